@@ -1,0 +1,46 @@
+# `make demo` and `make test` need Python 3.11 or later and nothing else of ours.
+PYTHON ?= $(shell command -v python3.13 >/dev/null 2>&1 && python3.13 -c '' 2>/dev/null && echo python3.13 || (command -v python3.12 >/dev/null 2>&1 && python3.12 -c '' 2>/dev/null && echo python3.12) || (command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11) || echo python3)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test lint bench fuzz diagrams clean
+
+help:
+	@echo 'make demo      callbacks happening, live, on the simulator'
+	@echo 'make test      the tox matrix over the Pythons that are there'
+	@echo 'make lint      ruff and mypy'
+	@echo 'make bench     benchmarks, as ratios to peers in the same run'
+	@echo 'make fuzz      a million hostile inputs to the framing and event code'
+	@echo 'make diagrams  draw docs/states.md anew from the tables'
+
+$(VENV)/.base: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint,types]' tox
+	@touch $@
+
+demo: $(VENV)/.base
+	$(BIN)/callbackd demo
+
+test: $(VENV)/.dev
+	$(BIN)/tox run
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m bench.fuzz --inputs 1000000
+
+diagrams: $(VENV)/.base
+	$(BIN)/python -m controller.callback.diagram docs/states.md
+
+clean:
+	rm -rf $(VENV) .tox build *.egg-info

@@ -1,0 +1,228 @@
+"""The composition root: makes the parts of a controller, joins them, starts and stops them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from typing import Any, Final
+
+import gevent
+import structlog
+from gevent.event import Event as Flag
+
+from controller.callback.events import LegEnded
+from controller.esl import commands
+from controller.esl.errors import EslError
+from controller.esl.events import ChannelData, Event, text
+from controller.esl.server import EslServer
+from controller.esl.session import OutboundSession
+from controller.esl.switch import Job, SwitchLink
+from controller.metrics import Metrics
+from controller.runtime import return_leg, trigger_leg
+from controller.runtime.clock import Clock
+from controller.runtime.dispatcher import Dispatcher
+from controller.runtime.legs import Leg
+from controller.runtime.offload import Offload
+from controller.runtime.prompts import Prompts
+from controller.runtime.services import Services
+from controller.settings import Settings
+from controller.store.database import open_database
+from controller.store.extensions import Extensions
+from controller.store.passwords import Passwords, load_pepper
+from controller.store.requests import Requests
+from controller.web.health import HealthServer
+
+log: Any = structlog.get_logger("app")
+
+#: What a node's link brings: answers to our jobs, and the end of return legs.
+LINK_EVENTS: Final = ("BACKGROUND_JOB", "CHANNEL_HANGUP_COMPLETE")
+LINK_FILTERS: Final = (("Event-Name", "BACKGROUND_JOB"), ("variable_callback_leg", "return"))
+#: How long the end of a return leg that nobody here holds is left to the one who holds it.
+UNSEEN_SECONDS: Final = 2.0
+#: How often legs that we follow without a socket are looked after.
+JANITOR_SECONDS: Final = 30.0
+
+
+class Controller:
+    """One controller, in one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self._engine = open_database(settings.database_url)
+        self.services = Services(
+            settings=settings,
+            name=settings.name or f"{socket.gethostname()}-{os.getpid()}",
+            clock=Clock(),
+            metrics=self.metrics,
+            # SQLite takes one writer at a time anyway: one thread makes a queue of it.
+            sql=Offload(1),
+            hashing=Offload(2),
+            extensions=Extensions(self._engine),
+            requests=Requests(self._engine),
+            passwords=Passwords(load_pepper(settings.pepper_path)),
+            prompts=Prompts(settings.prompts.directory),
+        )
+        self.dispatcher = Dispatcher(self.services)
+        self.server = EslServer(
+            (settings.listen.host, settings.listen.port),
+            self._on_leg,
+            allow=settings.networks,
+            max_connections=settings.listen.max_connections,
+            connect_seconds=settings.listen.silent_seconds,
+            on_refused=lambda reason: self.metrics.refused.labels(reason).inc(),
+            on_failed=self.services.note_esl_error,
+        )
+        self.metrics.connections.set_function(lambda: len(self.server.sessions))
+        self.health = HealthServer(
+            (settings.web.host, settings.web.port), self.metrics.registry, self.readiness
+        )
+        self._draining = False
+        self._stopped = Flag()
+        for node in settings.nodes:
+            self.services.links[node.name] = SwitchLink(
+                node.name,
+                node.host,
+                node.port,
+                node.password,
+                events=LINK_EVENTS,
+                filters=LINK_FILTERS,
+                on_event=self._on_link_event,
+                on_up=self._on_link_up,
+                on_down=self._on_link_down,
+            )
+            self.metrics.link_up.labels(node.name).set(0)
+
+    # --- life ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to serve. Raises `OSError` where an address cannot be had."""
+        self.server.start()
+        self.health.start()
+        for link in self.services.links.values():
+            link.start()
+        self.dispatcher.start()
+        self.services.spawn(self._janitor)
+        log.info(
+            "started", name=self.services.name, listen=self.server.address, web=self.health.address
+        )
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then drain and end."""
+        self.start()
+        stop = Flag()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            gevent.signal_handler(number, stop.set)
+        stop.wait()
+        self.drain()
+        self.close()
+
+    def drain(self) -> None:
+        """Take no more calls, and let those in dialogue go on for `drain_seconds`.
+
+        What is left then is handed to the next controller: the switch connects to it at once, or
+        after the conversation where people talk.
+        """
+        self._draining = True
+        log.info("draining", legs=len(self.services.legs))
+        self.server.stop_accepting()
+        self.dispatcher.stop()
+        until = self.services.clock.now() + self.settings.drain_seconds
+        while self._in_dialogue() and self.services.clock.now() < until:
+            gevent.sleep(0.05)
+        left = self._in_dialogue()
+        for leg in left:
+            leg.hand_over()
+        log.info("drained", handed_over=len(left))
+
+    def _in_dialogue(self) -> list[Leg[Any]]:
+        return [leg for leg in self.services.legs if leg.socket is not None]
+
+    def close(self) -> None:
+        """End everything that still runs."""
+        if self._stopped.is_set():
+            return
+        self._stopped.set()
+        self.dispatcher.stop()
+        self.server.close()
+        for link in self.services.links.values():
+            link.stop()
+        # What is being stored is stored.
+        gevent.joinall(list(self.services.greenlets), timeout=5)
+        gevent.killall(list(self.services.greenlets))
+        self.health.close()
+        self.services.sql.close()
+        self.services.hashing.close()
+        self._engine.dispose()
+        log.info("stopped")
+
+    def readiness(self) -> dict[str, str | None]:
+        """What is checked, and what is wrong with it."""
+        up = self.services.live_links()
+        return {
+            "accepting": "draining" if self._draining else None,
+            "nodes": None if up else "no link to any node",
+        }
+
+    # --- legs ------------------------------------------------------------------------------
+
+    def _on_leg(self, session: OutboundSession, data: ChannelData) -> None:
+        kind, uuid = data.variable("callback_leg"), data.uuid
+        assert uuid is not None
+        if self._draining:
+            session.close()
+            self.metrics.refused.labels("draining").inc()
+        elif kind == "trigger":
+            trigger_leg.attach(self.services, session, data, uuid)
+        elif kind == "return":
+            return_leg.attach(self.services, session, data, uuid)
+        else:
+            # Not from our dialplan: let the switch go on with it as it likes.
+            log.error("leg_of_no_kind", leg=uuid)
+            self.metrics.faults.labels("leg_of_no_kind").inc()
+            session.transmit(commands.EXIT)
+
+    # --- nodes -----------------------------------------------------------------------------
+
+    def _on_link_event(self, event: Event) -> None:
+        if event.name != "CHANNEL_HANGUP_COMPLETE":
+            return
+        leg = self.services.legs.get(text(event.uuid) or "")
+        if leg is None:
+            if event.leg == "return":
+                gevent.spawn_later(UNSEEN_SECONDS, self._unseen_end, event)
+        elif leg.socket is None:
+            leg.leg_ended(event)
+
+    def _unseen_end(self, event: Event) -> None:
+        if not self._stopped.is_set():
+            self.services.spawn(return_leg.unseen_end, self.services, event)
+
+    def _on_link_up(self, link: SwitchLink, jobs: list[Job]) -> None:
+        self.metrics.link_up.labels(link.name).set(1)
+        if jobs:
+            self.services.spawn(self.dispatcher.reconcile, link, jobs)
+        self.services.spawn(self._look_after_followed)
+
+    def _on_link_down(self, link: SwitchLink, error: EslError | None) -> None:
+        self.metrics.link_up.labels(link.name).set(0)
+        if error is not None:
+            self.services.note_esl_error(error)
+
+    def _janitor(self) -> None:
+        while not self._stopped.wait(timeout=JANITOR_SECONDS):
+            self._look_after_followed()
+
+    def _look_after_followed(self) -> None:
+        """End the legs that we follow and that no node has any more: their end went unseen."""
+        links = list(self.services.links.values())
+        for leg in self.services.legs:
+            if leg.socket is not None or not all(link.up.is_set() for link in links):
+                continue
+            try:
+                alive = any(link.api("uuid_exists", leg.uuid) == "true" for link in links)
+            except EslError:
+                return
+            if not alive:
+                leg.post(LegEnded(cause="UNKNOWN"))

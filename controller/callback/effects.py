@@ -1,0 +1,175 @@
+"""What the machines want done, as data. The runtime does it; nothing here knows how."""
+
+from __future__ import annotations
+
+import msgspec
+
+from controller.callback.events import Secret
+
+
+class SetTimer(msgspec.Struct, frozen=True):
+    """Send `TimerFired(number)` at `at` (seconds since 1970); it takes the place of any before."""
+
+    number: int
+    at: float
+
+
+class StoreRequest(msgspec.Struct, frozen=True):
+    """Store what this trigger call leads to, then send `RequestStored`.
+
+    Attributes:
+        number: whom to call back, E.164; None where nobody is called back.
+        reason: why nobody is called back (T10), None where somebody is.
+        due: when the return call is due, seconds since 1970.
+
+    """
+
+    extension: str
+    did: str
+    number: str | None
+    reason: str | None
+    due: float
+
+
+class NoteTrigger(msgspec.Struct, frozen=True):
+    """Keep, with its reason, a trigger call that gets no callback (T10); nobody waits for it."""
+
+    extension: str
+    did: str
+    number: str | None
+    reason: str
+
+
+class Hangup(msgspec.Struct, frozen=True):
+    """Hang the leg up with a cause by FreeSWITCH's name."""
+
+    step: int
+    cause: str
+
+
+class Kill(msgspec.Struct, frozen=True):
+    """The leg did not go when it was hung up: have the node end it over its own link."""
+
+    cause: str
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """Play prompts and collect digits; ends in `StepDone(step, digits)`.
+
+    Attributes:
+        prompts: by name, played in order.
+        secret: the digits are a password.
+        timeout: seconds until the first digit, after the prompts.
+        digit_timeout: seconds until each further one.
+
+    """
+
+    step: int
+    prompts: tuple[str, ...]
+    max_digits: int
+    timeout: float
+    digit_timeout: float
+    secret: bool = False
+
+
+class ForgetSecret(msgspec.Struct, frozen=True):
+    """Remove a typed password from the leg, and have its keys reported again from now on."""
+
+
+class Tell(msgspec.Struct, frozen=True):
+    """Play prompts, by name or (beginning with `sound:`) by the operator's path."""
+
+    step: int
+    prompts: tuple[str, ...]
+
+
+class CheckPassword(msgspec.Struct, frozen=True):
+    """Check a typed password, then send `PasswordChecked(step, …)`."""
+
+    step: int
+    digits: Secret
+    password_hash: str
+
+
+class SaveStage(msgspec.Struct, frozen=True):
+    """Leave in the leg's variables where it is, for whoever goes on with it."""
+
+    stage: str
+
+
+class HoldOn(msgspec.Struct, frozen=True):
+    """Say what the switch does when this controller dies.
+
+    `True`: it cuts what is running and connects to the next one at once. `False`: it lets what is
+    running (a conversation) end first.
+    """
+
+    resume: bool
+
+
+class Bridge(msgspec.Struct, frozen=True):
+    """Call the destination and join it with the leg.
+
+    Ends in `Bridged`, or in `StepDone(step, disposition=…)`.
+
+    Attributes:
+        number: E.164.
+        legs: the uuid of the destination's leg on each gateway, in order.
+        ring_seconds: how long it may ring.
+        longest_seconds: after so long the switch itself ends the destination's leg.
+        caller_id_number, caller_id_name: what is shown.
+
+    """
+
+    step: int
+    number: str
+    gateways: tuple[str, ...]
+    legs: tuple[str, ...]
+    ring_seconds: int
+    longest_seconds: int
+    caller_id_number: str
+    caller_id_name: str
+
+
+class LetGo(msgspec.Struct, frozen=True):
+    """Leave the leg to the switch while people talk; its end comes over the node's link."""
+
+
+class Record(msgspec.Struct, frozen=True):
+    """The leg is over: keep how.
+
+    Attributes:
+        request: the callback request that the leg belongs to; None for a trigger leg.
+        outcome: one word; see `outcomes` in the README.
+        cause: the hang-up cause of the leg.
+        destination: what was dialled last, E.164, or None.
+
+    """
+
+    request: str | None
+    outcome: str
+    cause: str
+    destination: str | None = None
+
+
+class Release(msgspec.Struct, frozen=True):
+    """The leg is over: close its connection, so that the switch forgets its uuid."""
+
+
+Effect = (
+    SetTimer
+    | StoreRequest
+    | NoteTrigger
+    | Hangup
+    | Kill
+    | Ask
+    | ForgetSecret
+    | Tell
+    | CheckPassword
+    | SaveStage
+    | HoldOn
+    | Bridge
+    | LetGo
+    | Record
+    | Release
+)

@@ -1,0 +1,139 @@
+"""What the machines are told. Each event is one thing that happened; none says what to do."""
+
+from __future__ import annotations
+
+import msgspec
+
+from controller.numbers.caller import Caller
+
+
+class Secret:
+    """Digits that nobody may see: they print as stars, wherever they are printed."""
+
+    __slots__ = ("_digits",)
+
+    def __init__(self, digits: str) -> None:
+        self._digits = digits
+
+    def reveal(self) -> str:
+        """Give the digits, to the one place that checks them."""
+        return self._digits
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._digits == self._digits
+
+    def __hash__(self) -> int:
+        return hash(self._digits)
+
+
+class TriggerAttached(msgspec.Struct, frozen=True):
+    """A trigger leg connected to us.
+
+    Attributes:
+        rung: seconds it has rung already, by the switch's own clock.
+        caller: who rang, or why nobody can be called back.
+        did: the number that was rung, E.164.
+
+    """
+
+    rung: float
+    caller: Caller
+    did: str
+
+
+class ReturnAttached(msgspec.Struct, frozen=True):
+    """A return leg connected to us, for the first time or again.
+
+    Attributes:
+        stage: what an earlier session of the leg left in its variables, or None.
+        last_bridge_to: the leg that it was last joined with, or None.
+        bridge_hangup_cause: why that conversation ended.
+        originate_disposition: what became of the last destination called.
+
+    """
+
+    stage: str | None = None
+    last_bridge_to: str | None = None
+    bridge_hangup_cause: str | None = None
+    originate_disposition: str | None = None
+
+
+class TimerFired(msgspec.Struct, frozen=True):
+    """The timer of this number has come due."""
+
+    number: int
+
+
+class RequestStored(msgspec.Struct, frozen=True):
+    """What was to be stored of a trigger call is stored, or cannot be.
+
+    `stored` False: the store failed; the caller is refused all the same.
+    """
+
+    stored: bool = True
+
+
+class StepDone(msgspec.Struct, frozen=True):
+    """An application has ended.
+
+    Attributes:
+        step: its number.
+        digits: what was typed, None where nothing was.
+        disposition: of a bridge: what became of the call (`USER_BUSY`).
+        bridge_hangup_cause: of a bridge that had come about: why it ended.
+        last_bridge_to: of a bridge: the leg that it was joined with, if any.
+
+    """
+
+    step: int
+    digits: Secret | None = None
+    disposition: str | None = None
+    bridge_hangup_cause: str | None = None
+    last_bridge_to: str | None = None
+
+
+class PasswordChecked(msgspec.Struct, frozen=True):
+    """The check of the password typed in `step` has ended; `right` None: it could not be done."""
+
+    step: int
+    right: bool | None
+
+
+class Bridged(msgspec.Struct, frozen=True):
+    """The two legs are joined; `other` is the destination's."""
+
+    other: str | None
+
+
+class LegEnded(msgspec.Struct, frozen=True):
+    """The leg has hung up.
+
+    Attributes:
+        cause: by FreeSWITCH's name.
+        stage: the leg's stage as its variables had it in the end; None where it is not known.
+        talked_to: the leg that it was last joined with, or None.
+
+    """
+
+    cause: str
+    stage: str | None = None
+    talked_to: str | None = None
+
+
+class SocketClosed(msgspec.Struct, frozen=True):
+    """The leg's connection to us has ended."""
+
+
+TriggerEvent = TriggerAttached | TimerFired | RequestStored | LegEnded | SocketClosed
+ReturnEvent = (
+    ReturnAttached | StepDone | PasswordChecked | Bridged | TimerFired | LegEnded | SocketClosed
+)
+
+
+def kind(event: object) -> str:
+    """Give the name by which the tables know an event."""
+    name = type(event).__name__
+    return "Attached" if name.endswith("Attached") else name

@@ -1,0 +1,1 @@
+"""Which CallerID is shown, and why."""

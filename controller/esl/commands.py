@@ -1,0 +1,241 @@
+"""What we say to FreeSWITCH: the only place where text for it is made.
+
+Every builder gives the whole command as bytes, ready to be sent. A value that would mean
+something else to FreeSWITCH than itself raises `UnsafeText`, and nothing is sent: a control
+character would end the command, `${` would be expanded, and in a dial string
+`, | [ ] { } < > ' ^^ :_: %[` all mean something (switch_ivr_originate.c,
+switch_utils.c: switch_separate_string). So values are checked against what they may hold, never
+escaped and hoped for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from controller.esl.errors import UnsafeText
+from controller.esl.events import DIGITS_VARIABLE
+
+_UUID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,127}\Z", re.ASCII)
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}\Z", re.ASCII)
+_WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}\Z", re.ASCII)
+_DIALLED: Final = re.compile(r"\+?[0-9]{1,32}\Z", re.ASCII)
+_CAUSE: Final = re.compile(r"[A-Z0-9_]{1,64}\Z", re.ASCII)
+#: A sound: a path or a stream (`tone_stream://%(200,100,500)`), in one word.
+_SOUND: Final = re.compile(r"[A-Za-z0-9_./:%(),;=@~!+-]{1,512}\Z", re.ASCII)
+#: What a variable's value in a dial string must not hold, wherever it stands.
+_UNSAFE_IN_DIAL_STRING: Final = re.compile(r"[][{}<>|'\"\\^$%`]|:_:")
+
+
+def _checked(pattern: re.Pattern[str], value: str, what: str) -> str:
+    if not pattern.match(value):
+        raise UnsafeText(f"not a {what}: {value!r:.80}")
+    return value
+
+
+def _printable(value: str, what: str) -> str:
+    if not value.isprintable():
+        raise UnsafeText(f"{what} holds a control character: {value!r:.80}")
+    return value
+
+
+def _line(line: str) -> bytes:
+    return (_printable(line, "a command") + "\n\n").encode()
+
+
+# --- the connection ------------------------------------------------------------------------
+
+CONNECT: Final = b"connect\n\n"
+EXIT: Final = b"exit\n\n"
+
+
+def auth(password: str) -> bytes:
+    """Build the answer to `auth/request`."""
+    return _line(f"auth {password}")
+
+
+def linger(seconds: int) -> bytes:
+    """Build the wish to get the events after a hang-up, for `seconds`."""
+    return _line(f"linger {int(seconds)}")
+
+
+def filter_events(header: str, value: str) -> bytes:
+    """Build `filter`: of all events only those pass that match one of the filters."""
+    return _line(
+        f"filter {_checked(_NAME, header, 'header name')} {_checked(_WORD, value, 'word')}"
+    )
+
+
+def subscribe(names: Iterable[str]) -> bytes:
+    """Build `event json …` for events by name."""
+    return _line("event json " + " ".join(_checked(_NAME, name, "event name") for name in names))
+
+
+# --- applications on a leg -----------------------------------------------------------------
+
+
+def execute(application: str, argument: str, event_uuid: str) -> bytes:
+    """Build `sendmsg` with an application to execute on the leg of the connection.
+
+    The argument travels as the message's body, so that its length says where it ends.
+    `event_uuid` comes back as `Application-UUID` when the application has ended.
+    """
+    body = _printable(argument, "an application's argument").encode()
+    head = (
+        "sendmsg\ncall-command: execute\nexecute-app-name: "
+        f"{_checked(_NAME, application, 'application name')}\n"
+        f"Event-UUID: {_checked(_UUID, event_uuid, 'Event-UUID')}\n"
+    )
+    if not body:
+        return (head + "\n").encode()
+    return f"{head}content-type: text/plain\ncontent-length: {len(body)}\n\n".encode() + body
+
+
+def set_variable(name: str, value: str, event_uuid: str) -> bytes:
+    """Build `set`; the value may hold letters, digits and `_ . : + / = -` only."""
+    if not re.fullmatch(r"[A-Za-z0-9_.:+/=-]*", value, re.ASCII):
+        raise UnsafeText(f"not a plain value for {name}: {value!r:.80}")
+    return execute("set", f"{_checked(_NAME, name, 'variable name')}={value}", event_uuid)
+
+
+def unset_variable(name: str, event_uuid: str) -> bytes:
+    """Build `unset`."""
+    return execute("unset", _checked(_NAME, name, "variable name"), event_uuid)
+
+
+def hangup(cause: str, event_uuid: str) -> bytes:
+    """Build `hangup` with a cause by FreeSWITCH's name (`USER_BUSY`)."""
+    return execute("hangup", _checked(_CAUSE, cause, "hang-up cause"), event_uuid)
+
+
+def playback(sounds: Sequence[str], event_uuid: str) -> bytes:
+    """Build `playback` of one sound or, as one file string, of several after each other."""
+    return execute("playback", file_string(sounds), event_uuid)
+
+
+def file_string(sounds: Sequence[str]) -> str:
+    """Give one argument that plays the sounds in order (`file_string://a!b`, mod_file_string)."""
+    if not sounds:
+        raise UnsafeText("no sound to play")
+    for sound in sounds:
+        _checked(_SOUND, sound, "sound")
+    if len(sounds) == 1:
+        return sounds[0]
+    for sound in sounds:
+        if "!" in sound:
+            raise UnsafeText(f"a sound in a list cannot hold '!': {sound!r:.80}")
+    return "file_string://" + "!".join(sounds)
+
+
+def play_and_get_digits(
+    *,
+    sounds: Sequence[str],
+    event_uuid: str,
+    min_digits: int,
+    max_digits: int,
+    timeout_ms: int,
+    digit_timeout_ms: int,
+    terminators: str = "#",
+) -> bytes:
+    r"""Build `play_and_get_digits` with one try (mod_dptools.c).
+
+    One try, since the machine counts them: it has to know of each. `min_digits` and `max_digits`
+    are numbers of keys; `timeout_ms` is how long the first key may take after the sounds, and
+    `digit_timeout_ms` each further one. The regex takes digits and `*`; what is typed is judged
+    by us, and what does not match would be asked for again by the switch.
+    """
+    if not 1 <= min_digits <= max_digits <= 128:
+        raise UnsafeText(f"cannot collect {min_digits} to {max_digits} digits")
+    _checked(re.compile(r"[0-9A-D*#]{1,16}\Z"), terminators, "set of terminators")
+    argument = (
+        f"{min_digits} {max_digits} 1 {int(timeout_ms)} {terminators} {file_string(sounds)} "
+        f"silence_stream://10 {DIGITS_VARIABLE} "
+        rf"[0-9*]+ {int(digit_timeout_ms)}"
+    )
+    return execute("play_and_get_digits", argument, event_uuid)
+
+
+# --- dial strings --------------------------------------------------------------------------
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One way out of the switch: a gateway and the number sent to it, with its own variables."""
+
+    gateway: str
+    number: str
+    variables: Mapping[str, str] = {}
+
+
+def dial_string(common: Mapping[str, str], routes: Sequence[Route]) -> str:
+    """Build `{common}[own]sofia/gateway/g/number|[own]…`: routes are tried in order.
+
+    Raises `UnsafeText` where a value could be read as anything but a value. Values with a comma
+    or a space are quoted; inside `[…]` a quoted comma does not survive the splitting, so such
+    values are taken in the common braces only.
+    """
+    if not routes:
+        raise UnsafeText("a dial string needs a route")
+    legs = []
+    for route in routes:
+        own = _variables(route.variables, commas=False)
+        legs.append(
+            (f"[{own}]" if own else "")
+            + f"sofia/gateway/{_checked(_WORD, route.gateway, 'gateway name')}"
+            + f"/{_checked(_DIALLED, route.number, 'number to dial')}"
+        )
+    braces = _variables(common, commas=True)
+    return (f"{{{braces}}}" if braces else "") + "|".join(legs)
+
+
+def _variables(variables: Mapping[str, str], *, commas: bool) -> str:
+    parts = []
+    for name, value in variables.items():
+        _checked(_NAME, name, "variable name")
+        _printable(value, f"the value of {name}")
+        if _UNSAFE_IN_DIAL_STRING.search(value):
+            raise UnsafeText(f"the value of {name} means something in a dial string: {value!r:.80}")
+        if "," in value and not commas:
+            raise UnsafeText(f"the value of {name} holds a comma: it must be common to all routes")
+        quoted = f"'{value}'" if " " in value or "," in value else value
+        parts.append(f"{name}={quoted}")
+    return ",".join(parts)
+
+
+def bridge(common: Mapping[str, str], routes: Sequence[Route], event_uuid: str) -> bytes:
+    """Build `bridge` of the leg to the first route that answers."""
+    return execute("bridge", dial_string(common, routes), event_uuid)
+
+
+# --- the inbound link ----------------------------------------------------------------------
+
+
+def api(command: str, *arguments: str) -> bytes:
+    """Build `api`; arguments are single words."""
+    words = [_checked(_NAME, command, "api command")]
+    words += [_checked(re.compile(r"[A-Za-z0-9_.:+/=@-]{1,256}\Z"), a, "word") for a in arguments]
+    return _line("api " + " ".join(words))
+
+
+def originate(
+    common: Mapping[str, str],
+    routes: Sequence[Route],
+    *,
+    extension: str,
+    context: str,
+    job_uuid: str,
+) -> bytes:
+    """Build `bgapi originate` into a dialplan extension.
+
+    The leg goes into the dialplan and not straight to `&socket`, so that the switch finds the
+    next controller by itself when one dies. `job_uuid` comes back in BACKGROUND_JOB.
+    """
+    command = (
+        f"bgapi originate {dial_string(common, routes)} "
+        f"{_checked(_WORD, extension, 'dialplan extension')} XML "
+        f"{_checked(_WORD, context, 'dialplan context')}"
+    )
+    _printable(command, "a command")
+    return f"{command}\nJob-UUID: {_checked(_UUID, job_uuid, 'Job-UUID')}\n\n".encode()

@@ -1,0 +1,195 @@
+"""What FreeSWITCH says, typed: only the fields that are used, decoded from JSON.
+
+Events are asked for as JSON (`event json …`): a value can then hold any byte without becoming a
+header, and msgspec passes over the hundred fields that nobody reads. Three things need care:
+
+- A header pushed more than once comes as a list (switch_event.c, switch_event_serialize_json_obj).
+  A caller can cause that too, with a display name that begins with `ARRAY::`. A list where one
+  value is expected is no value: `text` gives None for it.
+- A body can hold bytes that are no UTF-8, because SIP headers are passed on as they came. Such a
+  body is decoded once more with the bad bytes replaced, so that one caller's name cannot end
+  the connection that carries other people's events.
+- `_body` is the event's own body, with its line break.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import unquote
+
+import msgspec
+
+from controller.esl.errors import BadEvent
+from controller.esl.wire import Frame
+
+#: What a byte that was not UTF-8 became when it was decoded.
+_REPLACEMENT: Final = "\ufffd"
+
+#: One value, or the values of a header that was pushed several times.
+Field = str | list[str] | None
+
+
+def text(value: Field) -> str | None:
+    """Give a field's value where it is one plain text; None where it is absent, repeated or odd.
+
+    Odd is: control characters, line separators, or bytes that were not UTF-8. Nothing of that
+    kind is ever used as a value.
+    """
+    if isinstance(value, str) and value.isprintable() and _REPLACEMENT not in value:
+        return value
+    return None
+
+
+class Event(
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    rename={
+        "name": "Event-Name",
+        "uuid": "Unique-ID",
+        "timestamp": "Event-Date-Timestamp",
+        "application": "Application",
+        "application_uuid": "Application-UUID",
+        "application_response": "Application-Response",
+        "hangup_cause": "Hangup-Cause",
+        "job_uuid": "Job-UUID",
+        "job_command": "Job-Command",
+        "body": "_body",
+        "other_leg_uuid": "Other-Leg-Unique-ID",
+        "bridge_a_uuid": "Bridge-A-Unique-ID",
+        "bridge_b_uuid": "Bridge-B-Unique-ID",
+        "read_result": "variable_read_result",
+        "terminator": "variable_read_terminator_used",
+        "digits": "variable_callback_digits",
+        "originate_disposition": "variable_originate_disposition",
+        "bridge_hangup_cause": "variable_bridge_hangup_cause",
+        "last_bridge_to": "variable_last_bridge_to",
+        "sip_hangup_disposition": "variable_sip_hangup_disposition",
+        "answer_uepoch": "variable_answer_uepoch",
+        "end_uepoch": "variable_end_uepoch",
+        "leg": "variable_callback_leg",
+        "request": "variable_callback_request",
+        "stage": "variable_callback_stage",
+    },
+):
+    """One event of FreeSWITCH. Every field but the name may be absent.
+
+    Attributes:
+        name: the kind of event (`CHANNEL_EXECUTE_COMPLETE`).
+        uuid: the leg it is about.
+        timestamp: microseconds since 1970, the switch's clock.
+        application_uuid: the `Event-UUID` of the command whose application this is.
+        job_uuid: of a BACKGROUND_JOB: the `Job-UUID` that the command named.
+        body: of a BACKGROUND_JOB: `+OK <uuid>` or `-ERR <cause>`, with a line break.
+        digits: what the caller typed last, from the variable that our commands name.
+        terminator: the key that ended the digits, empty where none did.
+        answer_uepoch, end_uepoch: microseconds since 1970; 0 where it did not happen.
+        leg: `trigger`, `return` or `destination`, as our dialplan and dial strings set it.
+
+    """
+
+    name: str
+    uuid: Field = None
+    timestamp: Field = None
+    application: Field = None
+    application_uuid: Field = None
+    application_response: Field = None
+    hangup_cause: Field = None
+    job_uuid: Field = None
+    job_command: Field = None
+    body: Field = None
+    other_leg_uuid: Field = None
+    bridge_a_uuid: Field = None
+    bridge_b_uuid: Field = None
+    read_result: Field = None
+    terminator: Field = None
+    digits: Field = None
+    originate_disposition: Field = None
+    bridge_hangup_cause: Field = None
+    last_bridge_to: Field = None
+    sip_hangup_disposition: Field = None
+    answer_uepoch: Field = None
+    end_uepoch: Field = None
+    leg: Field = None
+    request: Field = None
+    stage: Field = None
+
+
+#: The variable that every digit collection of ours writes to; `Event.digits` reads it.
+DIGITS_VARIABLE: Final = "callback_digits"
+
+_decode = msgspec.json.Decoder(Event).decode
+
+
+def decode_event(body: bytes) -> Event:
+    """Decode the JSON body of a `text/event-json` frame.
+
+    Raises `BadEvent` where it is no JSON, no object, nested beyond reason, or has no name.
+    """
+    try:
+        return _decode(body)
+    except msgspec.ValidationError as error:
+        raise BadEvent(f"not an event: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        repaired = body.decode(errors="replace").encode()
+        if repaired == body:
+            raise BadEvent(f"not JSON: {error}") from error
+        return decode_event(repaired)
+    except RecursionError as error:
+        raise BadEvent("JSON nested beyond reason") from error
+
+
+class ChannelData:
+    """The reply to `connect`: the leg and its variables, as plain text with url-encoded values.
+
+    The block was split into lines before anything was decoded; a value is decoded when it is
+    read, since of some 170 values we read a dozen.
+    """
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: dict[str, str]) -> None:
+        self._raw = raw
+
+    def get(self, name: str) -> str | None:
+        """Give the value of a header or `variable_…` as one printable text, else None.
+
+        None is also what an odd value gives: control characters, bytes that are not UTF-8, or
+        FreeSWITCH's form for several values, `ARRAY::a|:b`.
+        """
+        raw = self._raw.get(name)
+        if raw is None or raw.startswith("ARRAY::"):
+            return None
+        value = text(unquote(raw, errors="replace") if "%" in raw else raw)
+        return None if value is None or value.startswith("ARRAY::") else value
+
+    def raw(self, name: str) -> str | None:
+        """Give a value as it came, for the record only: it may hold anything, url-encoded."""
+        return self._raw.get(name)
+
+    def variable(self, name: str) -> str | None:
+        """Give a channel variable; see `get`."""
+        return self.get("variable_" + name)
+
+    def microseconds(self, name: str) -> int | None:
+        """Give a time of the switch's clock, microseconds since 1970; None if there is none."""
+        value = self.get(name)
+        if value is None or not (value.isascii() and value.isdigit()) or len(value) > 20:
+            return None
+        return int(value) or None
+
+    @property
+    def uuid(self) -> str | None:
+        """The leg's uuid."""
+        return self.get("Unique-ID")
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+
+def channel_data(frame: Frame) -> ChannelData:
+    """Read the reply to `connect`. Raises `BadEvent` where it is no channel's data."""
+    data = ChannelData(frame.headers)
+    if data.uuid is None:
+        raise BadEvent("the reply to connect names no channel")
+    return data

@@ -1,0 +1,274 @@
+"""The inbound link: our connection to a node's event socket, kept up for as long as we live.
+
+It carries what is no leg's own: `bgapi originate` and its BACKGROUND_JOB, the end of legs whose
+socket was let go, and questions (`uuid_exists`). When it breaks it comes back by itself, waiting
+longer each time, and it keeps a list of the jobs whose answer has not come: after a reconnect
+those answers will never come, and whoever asked has to find out another way.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import gevent
+import gevent.socket
+import msgspec
+import structlog
+from gevent.event import AsyncResult
+from gevent.event import Event as Flag
+from greenswitch.esl import InboundESL
+
+from controller.esl import commands
+from controller.esl.connection import COMMAND_SECONDS, Connection
+from controller.esl.errors import (
+    AuthenticationFailed,
+    CommandRefused,
+    EslError,
+    NotConnected,
+    UnexpectedFrame,
+)
+from controller.esl.events import Event, text
+from controller.esl.wire import Frame
+
+log: Any = structlog.get_logger("esl.switch")
+
+FIRST_WAIT: Final = 0.25
+LONGEST_WAIT: Final = 15.0
+#: How often an idle link asks for a sign of life, seconds; the answer has the command deadline.
+PING_SECONDS: Final = 10.0
+
+
+class InboundConnection(Connection, InboundESL):
+    """One connection to an event socket, on greenswitch's `InboundESL`."""
+
+    def __init__(
+        self, host: str, port: int, password: str, timeout: float = COMMAND_SECONDS
+    ) -> None:
+        super().__init__(host, port, password, timeout)
+        self._asked_to_log_in: AsyncResult[bool] = AsyncResult()
+
+    def connect(self) -> None:
+        """Connect and log in.
+
+        Raises `NotConnected` where nothing listens, `AuthenticationFailed` where the switch does
+        not want us, and `WireError` kinds where what answers is no event socket.
+        """
+        try:
+            sock = gevent.socket.create_connection((self.host, self.port), timeout=self.timeout)
+        except OSError as error:
+            raise NotConnected(f"cannot connect to {self.host}:{self.port}: {error}") from error
+        sock.settimeout(None)
+        self._open(sock, self.timeout)
+        self.start_event_handlers()
+        try:
+            self._asked_to_log_in.get(timeout=self.timeout)
+            self.authenticate()
+        except gevent.Timeout as error:
+            failure = NotConnected(f"{self.host}:{self.port} does not ask for a password")
+            self.close(failure)
+            raise failure from error
+        except EslError as error:
+            self.close(error)
+            raise
+
+    def authenticate(self) -> None:
+        """Send the password. Raises `AuthenticationFailed`."""
+        try:
+            self.request(commands.auth(self.password))
+        except CommandRefused as error:
+            raise AuthenticationFailed(
+                f"{self.host}:{self.port} does not take the password of its event socket"
+            ) from error
+
+    def close(self, error: EslError | None = None) -> None:
+        """End the connection and every wait on it."""
+        super().close(error)
+        if not self._asked_to_log_in.ready():
+            self._asked_to_log_in.set_exception(
+                error if error is not None else NotConnected("closed before it asked to log in")
+            )
+
+    def _on_other_frame(self, frame: Frame) -> None:
+        if frame.content_type == "auth/request":
+            if not self._asked_to_log_in.ready():
+                self._asked_to_log_in.set(True)
+        elif frame.content_type == "text/rude-rejection":
+            raise AuthenticationFailed(
+                f"{self.host}:{self.port} refuses our address (its ACL does not list it)"
+            )
+        else:
+            raise UnexpectedFrame(f"a frame of an unknown type, {frame.content_type!r:.60}")
+
+
+class Job(msgspec.Struct, frozen=True, eq=False):
+    """A background job that was sent and not answered yet.
+
+    `on_done` gets the job's answer (`+OK <uuid>` / `-ERR <cause>`), or the error that says that
+    it was never taken.
+    """
+
+    job_uuid: str
+    leg_uuids: tuple[str, ...]
+    on_done: Callable[[str | None, EslError | None], None]
+    connection: int
+
+
+class SwitchLink:
+    """The lasting link to one node.
+
+    Events go to `on_event`. `on_up(jobs)` is called after each (re)connect, with the jobs that an
+    earlier connection left unanswered: one that still runs is answered on this connection, one
+    that ended meanwhile never is, and is to be taken off the list with `forget`. `on_down(error)`
+    is called when a connection has ended.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        host: str,
+        port: int,
+        password: str,
+        *,
+        on_event: Callable[[Event], None],
+        on_up: Callable[[SwitchLink, list[Job]], None],
+        on_down: Callable[[SwitchLink, EslError | None], None],
+        events: Sequence[str],
+        filters: Sequence[tuple[str, str]] = (),
+        ping_seconds: float = PING_SECONDS,
+    ) -> None:
+        self.name = name
+        self._address = (host, port, password)
+        self._on_event = on_event
+        self._on_up = on_up
+        self._on_down = on_down
+        self._events = tuple(events)
+        self._filters = tuple(filters)
+        self._ping_seconds = ping_seconds
+        self._connection: InboundConnection | None = None
+        self._connection_number = 0
+        self._stopped = False
+        self._greenlet: Any = None
+        self._jobs: dict[str, Job] = {}
+        self.up = Flag()
+
+    @property
+    def in_flight(self) -> list[Job]:
+        """The jobs that were sent and not answered, oldest first."""
+        return list(self._jobs.values())
+
+    def start(self) -> None:
+        """Begin to connect, and to reconnect whenever it is lost."""
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        """Let go of the node for good."""
+        self._stopped = True
+        if self._connection is not None:
+            self._connection.close()
+        if self._greenlet is not None:
+            self._greenlet.kill()
+
+    def request(self, command: bytes, seconds: float | None = None) -> Frame:
+        """Send a command on the link and wait for its reply. Raises as `Connection.request`."""
+        return self._live().request(command, seconds)
+
+    def api(self, command: str, *arguments: str) -> str:
+        """Run an api command and give what it printed, without its line break."""
+        frame = self.request(commands.api(command, *arguments))
+        return frame.body.decode(errors="replace").rstrip("\n")
+
+    def submit(
+        self,
+        command: bytes,
+        job_uuid: str,
+        leg_uuids: Sequence[str],
+        on_done: Callable[[str | None, EslError | None], None],
+    ) -> None:
+        """Send a `bgapi` command; `on_done` is called once with what became of it.
+
+        It is on the list before it is sent. Raises `NotConnected` where nothing was sent; after
+        that, a break of the link leaves it on the list, for `on_up` to hand out.
+        """
+        connection = self._live()
+        job = Job(job_uuid, tuple(leg_uuids), on_done, self._connection_number)
+        self._jobs[job_uuid] = job
+
+        def on_reply(frame: Frame | None, error: EslError | None) -> None:
+            if frame is None:
+                return  # the link broke: whether the switch took it is not known
+            reply = frame.headers.get("Reply-Text", "")
+            if reply.startswith("-ERR") and self._jobs.pop(job_uuid, None) is not None:
+                on_done(None, CommandRefused(reply))
+
+        try:
+            connection.transmit(command, on_reply)
+        except NotConnected:
+            # `transmit` says so before it sends anything, or when sending broke: in the second
+            # case the switch may have it, and the list decides.
+            if connection.closed_by is None:
+                self._jobs.pop(job_uuid, None)
+                raise
+
+    def forget(self, job: Job) -> None:
+        """Take a job off the list: its answer was lost, and `on_done` will not be called."""
+        self._jobs.pop(job.job_uuid, None)
+
+    def _live(self) -> InboundConnection:
+        if self._connection is None or not self._connection.connected:
+            raise NotConnected(f"no link to node {self.name}")
+        return self._connection
+
+    def _run(self) -> None:
+        wait = FIRST_WAIT
+        while not self._stopped:
+            error = self._connect_once()
+            if self.up.is_set():
+                wait = FIRST_WAIT
+                self.up.clear()
+                self._on_down(self, error)
+            log.warning("link_down", node=self.name, error=str(error or "closed"), wait=wait)
+            # Jitter, so that a restarted node is not met by all controllers at once.
+            gevent.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
+            wait = min(wait * 2, LONGEST_WAIT)
+
+    def _connect_once(self) -> EslError | None:
+        """Connect and stay until the connection ends; give what ended it."""
+        host, port, password = self._address
+        connection = InboundConnection(host, port, password)
+        ended: AsyncResult[EslError | None] = AsyncResult()
+        connection.on_closed = ended.set
+        connection.on_event = self._handle
+        try:
+            connection.connect()
+            for header, value in self._filters:
+                connection.request(commands.filter_events(header, value))
+            connection.request(commands.subscribe(self._events))
+        except EslError as error:
+            connection.close(error)
+            return error
+        self._connection = connection
+        self._connection_number += 1
+        self.up.set()
+        lost = [j for j in self._jobs.values() if j.connection < self._connection_number]
+        log.info("link_up", node=self.name, lost_jobs=len(lost))
+        self._on_up(self, lost)
+        while not ended.ready():
+            ended.wait(timeout=self._ping_seconds)
+            if connection.connected:
+                try:
+                    # A switch that is stopped keeps its connections; only a question tells.
+                    connection.transmit(commands.api("uptime"))
+                except EslError as error:
+                    connection.close(error)
+        return ended.get()
+
+    def _handle(self, event: Event) -> None:
+        if event.name == "BACKGROUND_JOB":
+            job = self._jobs.pop(text(event.job_uuid) or "", None)
+            if job is not None:
+                body = event.body if isinstance(event.body, str) else ""
+                job.on_done(body.strip(), None)
+            return
+        self._on_event(event)

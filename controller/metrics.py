@@ -1,0 +1,82 @@
+"""Every metric, by name. No label holds anything about a person, or text from outside."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """The metrics of one controller, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.triggers = Counter(
+            "callbackd_trigger_calls",
+            "Trigger calls by what they led to: callback, joined, or the reason why not.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.callbacks = Counter(
+            "callbackd_callbacks",
+            "Callback requests that ended, by outcome.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.legs = Gauge(
+            "callbackd_legs",
+            "Legs that this controller holds or follows, by kind (trigger, return).",
+            ["kind"],
+            registry=registry,
+        )
+        self.taken_over = Counter(
+            "callbackd_legs_taken_up_total",
+            "Return legs that connected again: after a conversation, or from another controller.",
+            registry=registry,
+        )
+        self.calling = Gauge(
+            "callbackd_return_calls_calling",
+            "Return calls that were sent and are neither answered nor refused yet.",
+            registry=registry,
+        )
+        self.connections = Gauge(
+            "callbackd_esl_connections", "Connections of socket applications.", registry=registry
+        )
+        self.refused = Counter(
+            "callbackd_esl_refused",
+            "Connections that were not taken, by reason (address, limit, draining).",
+            ["reason"],
+            registry=registry,
+        )
+        self.esl_errors = Counter(
+            "callbackd_esl_errors",
+            "Connections that ended with an error, by kind.",
+            ["kind"],
+            registry=registry,
+        )
+        self.link_up = Gauge(
+            "callbackd_node_up", "Whether the link to a node is up.", ["node"], registry=registry
+        )
+        self.passwords = Counter(
+            "callbackd_password_checks",
+            "Passwords checked, by result (right, wrong, failed).",
+            ["result"],
+            registry=registry,
+        )
+        self.faults = Counter(
+            "callbackd_faults",
+            "Faults of our own, each logged once, by where.",
+            ["where"],
+            registry=registry,
+        )
+        self.store_seconds = Histogram(
+            "callbackd_store_seconds",
+            "How long storing took, in its thread and waiting for it.",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5),
+            registry=registry,
+        )
+        self.refusal_late = Histogram(
+            "callbackd_refusal_late_seconds",
+            "How long after X the refusal of a trigger call was sent (T1: within 0.1).",
+            buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0),
+            registry=registry,
+        )

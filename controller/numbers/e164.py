@@ -1,0 +1,87 @@
+"""E.164 inside, always: `+` and 5 to 15 digits.
+
+phonenumbers is generous in what it reads (full-width digits, `;ext=`, letters), so the text is
+checked against what a trunk or a keypad can send before it gets there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import phonenumbers
+
+_WRITTEN: Final = re.compile(r"\+?[0-9]{3,20}\Z", re.ASCII)
+_E164: Final = re.compile(r"\+[1-9][0-9]{4,14}\Z", re.ASCII)
+
+#: Kinds of number that cost more than a call: refused wherever a call may go (SPEC G2).
+_COSTLY: Final = frozenset(
+    {
+        phonenumbers.PhoneNumberType.PREMIUM_RATE,
+        phonenumbers.PhoneNumberType.SHARED_COST,
+        phonenumbers.PhoneNumberType.UAN,
+        phonenumbers.PhoneNumberType.PAGER,
+        phonenumbers.PhoneNumberType.PERSONAL_NUMBER,
+    }
+)
+
+
+class BadNumber(ValueError):
+    """Text that is no telephone number; `reason` is one constant word."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def is_e164(text: str) -> bool:
+    """Whether the text is already E.164."""
+    return _E164.match(text) is not None
+
+
+def parse(text: str, country: str) -> str:
+    """Read a number as it is written in `country` (ISO 3166, `US`) and give it as E.164.
+
+    Raises `BadNumber`: `not_digits`, `not_a_number` (no numbering plan has it).
+    """
+    if not _WRITTEN.match(text):
+        raise BadNumber("not_digits")
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException as error:
+        raise BadNumber("not_a_number") from error
+    if not phonenumbers.is_valid_number(number):
+        raise BadNumber("not_a_number")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def parse_dialled(digits: str, country: str) -> str:
+    """Read what a caller typed on a keypad, which has no `+`, and give it as E.164 (D3).
+
+    National numbers and the country's own international prefix are read by its dial plan; `00`
+    and a number with its country code are understood everywhere. Raises `BadNumber`.
+    """
+    if digits.startswith("00") and len(digits) > 2:
+        return parse("+" + digits[2:], country)
+    try:
+        return parse(digits, country)
+    except BadNumber as error:
+        if error.reason != "not_a_number" or digits.startswith("0"):
+            raise
+        return parse("+" + digits, country)
+
+
+def country_of(number: str) -> str | None:
+    """Give the country of an E.164 number, or None where it belongs to none (satellite, global)."""
+    region = phonenumbers.region_code_for_number(phonenumbers.parse(number, None))
+    return region if region and region != "001" else None
+
+
+def is_costly(number: str) -> bool:
+    """Whether an E.164 number is of a kind that costs more than a call (premium and its like)."""
+    return phonenumbers.number_type(phonenumbers.parse(number, None)) in _COSTLY
+
+
+def is_country(code: str) -> bool:
+    """Whether this is a country (ISO 3166) that numbers can belong to."""
+    return code in phonenumbers.SUPPORTED_REGIONS

@@ -1,0 +1,1 @@
+"""The settings of an extension, typed, with their bounds and defaults in one place."""

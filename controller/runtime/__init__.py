@@ -1,0 +1,1 @@
+"""Carries out what the machines decide: greenlets, deadlines, threads, the dispatcher."""

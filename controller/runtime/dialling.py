@@ -1,0 +1,110 @@
+"""What is sent to call somebody: the return call, and the destination."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+from controller.callback.conversation import (
+    BRIDGE_SLACK_SECONDS,
+    CHECK_SECONDS,
+    MAX_DIALLED,
+    MAX_TRIES,
+    QUESTION_SECONDS,
+)
+from controller.callback.effects import Bridge
+from controller.callerid.resolver import Shown
+from controller.esl import commands
+from controller.esl.commands import Route
+from controller.policy.model import Policy
+
+#: The cause by which the switch ends a leg whose time is over.
+TIME_OVER: Final = "ALLOTTED_TIMEOUT"
+#: A refusal by the person, or by the number: another gateway would only ring it again.
+FINAL_CAUSES: Final = (
+    "USER_BUSY,NO_ANSWER,NO_USER_RESPONSE,CALL_REJECTED,UNALLOCATED_NUMBER,INVALID_NUMBER_FORMAT"
+)
+
+
+def digits(number: str) -> str:
+    """Give an E.164 number as it is sent to a gateway: without its plus."""
+    return number.removeprefix("+")
+
+
+def longest_return_leg(policy: Policy) -> int:
+    """Give the longest that a return leg can last by this policy, seconds.
+
+    It is the switch's own limit for the leg (M5): every question, every destination ringing to
+    the end, and one conversation as long as it may be.
+    """
+    asking = MAX_TRIES * (QUESTION_SECONDS + CHECK_SECONDS) + QUESTION_SECONDS
+    dialling = MAX_DIALLED * (
+        policy.dial_seconds + policy.destination_ring_seconds + BRIDGE_SLACK_SECONDS
+    )
+    return int(asking + dialling) + policy.longest_call_seconds
+
+
+def leg_uuids(attempt: str, gateways: Sequence[str]) -> tuple[str, ...]:
+    """Give the uuid of an attempt's leg on each gateway; the first is the attempt's own.
+
+    Each gateway's leg needs one of its own: with a common one the second is refused as a
+    duplicate of the first.
+    """
+    seed = uuid.uuid5(uuid.NAMESPACE_OID, attempt)
+    others = (str(uuid.uuid5(seed, str(position))) for position in range(1, len(gateways)))
+    return (attempt, *others)
+
+
+def originate_command(
+    *,
+    policy: Policy,
+    number: str,
+    request: str,
+    attempt: str,
+    shown: Shown,
+    gateways: Sequence[str],
+    extension: str,
+    context: str,
+) -> bytes:
+    """Build the return call: into the dialplan, with a limit that the switch keeps by itself."""
+    common = {
+        "callback_leg": "return",
+        "callback_request": request,
+        "origination_caller_id_number": digits(shown.number),
+        "originate_timeout": str(policy.return_ring_seconds),
+        "ignore_early_media": "true",
+        "sip_cid_type": "none",
+        "hangup_after_bridge": "false",
+        "fail_on_single_reject": FINAL_CAUSES,
+        "execute_on_answer": f"sched_hangup +{longest_return_leg(policy)} {TIME_OVER}",
+    }
+    if shown.name:
+        common["origination_caller_id_name"] = shown.name
+    routes = [
+        Route(gateway, digits(number), {"origination_uuid": leg})
+        for gateway, leg in zip(gateways, leg_uuids(attempt, gateways), strict=True)
+    ]
+    return commands.originate(
+        common, routes, extension=extension, context=context, job_uuid=attempt
+    )
+
+
+def bridge_command(bridge: Bridge, event_uuid: str) -> bytes:
+    """Build the call to the destination; the switch itself ends it when its time is over (M5)."""
+    common = {
+        "callback_leg": "destination",
+        "origination_caller_id_number": digits(bridge.caller_id_number),
+        "originate_timeout": str(bridge.ring_seconds),
+        "ignore_early_media": "true",
+        "sip_cid_type": "none",
+        "fail_on_single_reject": FINAL_CAUSES,
+        "execute_on_answer": f"sched_hangup +{bridge.longest_seconds} {TIME_OVER}",
+    }
+    if bridge.caller_id_name:
+        common["origination_caller_id_name"] = bridge.caller_id_name
+    routes = [
+        Route(gateway, digits(bridge.number), {"origination_uuid": leg})
+        for gateway, leg in zip(bridge.gateways, bridge.legs, strict=True)
+    ]
+    return commands.bridge(common, routes, event_uuid)

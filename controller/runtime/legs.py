@@ -1,0 +1,197 @@
+"""A leg that we hold: its connection, its machine, its one timer.
+
+Events are taken one at a time and to their end: an effect that brings about an event (a write
+that finds the connection gone) puts it in a queue, so that a machine is never entered twice.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import gevent
+import structlog
+
+from controller.callback.effects import (
+    Effect,
+    Hangup,
+    Kill,
+    Release,
+    SetTimer,
+)
+from controller.callback.events import LegEnded, SocketClosed, TimerFired
+from controller.callback.machine import Session
+from controller.esl import commands
+from controller.esl.errors import EslError, NotConnected, UnsafeText
+from controller.esl.events import Event, text
+from controller.esl.session import OutboundSession
+from controller.runtime.services import Services
+
+log: Any = structlog.get_logger("leg")
+
+S = TypeVar("S", bound=Session)
+
+#: The `Event-UUID` of a step begins so; that of a variable's setting does not.
+STEP_PREFIX = "step-"
+VARIABLE = "variable"
+
+
+def step_id(step: int) -> str:
+    """Give the `Event-UUID` of a step."""
+    return f"{STEP_PREFIX}{step}"
+
+
+def step_of(event_uuid: str | None) -> int | None:
+    """Give the step that an `Application-UUID` names, or None where it is no step of ours."""
+    if event_uuid is None or not event_uuid.startswith(STEP_PREFIX):
+        return None
+    number = event_uuid[len(STEP_PREFIX) :]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None
+
+
+class Leg(Generic[S]):
+    """What trigger and return legs have in common."""
+
+    #: For metrics: `trigger` or `return`.
+    kind = ""
+
+    def __init__(self, services: Services, link: OutboundSession, uuid: str, session: S) -> None:
+        self.services = services
+        self.socket: OutboundSession | None = link
+        self.uuid = uuid
+        self.session = session
+        self._queue: deque[object] = deque()
+        self._busy = False
+        self._timer: Any = None
+        self.over = False
+        link.on_event = self.on_event
+        link.on_closed = self._on_closed
+
+    def begin(self, attached: object) -> None:
+        """Hold the leg from now on, and tell its machine that it has attached."""
+        self.services.legs.add(self)
+        self.post(attached)
+        if self.socket is not None and not self.socket.connected:
+            # It went while the leg was looked up, when nobody was told.
+            self._on_closed(self.socket.closed_by)
+
+    # --- events ----------------------------------------------------------------------------
+
+    def on_event(self, event: Event) -> None:
+        """Take an event of the switch."""
+        raise NotImplementedError
+
+    def transition(self, event: Any, now: float) -> tuple[S, tuple[Effect, ...]]:  # noqa: ANN401
+        """Take one step of the leg's machine."""
+        raise NotImplementedError
+
+    def post(self, event: object) -> None:
+        """Give the machine an event and do what it wants; never raises, never waits for long."""
+        self._queue.append(event)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._queue and not self.over:
+                self._take(self._queue.popleft())
+        except Exception as error:  # noqa: BLE001  (a fault of ours must not take others along)
+            self._fault(error)
+        finally:
+            self._busy = False
+
+    def _take(self, event: object) -> None:
+        before = self.session.state
+        self.session, effects = self.transition(event, self.services.clock.now())
+        if self.session.state is not before:
+            log.debug("state", leg=self.uuid, before=str(before), after=str(self.session.state))
+        for effect in effects:
+            try:
+                self.perform(effect)
+            except NotConnected:
+                # The connection's end is an event of its own, already in the queue or coming.
+                continue
+
+    def _fault(self, error: Exception) -> None:
+        # The leg is given back to the switch, which tries the next controller.
+        log.error("leg_fault", leg=self.uuid, state=str(self.session.state), exc_info=error)
+        self.services.metrics.faults.labels(f"{self.kind}_leg").inc()
+        self._queue.clear()
+        self._finish()
+
+    def _on_closed(self, error: EslError | None) -> None:
+        self.socket = None
+        if error is not None:
+            self.services.note_esl_error(error)
+        self.post(SocketClosed())
+
+    def leg_ended(self, event: Event) -> None:
+        """Tell the machine that the leg has hung up."""
+        self.post(
+            LegEnded(
+                cause=text(event.hangup_cause) or "UNKNOWN",
+                stage=text(event.stage),
+                talked_to=text(event.last_bridge_to),
+            )
+        )
+
+    # --- effects ---------------------------------------------------------------------------
+
+    def perform(self, effect: Effect) -> None:
+        """Do one effect. Raises `NotConnected` where the connection is gone."""
+        match effect:
+            case SetTimer(number, at):
+                self._set_timer(number, at)
+            case Hangup(step, cause):
+                self.transmit(commands.hangup(cause, step_id(step)))
+            case Kill(cause):
+                self.services.kill(self.uuid, cause)
+            case Release():
+                self._finish()
+            case _:
+                raise UnsafeText(f"{type(effect).__name__} is no effect of a {self.kind} leg")
+
+    def transmit(self, command: bytes) -> None:
+        """Send a command on the leg's connection. Raises `NotConnected`."""
+        if self.socket is None:
+            raise NotConnected("the leg has no connection")
+        self.socket.transmit(command)
+
+    def spawn(self, function: Callable[..., None], *args: object) -> None:
+        """Do something that waits, in a greenlet of its own."""
+        self.services.spawn(function, *args)
+
+    def _set_timer(self, number: int, at: float) -> None:
+        self._stop_timer()
+        seconds = max(at - self.services.clock.now(), 0.0)
+        timer = gevent.get_hub().loop.timer(seconds)
+        timer.start(gevent.spawn, self.post, TimerFired(number))
+        self._timer = timer
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer.close()
+            self._timer = None
+
+    def let_go(self) -> None:
+        """Leave the leg to the switch: it keeps the call and closes the connection."""
+        self._stop_timer()
+        self.transmit(commands.EXIT)
+
+    def _finish(self) -> None:
+        """The leg is over for us: nothing is awaited, nothing is kept."""
+        self.over = True
+        self._stop_timer()
+        self.services.legs.forget(self)
+        if self.socket is not None:
+            try:
+                # Without it the switch keeps the leg's uuid until the linger time is over.
+                self.socket.transmit(commands.EXIT)
+            except NotConnected:
+                return
+
+    def hand_over(self) -> None:
+        """Close the connection, so that the switch goes on with another controller."""
+        if self.socket is not None:
+            self.socket.close()

@@ -1,0 +1,28 @@
+"""Work that would stop the event loop runs in threads: SQL, password hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from gevent.threadpool import ThreadPool
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Offload:
+    """A pool of threads; the greenlet that asks waits, all others go on."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool: Any = ThreadPool(threads)
+
+    def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function in a thread and give what it gives, or raise what it raises."""
+        result: R = self._pool.apply(function, args, kwargs)
+        return result
+
+    def close(self) -> None:
+        """End the threads, after what they are at."""
+        self._pool.join()
+        self._pool.kill()

@@ -1,0 +1,128 @@
+"""What the legs and the dispatcher work with: one object, made in `app`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import gevent
+import structlog
+
+from controller.esl import commands
+from controller.esl.errors import EslError, WireError
+from controller.esl.switch import SwitchLink
+from controller.metrics import Metrics
+from controller.runtime.clock import Clock
+from controller.runtime.offload import Offload
+from controller.runtime.prompts import Prompts
+from controller.settings import Settings
+from controller.store.extensions import Extensions
+from controller.store.passwords import Passwords
+from controller.store.requests import Requests
+
+if TYPE_CHECKING:
+    from controller.runtime.legs import Leg
+
+log: Any = structlog.get_logger("runtime")
+
+
+class Legs:
+    """The legs that this controller holds or follows, by uuid."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._legs: dict[str, Leg[Any]] = {}
+        self._metrics = metrics
+
+    def add(self, leg: Leg[Any]) -> None:
+        """Hold a leg; one of the same uuid that let go of it before is forgotten."""
+        before = self._legs.pop(leg.uuid, None)
+        if before is not None:
+            before.over = True
+            self._metrics.legs.labels(before.kind).dec()
+        self._legs[leg.uuid] = leg
+        self._metrics.legs.labels(leg.kind).inc()
+
+    def forget(self, leg: Leg[Any]) -> None:
+        """Let a leg go that is over; another one of its uuid stays."""
+        if self._legs.get(leg.uuid) is leg:
+            del self._legs[leg.uuid]
+            self._metrics.legs.labels(leg.kind).dec()
+
+    def get(self, uuid: str) -> Leg[Any] | None:
+        """Give the leg of a uuid, or None."""
+        return self._legs.get(uuid)
+
+    def __len__(self) -> int:
+        return len(self._legs)
+
+    def __iter__(self) -> Iterator[Leg[Any]]:
+        return iter(list(self._legs.values()))
+
+
+class Services:
+    """The parts of a controller that others use. `links` is by node name."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        name: str,
+        clock: Clock,
+        metrics: Metrics,
+        sql: Offload,
+        hashing: Offload,
+        extensions: Extensions,
+        requests: Requests,
+        passwords: Passwords,
+        prompts: Prompts,
+    ) -> None:
+        self.settings = settings
+        self.name = name
+        self.clock = clock
+        self.metrics = metrics
+        self.sql = sql
+        self.hashing = hashing
+        self.extensions = extensions
+        self.requests = requests
+        self.passwords = passwords
+        self.prompts = prompts
+        self.legs = Legs(metrics)
+        self.links: dict[str, SwitchLink] = {}
+        self.greenlets: set[Any] = set()
+        #: Set by the dispatcher: called with the time at which a new request is due.
+        self.on_request: Callable[[float], None] = lambda due: None
+
+    def spawn(self, function: Callable[..., None], *args: object) -> None:
+        """Run a function in a greenlet; a fault in it is logged once and counted."""
+        greenlet = gevent.spawn(self._guarded, function, *args)
+        self.greenlets.add(greenlet)
+        greenlet.link(self.greenlets.discard)
+
+    def _guarded(self, function: Callable[..., None], *args: object) -> None:
+        try:
+            function(*args)
+        except Exception:
+            where = getattr(function, "__name__", "greenlet").strip("_")
+            log.exception("fault", where=where)
+            self.metrics.faults.labels(where).inc()
+
+    def note_esl_error(self, error: EslError) -> None:
+        """Count, and log once, the error that ended a connection."""
+        kind = error.kind if isinstance(error, WireError) else type(error).__name__
+        self.metrics.esl_errors.labels(kind).inc()
+        log.warning("esl_error", kind=kind, error=str(error))
+
+    def live_links(self) -> list[SwitchLink]:
+        """Give the links that are up."""
+        return [link for link in self.links.values() if link.up.is_set()]
+
+    def kill(self, uuid: str, cause: str) -> None:
+        """Have the nodes end a leg that its own connection could not end."""
+        for link in self.live_links():
+            self.spawn(self._kill_on, link, uuid, cause)
+
+    def _kill_on(self, link: SwitchLink, uuid: str, cause: str) -> None:
+        try:
+            link.request(commands.api("uuid_kill", uuid, cause))
+        except EslError as error:
+            log.warning("kill_failed", leg=uuid, node=link.name, error=str(error))

@@ -1,0 +1,189 @@
+"""Every setting of the service: one typed tree, from a file and the environment, checked at start.
+
+A TOML file gives the tree; an environment variable `CALLBACKD_SECTION__FIELD` (two underscores)
+goes before it: `CALLBACKD_LISTEN__PORT=9084`. A value from the environment is read as TOML where
+it is TOML (`8084`, `["pstn"]`), else as text. Without either, the defaults work by themselves.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from controller.numbers.e164 import is_country
+
+_PREFIX: Final = "CALLBACKD_"
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+PositiveSeconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
+Path_ = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be; the message names the setting and the remedy."""
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What all sections have in common: a field that nobody reads is an error."""
+
+
+class Database(_Section, frozen=True):
+    """Where the system of record is. Without a URL: a SQLite file in `data_dir`."""
+
+    url: str = ""
+
+
+class Listen(_Section, frozen=True):
+    """Where FreeSWITCH's `socket` application connects to.
+
+    It has neither TLS nor a password: an address of a private network, and only the switches'
+    addresses in `allow` (networks, CIDR).
+    """
+
+    host: str = "127.0.0.1"
+    port: Port = 8084
+    allow: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    max_connections: Annotated[int, msgspec.Meta(ge=1)] = 10_000
+    silent_seconds: PositiveSeconds = 5.0
+
+
+class Web(_Section, frozen=True):
+    """Where /metrics, /livez and /readyz are served."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8085
+
+
+class Node(_Section, frozen=True):
+    """One FreeSWITCH: its event socket."""
+
+    name: Name = "fs1"
+    host: str = "127.0.0.1"
+    port: Port = 8021
+    password: str = "ClueCon"  # noqa: S105  (FreeSWITCH's own default; `check` speaks of it)
+
+
+class Route(_Section, frozen=True):
+    """How calls leave: gateways by name, tried in this order."""
+
+    gateways: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)] = ("pstn",)
+    #: The dialplan extension and context that return calls are sent into.
+    extension: Name = "return_call"
+    context: Name = "callback"
+    #: The country by whose dial plan the trunk writes our DIDs, ISO 3166.
+    country: str = "US"
+
+
+class Prompts(_Section, frozen=True):
+    """Where sounds are. `directory` goes before stock names; empty: the switch's sound_prefix."""
+
+    directory: str = ""
+
+
+class Dispatcher(_Section, frozen=True):
+    """How return calls are made."""
+
+    #: Return calls being set up at a time, by this controller.
+    max_calling: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 50
+    #: A return call that could not be made for so long is not made any more.
+    expiry_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 900
+    #: How often requests are looked for that other controllers stored.
+    poll_seconds: PositiveSeconds = 1.0
+
+
+class Settings(_Section, frozen=True):
+    """The tree."""
+
+    #: This controller's name in leases and logs; it must be its own. Empty: host and process.
+    name: str = ""
+    data_dir: Path_ = "callbackd-data"
+    #: How long a controller that is told to stop lets its calls go on before it hands them over.
+    drain_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
+    database: Database = Database()
+    listen: Listen = Listen()
+    web: Web = Web()
+    nodes: Annotated[tuple[Node, ...], msgspec.Meta(min_length=1)] = (Node(),)
+    route: Route = Route()
+    prompts: Prompts = Prompts()
+    dispatcher: Dispatcher = Dispatcher()
+
+    @property
+    def database_url(self) -> str:
+        """The URL of the database, made of `data_dir` where none is set."""
+        if self.database.url:
+            return self.database.url
+        return f"sqlite:///{Path(self.data_dir).absolute() / 'callbackd.sqlite3'}"
+
+    @property
+    def pepper_path(self) -> Path:
+        """Where the pepper of the passwords is kept."""
+        return Path(self.data_dir) / "pepper"
+
+    @property
+    def networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """The networks of `listen.allow`."""
+        return tuple(ipaddress.ip_network(text) for text in self.listen.allow)
+
+
+def load(path: str | None, environment: Mapping[str, str]) -> Settings:
+    """Load and check the settings. Raises `SettingsError`, which names the setting."""
+    tree: dict[str, Any] = {}
+    if path is not None:
+        try:
+            tree = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path}: is not TOML: {error}") from error
+    for name, value in sorted(environment.items()):
+        if name.startswith(_PREFIX):
+            _put(tree, name, value)
+    try:
+        settings = msgspec.convert(tree, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(_plain(str(error))) from error
+    _check(settings)
+    return settings
+
+
+def _put(tree: dict[str, Any], name: str, value: str) -> None:
+    *sections, field = name[len(_PREFIX) :].lower().split("__")
+    place = tree
+    for section in sections:
+        inner = place.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise SettingsError(f"{name}: {section!r} is no section")
+        place = inner
+    try:
+        place[field] = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        place[field] = value
+
+
+def _check(settings: Settings) -> None:
+    for text in settings.listen.allow:
+        try:
+            ipaddress.ip_network(text)
+        except ValueError as error:
+            raise SettingsError(
+                f"listen.allow: {text!r} is no network; write 192.0.2.0/24 or 192.0.2.7/32"
+            ) from error
+    names = [node.name for node in settings.nodes]
+    if len(set(names)) != len(names):
+        raise SettingsError("nodes: two nodes have one name; give each its own")
+    if not is_country(settings.route.country):
+        raise SettingsError(
+            f"route.country: {settings.route.country!r} is no country; write two capitals: US"
+        )
+
+
+def _plain(message: str) -> str:
+    text, _, path = message.partition(" - at `$")
+    where = path.strip("`").lstrip(".") or "settings"
+    return f"{where}: {text[:1].lower()}{text[1:]}"

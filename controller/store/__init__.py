@@ -1,0 +1,1 @@
+"""The system of record: what must not be lost, in SQL."""

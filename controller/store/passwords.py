@@ -1,0 +1,71 @@
+"""Passwords: argon2id with a server-side pepper, and nothing else anywhere (SPEC A4)."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+
+_DIGITS: Final = re.compile(r"[0-9]{4,20}\Z", re.ASCII)
+
+
+class BadPassword(ValueError):
+    """A password that cannot be typed on a phone, or is too easy to guess."""
+
+
+class Passwords:
+    """Hashes and checks passwords. A check takes about a tenth of a second and blocks."""
+
+    def __init__(self, pepper: bytes) -> None:
+        self._pepper = pepper
+        self._hasher = PasswordHasher()
+
+    def hash(self, password: str) -> str:
+        """Hash a password. Raises `BadPassword` where it is not 4 to 20 digits."""
+        if not _DIGITS.match(password):
+            raise BadPassword("password: write 4 to 20 digits; that is what a phone can type")
+        return self._hasher.hash(self._peppered(password))
+
+    def check(self, password: str, stored: str) -> bool:
+        """Whether this is the password. Raises `ValueError` where what is stored is no hash."""
+        try:
+            return self._hasher.verify(stored, self._peppered(password))
+        except VerifyMismatchError:
+            return False
+        except (VerificationError, InvalidHashError) as error:
+            raise ValueError("what is stored is not an argon2id hash") from error
+
+    def _peppered(self, password: str) -> str:
+        return hmac.new(self._pepper, password.encode(), sha256).hexdigest()
+
+
+def load_pepper(path: Path) -> bytes:
+    """Read the pepper, making it at the first start, readable by its owner only.
+
+    Raises `OSError` where the file cannot be had, `ValueError` where it is too short to be one.
+    """
+    try:
+        pepper = path.read_bytes()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = secrets.token_bytes(32)
+        temporary = path.with_suffix(f".{secrets.token_hex(4)}")
+        temporary.touch(mode=0o600)
+        temporary.write_bytes(fresh)
+        try:
+            # A link fails where another process was first: then its pepper is the one.
+            path.hardlink_to(temporary)
+        except FileExistsError:
+            pass
+        finally:
+            temporary.unlink()
+        pepper = path.read_bytes()
+    if len(pepper) < 16:
+        raise ValueError(f"{path} holds no pepper: restore it from your backup")
+    return pepper
