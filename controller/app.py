@@ -75,6 +75,7 @@ class Controller:
             on_failed=self.services.note_esl_error,
         )
         self.metrics.connections.set_function(lambda: len(self.server.sessions))
+        self.metrics.greenlets.set_function(lambda: len(self.services.greenlets))
         self.health = HealthServer(
             (settings.web.host, settings.web.port), self.metrics.registry, self.readiness
         )

@@ -87,7 +87,7 @@ def extension() -> None:
     """Add and show extensions."""
 
 
-def _option(name: str, kind: Any, text: str) -> Callable[[Any], Any]:  # noqa: ANN401
+def _option(name: str, kind: Any, text: str) -> Callable[[Any], Any]:
     # No default here: what is not given is left to the policy, the one place of defaults.
     return click.option(name, type=kind, default=None, help=text)
 
@@ -160,7 +160,7 @@ def extension_list(context: Context, as_json: bool) -> None:
 
 
 @contextlib.contextmanager
-def _store(settings: Settings) -> Any:  # noqa: ANN401
+def _store(settings: Settings) -> Any:
     from controller.store.database import DatabaseError, open_database
     from controller.store.extensions import Extensions
 
@@ -174,14 +174,14 @@ def _store(settings: Settings) -> Any:  # noqa: ANN401
         engine.dispose()
 
 
-def _public(policy: Any) -> dict[str, Any]:  # noqa: ANN401
+def _public(policy: Any) -> dict[str, Any]:
     """Give a policy as it may be shown: whether there is a password, never its hash."""
     values: dict[str, Any] = msgspec.to_builtins(policy)
     values["password"] = values.pop("password_hash") is not None
     return values
 
 
-def _print_policy(policy: Any, as_json: bool) -> None:  # noqa: ANN401
+def _print_policy(policy: Any, as_json: bool) -> None:
     values = _public(policy)
     if as_json:
         click.echo(msgspec.json.encode(values))
@@ -251,15 +251,29 @@ def simulate(
     """
     from controller.simulator.process import run
 
-    sys.exit(
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit():
+        raise click.BadParameter("write host:port, such as 127.0.0.1:8021", param_hint="--listen")
+    try:
         run(
-            listen=listen,
+            listen=(host, int(port)),
             password=password,
-            controllers=controllers.split(","),
+            # FreeSWITCH writes a list of hosts with bars; a comma is easier in a shell.
+            controllers=controllers.replace(",", "|"),
             script=Path(script) if script else None,
-            dialplan=Path(dialplan) if dialplan else None,
+            dialplan=Path(dialplan) if dialplan else _our_dialplan(),
         )
-    )
+    except (OSError, msgspec.ValidationError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _our_dialplan() -> Path:
+    """Find fs-config/dialplan: beside the package in a checkout, under share/ where installed."""
+    for root in (Path(__file__).parent.parent, Path(sys.prefix) / "share" / "callbackd"):
+        path = root / "fs-config" / "dialplan"
+        if path.is_dir():
+            return path
+    raise click.ClickException("fs-config/dialplan is not there: name one with --dialplan")
 
 
 @main.command()

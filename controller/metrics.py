@@ -53,6 +53,11 @@ class Metrics:
             ["kind"],
             registry=registry,
         )
+        self.greenlets = Gauge(
+            "callbackd_greenlets",
+            "Greenlets of our own at work, those of connections not counted.",
+            registry=registry,
+        )
         self.link_up = Gauge(
             "callbackd_node_up", "Whether the link to a node is up.", ["node"], registry=registry
         )

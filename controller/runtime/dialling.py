@@ -72,6 +72,8 @@ def originate_command(
         "callback_leg": "return",
         "callback_request": request,
         "origination_caller_id_number": digits(shown.number),
+        # Without a name the switch would show one of its own ("Outbound Call").
+        "origination_caller_id_name": shown.name or digits(shown.number),
         "originate_timeout": str(policy.return_ring_seconds),
         "ignore_early_media": "true",
         "sip_cid_type": "none",
@@ -79,8 +81,6 @@ def originate_command(
         "fail_on_single_reject": FINAL_CAUSES,
         "execute_on_answer": f"sched_hangup +{longest_return_leg(policy)} {TIME_OVER}",
     }
-    if shown.name:
-        common["origination_caller_id_name"] = shown.name
     routes = [
         Route(gateway, digits(number), {"origination_uuid": leg})
         for gateway, leg in zip(gateways, leg_uuids(attempt, gateways), strict=True)
@@ -95,14 +95,13 @@ def bridge_command(bridge: Bridge, event_uuid: str) -> bytes:
     common = {
         "callback_leg": "destination",
         "origination_caller_id_number": digits(bridge.caller_id_number),
+        "origination_caller_id_name": bridge.caller_id_name or digits(bridge.caller_id_number),
         "originate_timeout": str(bridge.ring_seconds),
         "ignore_early_media": "true",
         "sip_cid_type": "none",
         "fail_on_single_reject": FINAL_CAUSES,
         "execute_on_answer": f"sched_hangup +{bridge.longest_seconds} {TIME_OVER}",
     }
-    if bridge.caller_id_name:
-        common["origination_caller_id_name"] = bridge.caller_id_name
     routes = [
         Route(gateway, digits(bridge.number), {"origination_uuid": leg})
         for gateway, leg in zip(bridge.gateways, bridge.legs, strict=True)

@@ -1,0 +1,262 @@
+"""What each call of the demo is to do, and how it has to end.
+
+A script says what the phones do and what has to come of it, on both sides: the outcome that the
+controller keeps, and what the phones themselves saw. The two are checked apart, so that a
+controller that is wrong about a call does not pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from controller.simulator.phones import Behaviour, HangUp, Keys, Phone, TriggerCall
+
+#: Shown to destinations.
+CALLER_ID: Final = "+12025550111"
+PASSWORD: Final = "2468"  # noqa: S105  (of the demo's own extensions, for three minutes)
+
+#: The extensions of the demo: with a password, without, and with very little time.
+EXTENSIONS: Final[dict[str, dict[str, Any]]] = {
+    "1001": {"dids": ("+12025550101",), "password": PASSWORD},
+    "1002": {"dids": ("+12025550102",)},
+    "1003": {"dids": ("+12025550103",), "longest_call_seconds": 3},
+}
+COMMON: Final[dict[str, Any]] = {
+    "country": "US",
+    "caller_id_number": CALLER_ID,
+    "caller_id_name": "Acme",
+    "ring_seconds": 2,
+    "delay_seconds": 1,
+    "return_ring_seconds": 5,
+    "dial_seconds": 6,
+    "destination_ring_seconds": 5,
+}
+
+
+class Script(msgspec.Struct, frozen=True, kw_only=True):
+    """One call: what the phones do, and what has to come of it.
+
+    Attributes:
+        kind: what happens, in a few words.
+        extension: the extension whose DID is rung.
+        outcome: what the controller has to keep.
+        trigger: how the trigger call has to end for the caller: `refused` or `gave up`.
+        returned: whether a return call has to reach the caller's phone.
+        connected: the destination that has to be joined with the caller, or None.
+        questions: how many questions the caller has to hear.
+        last_heard: part of the file that the caller has to hear last, or None.
+
+    """
+
+    id: str
+    kind: str
+    extension: str
+    caller: str
+    outcome: str
+    trigger: str = "refused"
+    returned: bool = True
+    connected: str | None = None
+    questions: int = 0
+    last_heard: str | None = None
+    call: TriggerCall
+    phones: tuple[Phone, ...] = ()
+
+
+def _question(press: str, after: float = 0.3) -> Keys:
+    return Keys(when="question", press=press, after=after, gap=0.08)
+
+
+def _answering(*keys: Keys, hang_up: HangUp | None = None) -> Behaviour:
+    return Behaviour(on_call="answer", after=0.5, keys=list(keys), hang_up=hang_up)
+
+
+def _talks(seconds: float) -> Behaviour:
+    return Behaviour(on_call="answer", after=0.5, hang_up=HangUp(when="bridge", after=seconds))
+
+
+def _patient() -> Behaviour:
+    return Behaviour(on_call="answer", after=0.5)
+
+
+#: Made with (position, moment): one script of each kind.
+Maker = Callable[[int, float], Script]
+
+
+def _numbers(position: int) -> tuple[str, str, str]:
+    return (
+        f"+1212556{position:04d}",
+        f"+1646557{position:04d}",
+        f"+1646558{position:04d}",
+    )
+
+
+def _typed(number: str) -> str:
+    return number.removeprefix("+1") + "#"
+
+
+def _make(
+    position: int,
+    at: float,
+    *,
+    kind: str,
+    extension: str,
+    outcome: str,
+    mine: Behaviour | None = None,
+    other: Behaviour | None = None,
+    third: Behaviour | None = None,
+    hang_up_after: float | None = None,
+    headers: dict[str, str] | None = None,
+    **expected: Any,  # noqa: ANN401
+) -> Script:
+    caller, first, second = _numbers(position)
+    phones = [
+        Phone(number=number.removeprefix("+"), calls=[behaviour])
+        for number, behaviour in ((caller, mine), (first, other), (second, third))
+        if behaviour is not None
+    ]
+    call = TriggerCall(
+        id=f"c{position}",
+        at=at,
+        caller=caller,
+        did=EXTENSIONS[extension]["dids"][0].removeprefix("+"),
+        hang_up_after=hang_up_after,
+        headers=headers or {},
+    )
+    return Script(
+        id=call.id,
+        kind=kind,
+        extension=extension,
+        caller=caller,
+        outcome=outcome,
+        call=call,
+        phones=tuple(phones),
+        **expected,
+    )
+
+
+def _password_and_call(position: int, at: float) -> Script:
+    _, first, _ = _numbers(position)
+    return _make(
+        position, at, kind="password, call, destination hangs up", extension="1001",
+        outcome="completed", connected=first, questions=2, last_heard="goodbye",
+        mine=_answering(_question(PASSWORD + "#"), _question(_typed(first))), other=_talks(2.0),
+    )  # fmt: skip
+
+
+def _caller_hangs_up_talking(position: int, at: float) -> Script:
+    _, first, _ = _numbers(position)
+    return _make(
+        position, at, kind="caller hangs up while talking", extension="1002",
+        outcome="completed", connected=first, questions=1,
+        mine=_answering(_question(_typed(first)), hang_up=HangUp(when="bridge", after=1.5)),
+        other=_patient(),
+    )  # fmt: skip
+
+
+def _cut_by_switch(position: int, at: float) -> Script:
+    _, first, _ = _numbers(position)
+    return _make(
+        position, at, kind="cut by the switch at its limit", extension="1003",
+        outcome="completed", connected=first, questions=1, last_heard="disconnected",
+        mine=_answering(_question(_typed(first))), other=_patient(),
+    )  # fmt: skip
+
+
+def _second_number(position: int, at: float) -> Script:
+    _, first, second = _numbers(position)
+    return _make(
+        position, at, kind="destination busy, another answers", extension="1002",
+        outcome="completed", connected=second, questions=2, last_heard="goodbye",
+        mine=_answering(_question(_typed(first)), _question(_typed(second))),
+        other=Behaviour(on_call="busy", after=0.3), third=_talks(1.5),
+    )  # fmt: skip
+
+
+def _password_at_second_try(position: int, at: float) -> Script:
+    _, first, _ = _numbers(position)
+    return _make(
+        position, at, kind="password right at the second try", extension="1001",
+        outcome="completed", connected=first, questions=3, last_heard="goodbye",
+        mine=_answering(
+            _question("1111#"), _question(PASSWORD + "#"), _question(_typed(first))
+        ),
+        other=_talks(1.5),
+    )  # fmt: skip
+
+
+def _password_wrong(position: int, at: float) -> Script:
+    return _make(
+        position, at, kind="password wrong three times", extension="1001",
+        outcome="password_failed", questions=3, last_heard="goodbye",
+        mine=_answering(_question("1111#"), _question("2222#"), _question("3333#")),
+    )  # fmt: skip
+
+
+def _never_dials(position: int, at: float) -> Script:
+    return _make(
+        position, at, kind="never dials a number", extension="1002",
+        outcome="dial_time_over", questions=1, last_heard="goodbye", mine=_answering(),
+    )  # fmt: skip
+
+
+def _hangs_up_at_question(position: int, at: float) -> Script:
+    return _make(
+        position, at, kind="hangs up at the question", extension="1001",
+        outcome="hung_up", questions=1,
+        mine=_answering(hang_up=HangUp(when="question", after=0.5)),
+    )  # fmt: skip
+
+
+def _busy(position: int, at: float) -> Script:
+    return _make(
+        position, at, kind="return call busy", extension="1002", outcome="busy",
+        mine=Behaviour(on_call="busy", after=0.3),
+    )  # fmt: skip
+
+
+def _no_answer(position: int, at: float) -> Script:
+    return _make(
+        position, at, kind="return call not answered", extension="1002", outcome="no_answer",
+        mine=Behaviour(on_call="no_answer"),
+    )  # fmt: skip
+
+
+def _hung_up_early(position: int, at: float) -> Script:
+    return _make(
+        position, at, kind="caller gives up before X", extension="1002",
+        outcome="hung_up_early", trigger="gave up", returned=False, hang_up_after=0.8,
+        mine=_patient(),
+    )  # fmt: skip
+
+
+def _hidden(position: int, at: float) -> Script:
+    return _make(
+        position, at, kind="hidden CallerID", extension="1002", outcome="hidden",
+        returned=False, headers={"Privacy": "id"}, mine=_patient(),
+    )  # fmt: skip
+
+
+MAKERS: Final[tuple[Maker, ...]] = (
+    _password_and_call,
+    _second_number,
+    _cut_by_switch,
+    _caller_hangs_up_talking,
+    _password_at_second_try,
+    _busy,
+    _password_wrong,
+    _no_answer,
+    _never_dials,
+    _hung_up_early,
+    _hidden,
+    _hangs_up_at_question,
+)
+
+
+def make_scripts(calls: int, rate: float) -> list[Script]:
+    """Make `calls` scripts, of all kinds in turn, `rate` a second."""
+    return [
+        MAKERS[position % len(MAKERS)](position, 0.5 + position / rate) for position in range(calls)
+    ]
