@@ -99,7 +99,7 @@ class Watch:
             seen.shown_on_return = detail.get("caller_id_number", "")
         elif entry.what == "question":
             seen.questions += 1
-        elif entry.what == "heard":
+        elif entry.what == "heard" and not detail.get("file", "").startswith("silence_stream"):
             seen.heard = detail.get("file", "")
         if entry.what == "heard":
             return

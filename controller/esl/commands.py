@@ -6,6 +6,10 @@ character would end the command, `${` would be expanded, and in a dial string
 `, | [ ] { } < > ' ^^ :_: %[` all mean something (switch_ivr_originate.c,
 switch_utils.c: switch_separate_string). So values are checked against what they may hold, never
 escaped and hoped for.
+
+Quotes do not keep a comma in `originate`: its words are split at blanks first, which takes the
+quotes away, and `{a='x,b=1'}` then sets `b` (seen on 1.11.1). A dial string with a comma in a value
+therefore names another separator, `{^^~a=x,b=1~…}`, which no value may hold.
 """
 
 from __future__ import annotations
@@ -27,7 +31,9 @@ _CAUSE: Final = re.compile(r"[A-Z0-9_]{1,64}\Z", re.ASCII)
 #: A sound: a path or a stream (`tone_stream://%(200,100,500)`), in one word.
 _SOUND: Final = re.compile(r"[A-Za-z0-9_./:%(),;=@~!+-]{1,512}\Z", re.ASCII)
 #: What a variable's value in a dial string must not hold, wherever it stands.
-_UNSAFE_IN_DIAL_STRING: Final = re.compile(r"[][{}<>|'\"\\^$%`]|:_:")
+_UNSAFE_IN_DIAL_STRING: Final = re.compile(r"[][{}<>|'\"\\^$%`~]|:_:")
+#: What parts the common variables where a value holds a comma.
+_OTHER_SEPARATOR: Final = "~"
 
 
 def _checked(pattern: re.Pattern[str], value: str, what: str) -> str:
@@ -172,36 +178,39 @@ class Route(msgspec.Struct, frozen=True):
 def dial_string(common: Mapping[str, str], routes: Sequence[Route]) -> str:
     """Build `{common}[own]sofia/gateway/g/number|[own]…`: routes are tried in order.
 
-    Raises `UnsafeText` where a value could be read as anything but a value. Values with a comma
-    or a space are quoted; inside `[…]` a quoted comma does not survive the splitting, so such
-    values are taken in the common braces only.
+    Raises `UnsafeText` where a value could be read as anything but a value. A value with a space
+    is quoted; one with a comma is taken in the common braces only, with another separator there.
+    The switch drops spaces at the ends of a value, and a variable whose value is empty.
     """
     if not routes:
         raise UnsafeText("a dial string needs a route")
     legs = []
     for route in routes:
-        own = _variables(route.variables, commas=False)
+        own = _variables(route.variables, ",")
         legs.append(
             (f"[{own}]" if own else "")
             + f"sofia/gateway/{_checked(_WORD, route.gateway, 'gateway name')}"
             + f"/{_checked(_DIALLED, route.number, 'number to dial')}"
         )
-    braces = _variables(common, commas=True)
+    separator = _OTHER_SEPARATOR if any("," in value for value in common.values()) else ","
+    braces = _variables(common, separator)
+    if separator != ",":
+        braces = f"^^{separator}{braces}"
     return (f"{{{braces}}}" if braces else "") + "|".join(legs)
 
 
-def _variables(variables: Mapping[str, str], *, commas: bool) -> str:
+def _variables(variables: Mapping[str, str], separator: str) -> str:
     parts = []
     for name, value in variables.items():
         _checked(_NAME, name, "variable name")
         _printable(value, f"the value of {name}")
         if _UNSAFE_IN_DIAL_STRING.search(value):
             raise UnsafeText(f"the value of {name} means something in a dial string: {value!r:.80}")
-        if "," in value and not commas:
+        if separator in value:
             raise UnsafeText(f"the value of {name} holds a comma: it must be common to all routes")
-        quoted = f"'{value}'" if " " in value or "," in value else value
+        quoted = f"'{value}'" if " " in value else value
         parts.append(f"{name}={quoted}")
-    return ",".join(parts)
+    return separator.join(parts)
 
 
 def bridge(common: Mapping[str, str], routes: Sequence[Route], event_uuid: str) -> bytes:

@@ -26,6 +26,7 @@ from controller.esl.errors import (
     EslError,
     NotConnected,
     UnexpectedFrame,
+    UnsafeText,
     WireError,
 )
 from controller.esl.events import Event, decode_event
@@ -99,7 +100,11 @@ class Connection:
         gevent.spawn(self.receive_events)
 
     def receive_events(self) -> None:
-        """Read and handle frames until the connection ends; errors end it, none leaves here."""
+        """Read and handle frames until the connection ends; whatever goes wrong ends it.
+
+        What the peer did wrong does not leave here; what a handler of ours raises does, with the
+        connection closed, since nobody reads it any more.
+        """
         error: EslError | None = None
         reader = self._reader
         try:
@@ -120,7 +125,11 @@ class Connection:
             # A connection that we closed ourselves ends its own read with an error too.
             if self.connected:
                 error = NotConnected(f"the connection broke: {os_error}")
-        self.close(error)
+        except BaseException:
+            error = NotConnected("reading was broken off")
+            raise
+        finally:
+            self.close(error)
 
     def _on_frame(self, frame: Frame) -> None:
         kind = frame.content_type
@@ -188,10 +197,8 @@ class Connection:
 
         self.transmit(command, on_reply)
         # The connection's own deadline ends this wait; the second one is for a caller in a hurry.
-        try:
-            frame = result.get(timeout=seconds)
-        except gevent.Timeout as error:
-            raise CommandTimeout(f"no reply within {seconds} s") from error
+        with gevent.Timeout(seconds, CommandTimeout(f"no reply within {seconds} s")):
+            frame = result.get()
         if frame is None:
             raise NotConnected("the connection has ended")
         reply = frame.headers.get("Reply-Text", "")
@@ -200,9 +207,13 @@ class Connection:
         return frame
 
     def send(self, data: str) -> Frame:
-        """Send one command line and wait for its reply (greenswitch's API)."""
+        """Send a command and wait for its reply (greenswitch's API).
+
+        Raises `UnsafeText` where it holds a control character, or an empty line, which would end
+        it and begin another; else as `request`.
+        """
         if not data.replace("\n", "").isprintable() or "\n\n" in data:
-            raise NotConnected("a command holds a control character; nothing was sent")
+            raise UnsafeText("a command holds a control character")
         return self.request(data.encode() + b"\n\n")
 
     def _write(self, data: bytes) -> None:
@@ -227,6 +238,11 @@ class Connection:
             failure = NotConnected(f"the connection broke: {error}")
             self.close(failure)
             raise failure from error
+        except BaseException:
+            # The greenlet was ended half-way through a command: what follows would be read as
+            # the rest of it.
+            self.close(NotConnected("sending was broken off"))
+            raise
         finally:
             self._sending = False
 

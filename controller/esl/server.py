@@ -15,8 +15,8 @@ from gevent.server import StreamServer
 
 from controller.esl import commands
 from controller.esl.connection import COMMAND_SECONDS, keep_alive
-from controller.esl.errors import EslError
-from controller.esl.events import ChannelData, channel_data
+from controller.esl.errors import EslError, NotConnected
+from controller.esl.events import ChannelData
 from controller.esl.session import OutboundSession
 from controller.esl.wire import Frame
 
@@ -114,14 +114,14 @@ class EslServer:
         def on_connected(frame: Frame | None, error: EslError | None) -> None:
             if frame is None:
                 return
-            session.session_data = channel_data(frame)
+            data = session.attach(frame)
             session.command_seconds = COMMAND_SECONDS
-            self._on_leg(session, session.session_data)
+            self._on_leg(session, data)
 
         try:
             session.transmit(commands.CONNECT, on_connected)
             session.receive_events()
         except EslError as error:
             session.close(error)
-        if session.session_data is None and session.closed_by is not None:
-            self._on_failed(session.closed_by)
+        if session.session_data is None:
+            self._on_failed(session.closed_by or NotConnected("it closed before it was a leg"))

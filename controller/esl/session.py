@@ -21,6 +21,7 @@ from controller.esl import commands
 from controller.esl.connection import COMMAND_SECONDS, Connection
 from controller.esl.errors import CommandTimeout
 from controller.esl.events import DIGITS_VARIABLE, ChannelData, Event, channel_data
+from controller.esl.wire import Frame
 
 #: What a session is told of, and nothing else: each event is 5-12 KB of the switch's work.
 SUBSCRIPTION = ("CHANNEL_EXECUTE_COMPLETE", "CHANNEL_BRIDGE", "CHANNEL_HANGUP_COMPLETE")
@@ -54,8 +55,13 @@ class OutboundSession(Connection, GreenswitchSession):
         where what comes is no channel.
         """
         if self.session_data is None:
-            self.session_data = channel_data(self.request(commands.CONNECT, seconds))
-            self._outbound_connected = True
+            return self.attach(self.request(commands.CONNECT, seconds))
+        return self.session_data
+
+    def attach(self, frame: Frame) -> ChannelData:
+        """Take the reply to `connect`: from here on there is a leg. Raises `BadEvent`."""
+        self.session_data = channel_data(frame)
+        self._outbound_connected = True
         return self.session_data
 
     @property
@@ -104,7 +110,8 @@ class OutboundSession(Connection, GreenswitchSession):
         Raises `OutboundSessionHasGoneAway` when the caller hangs up first, and `CommandTimeout`
         after `response_timeout` seconds.
         """
-        if self._lingering:
+        # CHANNEL_HANGUP_COMPLETE and the notice of lingering come in either order.
+        if self._lingering or (self.session_data is not None and not self._outbound_connected):
             raise OutboundSessionHasGoneAway("the leg has hung up")
         event_uuid = str(uuid.uuid4())
         command = commands.execute(app_name, app_args or "", event_uuid)
@@ -112,17 +119,41 @@ class OutboundSession(Connection, GreenswitchSession):
             return self.request(command)
         done: AsyncResult[Event] = AsyncResult()
         self._waiters[event_uuid] = done
+        too_long = CommandTimeout(f"{app_name} did not end in {response_timeout} s")
         try:
-            self.request(command)
-            return done.get(timeout=response_timeout)
-        except gevent.Timeout as error:
-            raise CommandTimeout(f"{app_name} did not end in {response_timeout} s") from error
+            with gevent.Timeout(response_timeout, too_long):
+                self.request(command)
+                return done.get()
         finally:
             self._waiters.pop(event_uuid, None)
+
+    def myevents(self) -> None:
+        """Ask for all events of the leg, as JSON: plain text could hold forged headers."""
+        self.send("myevents json")
+
+    def answer(self) -> str:
+        """Answer the leg; give the switch's reply to the command."""
+        return str(self.call_command("answer").headers.get("Reply-Text", ""))
 
     def playback(self, path: str, block: bool = True) -> Any:  # noqa: ANN401
         """Play a sound."""
         return self.call_command("playback", path, block=block)
+
+    def say(
+        self,
+        module_name: str = "en",
+        lang: str | None = None,
+        say_type: str = "NUMBER",
+        say_method: str = "pronounced",
+        gender: str = "FEMININE",
+        text: str | None = None,
+        block: bool = True,
+        response_timeout: float | None = 30,
+    ) -> Any:  # noqa: ANN401
+        """Say a number, a date or the like with recorded words."""
+        module = f"{module_name}:{lang}" if lang else module_name
+        arguments = f"{module} {say_type} {say_method} {gender} {text or ''}".rstrip()
+        return self.call_command("say", arguments, block, response_timeout)
 
     def play_and_get_digits(
         self,

@@ -62,13 +62,11 @@ class InboundConnection(Connection, InboundESL):
         sock.settimeout(None)
         self._open(sock, self.timeout)
         self.start_event_handlers()
+        silent = NotConnected(f"{self.host}:{self.port} does not ask for a password")
         try:
-            self._asked_to_log_in.get(timeout=self.timeout)
+            with gevent.Timeout(self.timeout, silent):
+                self._asked_to_log_in.get()
             self.authenticate()
-        except gevent.Timeout as error:
-            failure = NotConnected(f"{self.host}:{self.port} does not ask for a password")
-            self.close(failure)
-            raise failure from error
         except EslError as error:
             self.close(error)
             raise
@@ -169,6 +167,7 @@ class SwitchLink:
             self._connection.close()
         if self._greenlet is not None:
             self._greenlet.kill()
+        self.up.clear()
 
     def request(self, command: bytes, seconds: float | None = None) -> Frame:
         """Send a command on the link and wait for its reply. Raises as `Connection.request`."""
@@ -204,12 +203,10 @@ class SwitchLink:
 
         try:
             connection.transmit(command, on_reply)
-        except NotConnected:
-            # `transmit` says so before it sends anything, or when sending broke: in the second
-            # case the switch may have it, and the list decides.
-            if connection.closed_by is None:
-                self._jobs.pop(job_uuid, None)
-                raise
+        except EslError as error:
+            # The connection was there, and broke while sending: the switch may have the command,
+            # so the list decides.
+            log.warning("job_in_doubt", node=self.name, job=job_uuid, error=str(error))
 
     def forget(self, job: Job) -> None:
         """Take a job off the list: its answer was lost, and `on_done` will not be called."""
@@ -222,12 +219,14 @@ class SwitchLink:
 
     def _run(self) -> None:
         wait = FIRST_WAIT
-        while not self._stopped:
+        while True:
             error = self._connect_once()
             if self.up.is_set():
                 wait = FIRST_WAIT
                 self.up.clear()
                 self._on_down(self, error)
+            if self._stopped:
+                break
             log.warning("link_down", node=self.name, error=str(error or "closed"), wait=wait)
             # Jitter, so that a restarted node is not met by all controllers at once.
             gevent.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
@@ -241,13 +240,23 @@ class SwitchLink:
         connection.on_closed = ended.set
         connection.on_event = self._handle
         try:
-            connection.connect()
-            for header, value in self._filters:
-                connection.request(commands.filter_events(header, value))
-            connection.request(commands.subscribe(self._events))
+            self._log_in(connection)
+            self._stay(connection, ended)
+            return ended.get()
         except EslError as error:
             connection.close(error)
             return error
+        finally:
+            # Also where `stop` ends this greenlet while it still connects.
+            connection.close()
+
+    def _log_in(self, connection: InboundConnection) -> None:
+        connection.connect()
+        for header, value in self._filters:
+            connection.request(commands.filter_events(header, value))
+        connection.request(commands.subscribe(self._events))
+
+    def _stay(self, connection: InboundConnection, ended: AsyncResult[EslError | None]) -> None:
         self._connection = connection
         self._connection_number += 1
         self.up.set()
@@ -262,7 +271,6 @@ class SwitchLink:
                     connection.transmit(commands.api("uptime"))
                 except EslError as error:
                     connection.close(error)
-        return ended.get()
 
     def _handle(self, event: Event) -> None:
         if event.name == "BACKGROUND_JOB":

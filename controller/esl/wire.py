@@ -149,11 +149,15 @@ class FrameReader:
         # FreeSWITCH ends some bodies with a line break more than it counts: empty lines between
         # frames are passed over, as its own library does.
         if buffer.startswith(b"\n"):
-            del buffer[: len(buffer) - len(buffer.lstrip(b"\n"))]
+            empty = 1
+            while buffer.startswith(b"\n", empty):
+                empty += 1
+            del buffer[:empty]
             self._looked = 0
         end = buffer.find(b"\n\n", self._looked)
         if end < 0:
-            if len(buffer) > self._max_header_block:
+            # One byte more may be there: the first of the two line breaks that end the block.
+            if len(buffer) > self._max_header_block + 1:
                 raise HeaderBlockTooLarge(
                     f"a header block of more than {self._max_header_block} bytes"
                 )

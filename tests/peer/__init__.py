@@ -1,0 +1,1 @@
+"""Controller and simulated switch joined by real sockets."""

@@ -1,0 +1,26 @@
+"""The world of a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.peer.world import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """One switch with room for one controller."""
+    made = World(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[World]:
+    """One switch whose dialplan names two controllers."""
+    made = World(tmp_path, controllers=2)
+    yield made
+    made.close()

@@ -1,0 +1,244 @@
+"""One callback after another, whole: what the phones saw, and what the controller kept."""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections import Counter
+
+import gevent
+import pytest
+
+from controller.simulator import Behaviour, HangUp
+from tests.peer.world import (
+    CALLER,
+    DID,
+    FRIEND,
+    OTHER,
+    PASSWORD,
+    World,
+    answering,
+    talking,
+    typed,
+)
+
+
+def test_t1_t8_a1_i5_the_whole_way(world: World) -> None:
+    """T1 refused unanswered, T8 shows the DID, A1 password, I5 default number, M5 goodbye."""
+    world.extension(password=PASSWORD)
+    world.controller()
+    world.phone(CALLER, answering(typed(PASSWORD), typed(FRIEND)))
+    world.phone(FRIEND, talking(0.5))
+    world.ring()
+    (request,) = world.ended()
+    world.idle()
+    assert request.outcome == "completed"
+    assert request.destination == "+" + FRIEND
+    (refused,) = world.switch.seen("refused", role="trigger")
+    assert refused.detail["cause"] == "USER_BUSY"
+    assert not world.switch.seen("answered", role="trigger")
+    (returned,) = world.switch.seen("called", role="return")
+    assert returned.detail["caller_id_number"] == DID
+    (called,) = world.switch.seen("called", role="destination")
+    assert called.detail["caller_id_number"] == "12025550111"
+    assert world.heard("goodbye")
+    # The password's keys are never shown, the destination's are.
+    assert [e.detail["digits"] for e in world.switch.seen("pressed", role="return")] == [
+        "*" * (len(PASSWORD) + 1),
+        FRIEND + "#",
+    ]
+
+
+def test_decision_5_the_socket_is_let_go_while_people_talk(world: World) -> None:
+    """While they talk no connection is held; the switch connects again at the end."""
+    world.extension()
+    controller = world.controller()
+    world.phone(CALLER, answering(typed(FRIEND)))
+    world.phone(FRIEND, talking(1.0))
+    world.ring()
+    world.wait(lambda: world.switch.seen("bridged", role="return"))
+    world.wait(lambda: world.switch.connections["outbound"] == 0)
+    assert len(controller.services.legs) == 1
+    (request,) = world.ended()
+    assert request.outcome == "completed"
+    assert world.heard("goodbye")
+    world.idle()
+
+
+def test_m5_the_switch_ends_the_conversation_and_the_caller_hears_why(world: World) -> None:
+    """M5: the destination is cut by the switch, the caller alone hears the extension's sound."""
+    world.extension(longest_call_seconds=2, sound_before_disconnecting="own/time-over.wav")
+    world.controller()
+    world.phone(CALLER, answering(typed(FRIEND)))
+    world.phone(FRIEND, answering())
+    world.ring()
+    (request,) = world.ended()
+    world.idle()
+    assert request.outcome == "completed"
+    (ended,) = world.switch.seen("ended", role="destination")
+    assert ended.detail["cause"] == "ALLOTTED_TIMEOUT"
+    assert world.heard("own/time-over.wav")
+
+
+def test_a3_three_wrong_passwords_end_the_call(world: World) -> None:
+    """A3: three tries in a call, and no destination is ever asked for."""
+    world.extension(password=PASSWORD)
+    world.controller()
+    world.phone(CALLER, answering(typed("1111"), typed("2222"), typed("3333")))
+    world.ring()
+    (request,) = world.ended()
+    world.idle()
+    assert request.outcome == "password_failed"
+    assert len(world.questions()) == 3
+    assert not any("destination" in question for question in world.questions())
+
+
+def test_d3_a_busy_destination_is_told_and_another_can_be_dialled(world: World) -> None:
+    """D3/D4: the caller hears why, and dials again."""
+    world.extension()
+    world.controller()
+    world.phone(CALLER, answering(typed(FRIEND), typed(OTHER)))
+    world.phone(FRIEND, Behaviour(on_call="busy", after=0.1))
+    world.phone(OTHER, talking(0.3))
+    world.ring()
+    (request,) = world.ended()
+    world.idle()
+    assert request.outcome == "completed"
+    assert request.destination == "+" + OTHER
+    assert world.heard("user_busy")
+
+
+def test_a_gateway_that_is_down_is_passed_over(world: World) -> None:
+    """Both the return call and the destination go by the second gateway, each with its CallerID."""
+    world.extension()
+    world.controller()
+    world.switch.gateway("pstn", "down")
+    world.phone(CALLER, answering(typed(FRIEND)))
+    world.phone(FRIEND, talking(0.3))
+    world.ring()
+    (request,) = world.ended()
+    world.idle()
+    assert request.outcome == "completed"
+    answered = [e for e in world.switch.seen("called") if e.role != "trigger"]
+    assert [e.detail["gateway"] for e in answered] == ["pstn", "pstn2", "pstn", "pstn2"]
+    assert {e.detail["caller_id_number"] for e in answered if e.role == "return"} == {DID}
+
+
+def test_a_busy_person_is_not_rung_again_by_another_gateway(world: World) -> None:
+    """Busy is the person's answer, not the gateway's failure: one attempt."""
+    world.extension()
+    world.controller()
+    world.phone(CALLER, answering(typed(FRIEND)))
+    world.phone(FRIEND, Behaviour(on_call="busy", after=0.1))
+    world.ring()
+    world.wait(lambda: world.heard("user_busy"))
+    assert len(world.switch.seen("called", role="destination")) == 1
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome"),
+    [
+        (Behaviour(on_call="busy", after=0.1), "busy"),
+        (Behaviour(on_call="reject", after=0.1), "rejected"),
+        (Behaviour(on_call="no_answer"), "no_answer"),
+    ],
+)
+def test_t5_a_return_call_that_is_not_answered_says_why(
+    world: World, behaviour: Behaviour, outcome: str
+) -> None:
+    """T5: the cause is kept; T8: the return call does not ring for ever."""
+    world.extension(return_ring_seconds=5)
+    world.controller()
+    world.phone(CALLER, behaviour)
+    world.ring()
+    (request,) = world.ended()
+    world.idle()
+    assert request.outcome == outcome
+    assert not world.questions()
+
+
+def test_d1_the_time_to_dial_is_kept_over_all_tries(world: World) -> None:
+    """D1: prompts and wrong numbers included, then a goodbye and the end."""
+    world.extension(dial_seconds=5)
+    world.controller()
+    world.phone(CALLER, answering(*[typed("123", after=1.0)] * 9))
+    world.ring()
+    (request,) = world.ended()
+    world.idle()
+    assert request.outcome == "dial_time_over"
+    assert 2 <= len(world.questions()) <= 6
+    assert world.heard("goodbye")
+
+
+def test_t2_a_caller_who_gives_up_before_x_is_not_called_back(world: World) -> None:
+    """T2 `ignore`; T10: kept with its reason."""
+    world.extension(ring_seconds=3)
+    world.controller()
+    world.ring(hang_up_after=0.5)
+    (request,) = world.ended()
+    world.idle()
+    assert (request.state, request.outcome) == ("refused", "hung_up_early")
+    assert not world.switch.seen("called", role="return")
+
+
+def test_t6_a_second_trigger_joins_the_callback_that_is_due(world: World) -> None:
+    """T6: one callback for two calls, and the second is counted."""
+    world.extension(delay_seconds=3)
+    world.controller()
+    world.phone(CALLER, answering(hang_up=HangUp(when="question", after=0.1)))
+    world.ring()
+    world.ring()
+    (request,) = world.ended()
+    world.idle()
+    assert request.joined == 1
+    assert len(world.switch.seen("called", role="return")) == 1
+
+
+def test_t7_our_own_number_is_not_called_back(world: World) -> None:
+    """T7: a DID of another extension, put in as the caller."""
+    world.extension()
+    world.extension("1002", dids=("+12025550102",))
+    world.controller()
+    world.ring("+12025550102")
+    (request,) = world.ended()
+    world.idle()
+    assert (request.state, request.outcome) == ("refused", "own_number")
+    assert not world.switch.seen("called", role="return")
+
+
+def test_t10_a_number_that_is_nobodys_is_refused_at_once(world: World) -> None:
+    """T10: kept too."""
+    world.extension()
+    world.controller()
+    world.ring(did="12025559999")
+    (request,) = world.ended()
+    world.idle()
+    assert request.outcome == "unknown_did"
+    (refused,) = world.switch.seen("refused", role="trigger")
+    assert refused.detail["cause"] == "UNALLOCATED_NUMBER"
+
+
+def test_a_caller_who_hangs_up_leaves_nothing(world: World) -> None:
+    """A hang-up ends every wait: no leg, connection or greenlet is left."""
+    world.extension(password=PASSWORD)
+    controller = world.controller()
+    gevent.sleep(0)
+    before = _greenlets()
+    for index in range(5):
+        number = f"1212555019{index}"
+        world.phone(number, answering(hang_up=HangUp(when="question", after=0.05 * index)))
+        world.ring("+" + number)
+    requests = world.ended(5)
+    world.idle()
+    assert {request.outcome for request in requests} == {"hung_up"}
+    assert len(controller.services.greenlets) == 2  # the dispatcher and the one that looks after
+    gevent.sleep(0)
+    assert _greenlets() == before
+
+
+def _greenlets() -> Counter[str]:
+    """What runs by kind, without the switch's own: its sockets linger on purpose."""
+    gc.collect()
+    alive = [g for g in gc.get_objects() if isinstance(g, gevent.Greenlet) and not g.dead]
+    names = [re.sub(r"0x[0-9a-f]+", "", repr(g)) for g in alive]
+    return Counter(name for name in names if "controller.simulator" not in name)

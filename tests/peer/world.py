@@ -1,0 +1,202 @@
+"""A simulated switch, controllers in this process or in their own, and one database for all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gevent
+import msgspec
+from gevent import subprocess
+
+from controller.app import Controller
+from controller.policy.model import validate
+from controller.settings import Dispatcher, Listen, Node, Route, Settings, Web
+from controller.simulator import Behaviour, HangUp, Keys, Phone, Simulator, TriggerCall
+from controller.store.database import open_database
+from controller.store.extensions import Extensions
+from controller.store.passwords import Passwords, load_pepper
+from controller.store.requests import Request, Requests
+
+DIALPLAN = Path(__file__).parents[2] / "fs-config" / "dialplan"
+DID = "12025550101"
+CALLER = "12125550199"
+FRIEND = "12125550123"
+OTHER = "16465550124"
+PASSWORD = "2468"
+PATIENCE = 20.0
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class World:
+    """One switch and its phones, a database, and as many controllers as a test starts."""
+
+    def __init__(self, directory: Path, controllers: int = 1) -> None:
+        self.directory = directory
+        self.ports = [free_port() for _ in range(controllers)]
+        self.switch = Simulator(
+            dialplan=DIALPLAN,
+            globals={"callback_controllers": "|".join(f"127.0.0.1:{port}" for port in self.ports)},
+        )
+        self.switch.start()
+        self.engine = open_database(f"sqlite:///{directory / 'callbackd.sqlite3'}")
+        self.extensions = Extensions(self.engine)
+        self.requests = Requests(self.engine)
+        self.controllers: list[Controller] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def close(self) -> None:
+        """End everything."""
+        for controller in self.controllers:
+            controller.close()
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            if process.stderr is not None:
+                process.stderr.close()
+        self.switch.stop()
+        self.engine.dispose()
+
+    # --- setting up --------------------------------------------------------------------------
+
+    def extension(self, number: str = "1001", password: str | None = None, **values: Any) -> None:
+        """Add an extension; X is one second and there is no delay, unless told otherwise."""
+        policy: dict[str, Any] = {
+            "extension": number,
+            "dids": ("+" + DID,),
+            "country": "US",
+            "caller_id_number": "+12025550111",
+            "ring_seconds": 1,
+            "delay_seconds": 0,
+            **values,
+        }
+        if password is not None:
+            pepper = load_pepper(self.directory / "pepper")
+            policy["password_hash"] = Passwords(pepper).hash(password)
+        self.extensions.add(validate(policy), 1)
+
+    def settings(self, index: int = 0, **values: Any) -> Settings:
+        """The settings of a controller."""
+        return Settings(
+            **{
+                "name": f"controller{index}",
+                "data_dir": str(self.directory),
+                "listen": Listen(port=self.ports[index]),
+                "web": Web(port=0),
+                "nodes": (Node(name="sim1", port=self.switch.address[1]),),
+                "route": Route(gateways=("pstn", "pstn2")),
+                "dispatcher": Dispatcher(poll_seconds=0.2),
+                **values,
+            }
+        )
+
+    def controller(self, index: int = 0, **values: Any) -> Controller:
+        """Start a controller in this process and wait for its link."""
+        controller = Controller(self.settings(index, **values))
+        self.controllers.append(controller)
+        controller.start()
+        for link in controller.services.links.values():
+            assert link.up.wait(timeout=PATIENCE)
+        return controller
+
+    def process(self, index: int = 0, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a controller in a process of its own and wait for its link."""
+        config = self.directory / f"controller{index}.toml"
+        config.write_text(
+            f'name = "controller{index}"\ndata_dir = "{self.directory}"\n'
+            f"[listen]\nport = {self.ports[index]}\n[web]\nport = 0\n"
+            f'[[nodes]]\nname = "sim1"\nport = {self.switch.address[1]}\n'
+            "[dispatcher]\npoll_seconds = 0.2\n"
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-m", "controller", "--config", str(config), "serve"],
+            stderr=subprocess.PIPE,
+            env={**os.environ, **environment},
+        )
+        assert process.stderr is not None
+        self.processes.append(process)
+        with gevent.Timeout(PATIENCE):
+            for line in process.stderr:
+                if msgspec.json.decode(line)["event"] == "link_up":
+                    break
+            else:
+                raise AssertionError(f"the controller ended with {process.wait()}")
+        # Read on, so that it never waits for us.
+        gevent.spawn(process.stderr.read)
+        return process
+
+    # --- calls -------------------------------------------------------------------------------
+
+    def ring(self, caller: str = "+" + CALLER, *, did: str = DID, **values: Any) -> str:
+        """Ring a DID; give the leg's uuid."""
+        return self.switch.place_call(TriggerCall(id=caller, caller=caller, did=did, **values))
+
+    def phone(self, number: str, *calls: Behaviour) -> None:
+        """Say what a phone does."""
+        self.switch.phone(Phone(number=number, calls=list(calls)))
+
+    def wait(self, predicate: Callable[[], object], timeout: float = PATIENCE) -> None:
+        """Wait until something is so that the switch or its phones see."""
+        self.switch.wait(predicate, timeout=timeout)
+
+    def heard(self, what: str, *, role: str = "return") -> list[str]:
+        """The files that contain `what` and were heard on a leg, in order."""
+        return [
+            entry.detail["file"]
+            for entry in self.switch.seen("heard", role=role)
+            if what in entry.detail["file"]
+        ]
+
+    def questions(self) -> list[str]:
+        """The questions that were asked, by file."""
+        return [e.detail["file"].rpartition("/")[2] for e in self.switch.seen("question")]
+
+    def ended(self, count: int = 1) -> list[Request]:
+        """Wait until so many requests have ended; give all, the oldest first."""
+        with gevent.Timeout(PATIENCE, AssertionError(f"not ended: {self.requests.all()}")):
+            while True:
+                found = sorted(self.requests.all(), key=lambda r: (r.created, r.id))
+                if sum(r.state in ("done", "refused") for r in found) >= count:
+                    return found
+                # The database tells nobody: looking again is the only way to know.
+                gevent.sleep(0.02)
+
+    def idle(self) -> None:
+        """Wait until the switch has no leg, and no controller of this process holds one."""
+        self.switch.wait(timeout=PATIENCE)
+        with gevent.Timeout(PATIENCE):
+            while any(len(c.services.legs) or len(c.server.sessions) for c in self.controllers):
+                gevent.sleep(0.02)
+
+
+def typed(number: str, after: float = 0.1) -> Keys:
+    """Keys typed at a question, with the `#`."""
+    return Keys(when="question", press=number + "#", after=after)
+
+
+def answering(*keys: Keys, hang_up: HangUp | None = None, after: float = 0.1) -> Behaviour:
+    """Answer, and type."""
+    return Behaviour(on_call="answer", after=after, keys=list(keys), hang_up=hang_up)
+
+
+def talking(seconds: float) -> Behaviour:
+    """Answer, and hang up after having talked so long."""
+    return Behaviour(on_call="answer", after=0.1, hang_up=HangUp(when="bridge", after=seconds))
+
+
+def kill(process: subprocess.Popen[bytes], number: int = signal.SIGKILL) -> int:
+    """Send a signal and wait for the end; give the exit status."""
+    process.send_signal(number)
+    return int(process.wait(timeout=PATIENCE))
