@@ -1,0 +1,125 @@
+"""The switch (once), and what each test gets on top of it: phones, controllers, ended legs."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from .carrier import Carrier
+from .controllers import Controller
+from .eventsocket import HangupWatch
+from .net import HOST, free_ports
+from .phones import Phones
+from .switch import PASSWORD, Switch
+
+# Seconds after which the switch refuses a trigger call by itself; short, for the tests' sake.
+TRIGGER_LIMIT_S = 12
+
+
+@dataclass
+class Site:
+    """What stays for all tests: the switch, its trunks, and where it looks for controllers."""
+
+    switch: Switch
+    carriers: list[Carrier]
+    controller_ports: list[int]
+    sipp: str
+
+
+@dataclass
+class Bench:
+    """What one test works with."""
+
+    site: Site
+    folder: Path
+    phones: Phones
+    legs: HangupWatch
+    controllers: list[Controller] = field(default_factory=list)
+
+    @property
+    def switch(self) -> Switch:
+        """Give the switch."""
+        return self.site.switch
+
+    def serve(self, count: int = 1, **settings: str | int) -> list[Controller]:
+        """Add an extension with these settings, and start controllers."""
+        for port in self.site.controller_ports[:count]:
+            folder = self.folder / f"controller-{port}"
+            self.controllers.append(
+                Controller(folder, self.folder / "data", port, self.switch.event_port, PASSWORD)
+            )
+        words = [w for k, v in settings.items() for w in (f"--{k.replace('_', '-')}", str(v))]
+        self.controllers[0].run("extension", "add", "1001", *words)
+        for controller in self.controllers:
+            controller.start()
+        return self.controllers
+
+    def close(self) -> None:
+        """End everything of this test."""
+        for controller in self.controllers:
+            controller.stop()
+        self.phones.close()
+        self.legs.close()
+        self.switch.api("hupall")
+
+
+def program(name: str, variable: str | None = None) -> str:
+    """Find a program, or skip the test with the reason."""
+    found = (variable and os.environ.get(variable)) or shutil.which(name)
+    if not found:
+        also = f", and {variable} names none" if variable else ""
+        pytest.skip(f"no `{name}` on the PATH{also}: these tests need a real one")
+    return found
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Start the switch with two trunks and two places for a controller."""
+    freeswitch = program("freeswitch", "FREESWITCH_BIN")
+    sipp = program("sipp")
+    ports = free_ports(2)
+    switch = Switch(
+        freeswitch,
+        tmp_path_factory.mktemp("switch"),
+        {
+            "callback_controllers": "|".join(f"{HOST}:{port}" for port in ports),
+            "callback_trigger_limit": str(TRIGGER_LIMIT_S),
+        },
+    )
+    carriers = [Carrier(switch.sip_port) for _ in range(2)]
+    try:
+        names = ("callback_pstn_proxy", "callback_pstn2_proxy")
+        switch.set_variables(
+            {name: f"{HOST}:{c.port}" for name, c in zip(names, carriers, strict=True)}
+        )
+        with switch:
+            yield Site(switch, carriers, ports, sipp)
+    finally:
+        for carrier in carriers:
+            carrier.close()
+
+
+@pytest.fixture
+def bench(site: Site, tmp_path: Path) -> Iterator[Bench]:
+    """Give one test its bench; afterwards the switch must have no leg and no call left."""
+    phones = Phones(tmp_path / "phones", site.sipp, site.switch.sip_port, site.carriers)
+    made = Bench(site, tmp_path, phones, HangupWatch(site.switch.event_port, PASSWORD))
+    try:
+        yield made
+        site.switch.wait_idle()
+    finally:
+        made.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Add the ends of the controllers' logs to a failure."""
+    report = yield
+    made = getattr(item, "funcargs", {}).get("bench")
+    if call.excinfo is not None and isinstance(made, Bench):
+        for controller in made.controllers:
+            report.sections.append((f"log of {controller.name}", controller.tail()))
+    return report

@@ -1,0 +1,116 @@
+"""Controllers under test: the real command, in processes of their own."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from .net import HOST, free_ports, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+# Another command line, such as an installed `callbackd`, may be named here.
+COMMAND = shlex.split(os.environ.get("CALLBACK_LIVE_COMMAND", "")) or [
+    sys.executable,
+    "-m",
+    "controller",
+]
+
+
+def toml(value: str | int | list[str]) -> str:
+    """Write a value; JSON's strings, numbers and lists of strings are TOML's too."""
+    return json.dumps(value)
+
+
+class Controller:
+    """One controller; several of them share a data directory, as on one machine."""
+
+    def __init__(
+        self, folder: Path, data: Path, listen_port: int, event_port: int, password: str
+    ) -> None:
+        folder.mkdir(parents=True)
+        self.name = folder.name
+        self.log = folder / "controller.log"
+        self._folder = folder
+        self._web_port = free_ports(1)[0]
+        self._config = folder / "callback.toml"
+        self._config.write_text(
+            f"data_dir = {toml(str(data))}\n"
+            f"[listen]\nhost = {toml(HOST)}\nport = {listen_port}\nallow = ['127.0.0.0/8']\n"
+            f"[web]\nhost = {toml(HOST)}\nport = {self._web_port}\n"
+            f"[[nodes]]\nname = 'fs1'\nhost = {toml(HOST)}\nport = {event_port}\n"
+            f"password = {toml(password)}\n"
+            f"[route]\ngateways = ['pstn', 'pstn2']\n",
+            "utf-8",
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self, *words: str) -> str:
+        """Run one of its commands to the end, and give what it says."""
+        done = subprocess.run(
+            [*COMMAND, "--config", str(self._config), *words],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise AssertionError(f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    def requests(self) -> list[dict[str, Any]]:
+        """List the callback requests."""
+        listed: list[dict[str, Any]] = json.loads(self.run("callback", "list", "--json"))
+        return listed
+
+    def start(self) -> None:
+        """Serve, and wait until it is ready for calls."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*COMMAND, "--config", str(self._config), "serve"],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        wait_until(f"{self.name} is ready", self._ready, 60, every=0.1)
+
+    def _ready(self) -> bool:
+        if self._process is None or self._process.poll() is not None:
+            raise RuntimeError(f"{self.name} has ended:\n{self.tail()}")
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{self._web_port}/readyz", timeout=2) as r:
+                return bool(r.status == 200)
+        except urllib.error.HTTPError as refused:
+            refused.close()
+            return False
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        """Die: SIGKILL, in the middle of whatever it does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        """Stop in good order; one that does not is killed."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def tail(self, lines: int = 60) -> str:
+        """Give the end of its log."""
+        if not self.log.exists():
+            return ""
+        return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])

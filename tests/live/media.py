@@ -1,0 +1,132 @@
+"""The sound of a phone: hears the prompts and sends RFC 4733 (2833) digits, over real RTP.
+
+SIPp's own digit sending needs raw sockets, hence root, and it hears nothing; so SIPp does the
+SIP of a phone and this does its RTP. It sends nothing but digits: a prompt that plays
+nevertheless proves the profile's soft timer.
+"""
+
+import socket
+import struct
+import threading
+import time
+from dataclasses import dataclass
+
+from .net import HOST
+from .sounds import name_of
+
+PCMA = 8
+TELEPHONE_EVENT = 101
+PACKET_S = 0.02
+PACKET_SAMPLES = 160
+EVENTS = "0123456789*#ABCD"
+# An A-law byte without its alternating bits: sign, then a magnitude on a logarithmic scale.
+LOUD = 0x50
+# A prompt is heard when this many packets in a row have its pitch; the switch sends nothing
+# between two prompts, so a gap ends the row.
+ENOUGH = 5
+GAP_S = 0.1
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A prompt, and when it began."""
+
+    at: float
+    name: str
+
+
+def pitch_of(payload: bytes) -> float | None:
+    """Estimate the pitch of one packet of A-law from its changes of sign; None if quiet."""
+    plain = [byte ^ 0x55 for byte in payload]
+    if not plain or max(byte & 0x7F for byte in plain) < LOUD:
+        return None
+    changes = sum((a ^ b) >> 7 for a, b in zip(plain, plain[1:], strict=False))
+    return changes / 2 / (len(payload) / 8000)
+
+
+class Media:
+    """One RTP endpoint, open from the start of the phone to its end."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((HOST, 0))
+        self._socket.settimeout(0.2)
+        self.port = int(self._socket.getsockname()[1])
+        self.packets = 0
+        self.heard: list[Heard] = []
+        self._far: tuple[str, int] | None = None
+        self._sequence = 1
+        # Never 0: the switch takes a digit with timestamp 0 for none.
+        self._timestamp = PACKET_SAMPLES
+        self._run_name: str | None = None
+        self._run_length = 0
+        self._last_at = 0.0
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        while not self._closing.is_set():
+            try:
+                packet, self._far = self._socket.recvfrom(2048)
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+            if len(packet) > 12 and packet[1] & 0x7F == PCMA:
+                self.packets += 1
+                self._hear(packet[12:])
+
+    def _hear(self, payload: bytes) -> None:
+        pitch = pitch_of(payload)
+        name = None if pitch is None else name_of(pitch)
+        now = time.monotonic()
+        if name != self._run_name or now - self._last_at > GAP_S:
+            self._run_name, self._run_length = name, 0
+        self._last_at = now
+        self._run_length += 1
+        if name and self._run_length == ENOUGH:
+            self.heard.append(Heard(now - ENOUGH * PACKET_S, name))
+
+    def names(self) -> list[str]:
+        """List what was heard, in order."""
+        return [h.name for h in self.heard]
+
+    def wait_for(self, name: str, times: int = 1, seconds: float = 20.0) -> Heard:
+        """Wait until a prompt was heard so many times in all."""
+        end = time.monotonic() + seconds
+        while True:
+            found = [h for h in self.heard if h.name == name]
+            if len(found) >= times:
+                return found[times - 1]
+            if time.monotonic() > end:
+                raise TimeoutError(
+                    f"{times} x {name} not heard in {seconds} s; heard: {self.names()}"
+                )
+            time.sleep(0.02)
+
+    def _send(self, marker: bool, payload: bytes) -> None:
+        if self._far is None:
+            raise RuntimeError("no RTP has come from the switch yet, so there is nowhere to send")
+        kind = TELEPHONE_EVENT | (0x80 if marker else 0)
+        head = struct.pack("!BBHII", 0x80, kind, self._sequence, self._timestamp, 0x0CA11BAC)
+        self._sequence += 1
+        self._socket.sendto(head + payload, self._far)
+
+    def dial(self, digits: str, pause: float = 0.1) -> None:
+        """Send digits as telephone events: five packets each, and the last one three times."""
+        for digit in digits:
+            event = EVENTS.index(digit)
+            for step in range(1, 6):
+                self._send(step == 1, struct.pack("!BBH", event, 10, step * PACKET_SAMPLES))
+                time.sleep(PACKET_S)
+            for _ in range(3):
+                self._send(False, struct.pack("!BBH", event, 0x80 | 10, 6 * PACKET_SAMPLES))
+            self._timestamp += 8 * PACKET_SAMPLES
+            time.sleep(pause)
+
+    def close(self) -> None:
+        """Close the socket and end the thread."""
+        self._closing.set()
+        self._thread.join(5)
+        self._socket.close()

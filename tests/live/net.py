@@ -1,0 +1,34 @@
+"""Free ports on the loopback interface, and waiting."""
+
+import socket
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+HOST = "127.0.0.1"
+
+
+def free_ports(count: int) -> list[int]:
+    """Choose ports that are free for UDP and TCP now; all are held until the last is chosen."""
+    ports: list[int] = []
+    with ExitStack() as held:
+        while len(ports) < count:
+            udp = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            tcp = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            udp.bind((HOST, 0))
+            port = int(udp.getsockname()[1])
+            try:
+                tcp.bind((HOST, port))
+            except OSError:
+                continue
+            ports.append(port)
+    return ports
+
+
+def wait_until(what: str, ready: Callable[[], bool], seconds: float, every: float = 0.05) -> None:
+    """Wait until something holds, or fail with its name."""
+    end = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {seconds} s: {what}")
+        time.sleep(every)

@@ -1,0 +1,191 @@
+"""SIPp phones: each a process for one call, its log read back as messages."""
+
+import re
+import socket
+import subprocess
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from .carrier import Carrier
+from .media import Media
+from .net import HOST, free_ports, wait_until
+
+SCENARIOS = Path(__file__).parent / "sipp"
+# Longer than any scenario here takes; SIPp then fails the call and says so.
+GIVE_UP_S = 120
+LOG_HEAD = re.compile(
+    r"^-{20,} (\d{4}-\d\d-\d\d[ \t]+\d\d:\d\d:\d\d\.\d+)[^\n]*\n"
+    r"\w+ message (sent|received)[^\n]*\n\n",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A SIP message as the phone saw it."""
+
+    at: datetime
+    sent: bool
+    text: str
+
+    @property
+    def start(self) -> str:
+        """Give the first line."""
+        return self.text.splitlines()[0]
+
+    def headers(self, name: str) -> list[str]:
+        """List the values of a header, in order."""
+        head = self.text.replace("\r\n", "\n").partition("\n\n")[0]
+        pairs = (line.partition(":") for line in head.splitlines()[1:])
+        return [value.strip() for key, _, value in pairs if key.strip().lower() == name.lower()]
+
+
+def read_log(path: Path) -> list[Message]:
+    """Read the messages that a SIPp process has logged so far."""
+    if not path.exists():
+        return []
+    text = path.read_text("utf-8", "replace")
+    heads = list(LOG_HEAD.finditer(text))
+    ends = [head.start() for head in heads[1:]] + [len(text)]
+    found = []
+    for head, end in zip(heads, ends, strict=False):
+        at = datetime.fromisoformat(re.sub(r"[ \t]+", "T", head[1]))
+        message = Message(at, sent=head[2] == "sent", text=text[head.end() : end].strip())
+        # The last one may be half written.
+        if message.text:
+            found.append(message)
+    return found
+
+
+class Phone:
+    """One SIPp process, its RTP endpoint and its log."""
+
+    def __init__(self, folder: Path, sipp: str, scenario: str, target: str | None, **words: str):
+        self.name = folder.name
+        self.port = free_ports(1)[0]
+        self.media = Media()
+        folder.mkdir(parents=True)
+        text = (SCENARIOS / f"{scenario}.xml").read_text("utf-8")
+        for word, value in {"rtp_port": str(self.media.port), **words}.items():
+            text = text.replace("{{" + word + "}}", value)
+        missing = re.findall(r"\{\{\w+\}\}", text)
+        if missing:
+            raise ValueError(f"{scenario}: no value for {missing}")
+        file = folder / f"{scenario}.xml"
+        file.write_text(text, "utf-8")
+        self.log = folder / "messages.log"
+        self._errors = folder / "errors.log"
+        self._screen = (folder / "screen.log").open("wb")
+        command = [sipp, *([target] if target else []), "-sf", str(file)]
+        command += ["-i", HOST, "-p", str(self.port), "-mp", str(free_ports(1)[0])]
+        command += ["-m", "1", "-nostdin", "-timeout", f"{GIVE_UP_S}s", "-timeout_error"]
+        command += ["-trace_msg", "-message_file", str(self.log)]
+        command += ["-trace_err", "-error_file", str(self._errors)]
+        self._process = subprocess.Popen(
+            command, cwd=folder, stdout=self._screen, stderr=subprocess.STDOUT
+        )
+
+    def listening(self) -> bool:
+        """Tell whether the phone has its port."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind((HOST, self.port))
+            except OSError:
+                return True
+        return False
+
+    def messages(self, start: str = "", sent: bool | None = None) -> list[Message]:
+        """List the messages whose first line begins so."""
+        return [
+            m
+            for m in read_log(self.log)
+            if m.start.startswith(start) and (sent is None or m.sent is sent)
+        ]
+
+    def wait_message(self, start: str, seconds: float = 30.0) -> Message:
+        """Wait for a message whose first line begins so."""
+        wait_until(f"{self.name}: {start}", lambda: bool(self.messages(start)), seconds)
+        return self.messages(start)[0]
+
+    def finish(self, seconds: float = 30.0) -> None:
+        """Wait for the end of the call; the scenario must have gone as it is written."""
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(
+                f"{self.name} has not ended in {seconds} s\n{self._tail()}"
+            ) from None
+        if code != 0:
+            raise AssertionError(f"{self.name}: SIPp ended with {code}\n{self._tail()}")
+
+    def _tail(self) -> str:
+        errors = self._errors.read_text("utf-8", "replace") if self._errors.exists() else ""
+        seen = "\n".join(f"{'>' if m.sent else '<'} {m.at} {m.start}" for m in self.messages())
+        return f"{errors[-3000:]}\n{seen}"
+
+    def kill(self) -> None:
+        """Vanish: no BYE, no more RTP."""
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """End whatever is left."""
+        if self._process.poll() is None:
+            self.kill()
+        self.media.close()
+        self._screen.close()
+
+
+class Phones:
+    """The phones of one test."""
+
+    def __init__(self, folder: Path, sipp: str, switch_port: int, carriers: list[Carrier]) -> None:
+        self._folder = folder
+        self._sipp = sipp
+        self._target = f"{HOST}:{switch_port}"
+        self._carriers = carriers
+        self._all: list[Phone] = []
+
+    def _new(self, scenario: str, target: str | None, **words: str) -> Phone:
+        folder = self._folder / f"{len(self._all)}-{scenario}"
+        phone = Phone(folder, self._sipp, scenario, target, **words)
+        self._all.append(phone)
+        return phone
+
+    def ring(
+        self,
+        did: str,
+        caller: str,
+        scenario: str = "trigger",
+        *,
+        from_: str | None = None,
+        extra_headers: str = "",
+        **words: str,
+    ) -> Phone:
+        """Make a call from outside, by default a trigger call that is refused with 486."""
+        spoken = from_ or f'"Bob" <sip:{caller}@{HOST}>'
+        defaults = {"refusal": "486", "patience_ms": "90000", "ring_ms": "500"}
+        return self._new(
+            scenario,
+            self._target,
+            did=did,
+            extra_headers=extra_headers,
+            **{**defaults, **words, "from": spoken},
+        )
+
+    def expect(self, number: str, scenario: str = "answer", **words: str) -> Phone:
+        """Put a phone behind a number, on every trunk."""
+        defaults = {"ring_ms": "300", "patience_ms": "90000", "talk_ms": "2000"}
+        phone = self._new(scenario, None, **{**defaults, **words})
+        wait_until(f"{phone.name} listens", phone.listening, 10)
+        for carrier in self._carriers:
+            carrier.connect(number, phone.port)
+        return phone
+
+    def close(self) -> None:
+        """End every phone."""
+        for phone in self._all:
+            phone.close()
+        for carrier in self._carriers:
+            carrier.forget()

@@ -1,0 +1,107 @@
+"""What the files of fs-config/ do by themselves, while no controller is there."""
+
+import socket
+import time
+
+import pytest
+
+from .conftest import TRIGGER_LIMIT_S, Bench
+from .net import HOST
+
+DID = "12025550100"
+CALLER = "12025550199"
+SORRY = "ivr/ivr-im_sorry.wav"
+GOODBYE = "voicemail/vm-goodbye.wav"
+
+
+def test_a_trigger_call_is_refused_as_busy_when_no_controller_is_there(bench: Bench) -> None:
+    """T1, O5: it rings, is never answered, and does not ring on for ever."""
+    caller = bench.phones.ring(DID, CALLER)
+    caller.finish()
+    ringing = caller.wait_message("SIP/2.0 180")
+    refused = caller.wait_message("SIP/2.0 486")
+    assert 4 < (refused.at - ringing.at).total_seconds() < 8
+    assert not caller.messages("SIP/2.0 183")
+    assert not caller.messages("SIP/2.0 200")
+    assert bench.legs.wait("trigger")["Hangup-Cause"] == "USER_BUSY"
+
+
+def test_a_trigger_call_has_a_last_resort_when_the_controller_is_frozen(bench: Bench) -> None:
+    """T1, O5: one that accepts and says nothing is not seen as dead by the switch."""
+    with socket.create_server((HOST, bench.site.controller_ports[0])):
+        caller = bench.phones.ring(DID, CALLER)
+        caller.finish()
+    ringing = caller.wait_message("SIP/2.0 180")
+    refused = caller.wait_message("SIP/2.0 486")
+    rang = (refused.at - ringing.at).total_seconds()
+    # The switch's scheduler counts whole seconds of the clock: up to one second early.
+    assert TRIGGER_LIMIT_S - 1.1 < rang < TRIGGER_LIMIT_S + 1.1
+
+
+def test_a_return_call_without_any_controller_ends_with_a_sentence(bench: Bench) -> None:
+    """O5: the person who was called back hears something, and no leg is left behind."""
+    phone = bench.phones.expect(CALLER)
+    said = bench.switch.api(
+        "originate {callback_leg=return,origination_caller_id_number=12025550100}"
+        f"sofia/gateway/pstn/{CALLER} return_call XML callback"
+    )
+    assert said.startswith("+OK")
+    phone.finish()
+    # The phone sends no RTP at all: without the soft timer nothing would be heard.
+    assert phone.media.names() == [SORRY, GOODBYE]
+    assert bench.legs.wait("return")["variable_cb_hops"] == "x" * 21
+
+
+def test_a_return_call_can_only_be_entered_by_the_controllers_own_legs(bench: Bench) -> None:
+    """G1: a leg that strays into the context is ended at once."""
+    phone = bench.phones.expect(CALLER)
+    began = time.monotonic()
+    bench.switch.api(f"originate sofia/gateway/pstn/{CALLER} return_call XML callback")
+    phone.finish()
+    assert time.monotonic() - began < 3
+    assert phone.media.names() == []
+
+
+@pytest.mark.parametrize(
+    "did", ["return_call", "gw+pstn", "$%7Bhostname%7D", "1234", "12025550100x"]
+)
+def test_what_is_no_did_is_unknown(bench: Bench, did: str) -> None:
+    """G1: no name of the dialplan, no gateway and no expansion can be dialled from outside."""
+    caller = bench.phones.ring(
+        did,
+        CALLER,
+        "stranger",
+        method="INVITE",
+        answer="404",
+        extra_headers="Content-Type: application/sdp\n",
+        body=SDP,
+    )
+    caller.finish()
+
+
+SDP = (
+    "v=0\no=x 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\n"
+    "m=audio 40000 RTP/AVP 8\na=rtpmap:8 PCMA/8000"
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "header"),
+    [
+        ("SUBSCRIBE", "405", "Event: presence"),
+        ("PUBLISH", "405", "Event: presence"),
+        ("REGISTER", "405", "Expires: 60"),
+        ("REFER", "405", "Refer-To: <sip:return_call@127.0.0.1>"),
+        ("NOTIFY", "481", "Event: presence"),
+        # Dropped without being read: there is no setting that refuses it.
+        ("MESSAGE", "202", "Content-Type: text/plain"),
+    ],
+)
+def test_the_profile_takes_nothing_but_calls(
+    bench: Bench, method: str, answer: str, header: str
+) -> None:
+    """G1: presence, registration, transfer and messages end at the door."""
+    stranger = bench.phones.ring(
+        DID, CALLER, "stranger", method=method, answer=answer, extra_headers=f"{header}\n", body="x"
+    )
+    stranger.finish()

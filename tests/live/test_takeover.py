@@ -1,0 +1,52 @@
+"""A controller dies in the middle of a call, and the next one goes on."""
+
+import time
+
+from .conftest import Bench
+from .test_callback import (
+    ASK_NUMBER,
+    ASK_PIN,
+    CALLER,
+    DESTINATION,
+    GOODBYE,
+    SETTINGS,
+    dial_in,
+    record,
+)
+
+
+def test_another_controller_asks_the_current_question_again(bench: Bench) -> None:
+    """O4, O5: SIGKILL while digits are collected; neither the call nor the answers are lost."""
+    first, _second = bench.serve(2, **SETTINGS)
+    phone = bench.phones.expect(CALLER)
+    far = bench.phones.expect(DESTINATION, "answer_and_hang_up", talk_ms="1500")
+    dial_in(bench, phone)
+    asked = phone.media.wait_for(ASK_NUMBER)
+    time.sleep(1)
+    first.kill()
+    again = phone.media.wait_for(ASK_NUMBER, 2)
+    assert again.at - asked.at < 5
+    phone.media.dial(f"{DESTINATION[1:]}#")
+    far.finish()
+    phone.media.wait_for(GOODBYE)
+    phone.finish()
+    # The password was not asked again: who the caller is had been settled.
+    assert phone.media.names().count(ASK_PIN) == 1
+    assert record(bench) == ("done", "completed")
+
+
+def test_a_conversation_outlives_the_controllers(bench: Bench) -> None:
+    """O4, O5: bridged calls need no controller; the next one takes over at their end."""
+    first, _second = bench.serve(2, **SETTINGS)
+    phone = bench.phones.expect(CALLER)
+    far = bench.phones.expect(DESTINATION, "answer_and_hang_up", talk_ms="3000")
+    dial_in(bench, phone)
+    phone.media.dial(f"{DESTINATION[1:]}#")
+    far.wait_message("ACK")
+    first.kill()
+    far.finish()
+    talked = far.wait_message("BYE").at - far.wait_message("ACK").at
+    assert talked.total_seconds() > 2.9
+    phone.media.wait_for(GOODBYE)
+    phone.finish()
+    assert record(bench) == ("done", "completed")

@@ -1,0 +1,355 @@
+"""What an operator drops into a FreeSWITCH is well formed, safe, and as measured.
+
+No FreeSWITCH is needed here; tests/live loads the same files into a real one.
+"""
+
+import ipaddress
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+FS_CONFIG = Path(__file__).resolve().parents[3] / "fs-config"
+FILES = sorted(FS_CONFIG.rglob("*.xml"))
+DIALPLANS = sorted((FS_CONFIG / "dialplan").rglob("*.xml"))
+GATEWAYS = sorted((FS_CONFIG / "sip_profiles" / "callback_public").glob("*.xml"))
+
+# What FreeSWITCH's own preprocessor replaces before its XML parser sees the text.
+GLOBAL = re.compile(r"\$\$\{([^}]*)\}")
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+
+
+def variables() -> dict[str, str]:
+    """Read the globals that vars.xml and callback_vars.xml set."""
+    found: dict[str, str] = {}
+    for name in ("vars.xml", "callback_vars.xml"):
+        for element in ET.parse(FS_CONFIG / name).getroot().iter("X-PRE-PROCESS"):
+            if element.get("cmd") == "set":
+                key, _, value = element.get("data", "").partition("=")
+                found[key] = value
+    return found
+
+
+def expanded(path: Path) -> ET.Element:
+    """Parse a file as FreeSWITCH does: globals replaced first, once, without recursion."""
+    known = variables()
+    return ET.fromstring(GLOBAL.sub(lambda m: known.get(m[1], ""), path.read_text("utf-8")))
+
+
+def params(path: Path) -> dict[str, str]:
+    """Read the `param` elements of a file."""
+    return {p.get("name", ""): p.get("value", "") for p in expanded(path).iter("param")}
+
+
+def extensions(context: str) -> dict[str, ET.Element]:
+    """Read the extensions of one context of callback.xml, in order."""
+    root = expanded(FS_CONFIG / "dialplan" / "callback.xml")
+    found = {c.get("name", ""): c for c in root.iter("context")}
+    return {e.get("name", ""): e for e in found[context].iter("extension")}
+
+
+def conditions(extension: ET.Element) -> list[tuple[str, str]]:
+    """List the conditions of an extension as (field, expression)."""
+    return [(c.get("field", ""), c.get("expression", "")) for c in extension.iter("condition")]
+
+
+def actions(extension: ET.Element) -> list[tuple[str, str]]:
+    """List the actions of an extension as (application, data)."""
+    return [(a.get("application", ""), a.get("data", "")) for a in extension.iter("action")]
+
+
+def all_actions() -> Iterator[tuple[str, str]]:
+    """Go through the actions of every dialplan file."""
+    for path in DIALPLANS:
+        for element in expanded(path).iter("action"):
+            yield element.get("application", ""), element.get("data", "")
+
+
+def matches(extension: ET.Element, **fields: str) -> bool:
+    """Tell whether all conditions of an extension hold, as the switch's regexes do."""
+    return all(
+        re.search(expression, fields.get(field.strip("${}"), ""), re.ASCII)
+        for field, expression in conditions(extension)
+    )
+
+
+def first_match(context: str, **fields: str) -> str:
+    """Name the extension that takes the call."""
+    return next(n for n, e in extensions(context).items() if matches(e, **fields))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(FS_CONFIG)))
+def test_every_file_is_well_formed_before_and_after_the_preprocessor(path: Path) -> None:
+    """O5: a switch that starts again after a crash must find a configuration it can read."""
+    ET.parse(path)
+    expanded(path)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(FS_CONFIG)))
+def test_no_comment_confuses_the_preprocessor(path: Path) -> None:
+    """O5: it works line by line, and drops or obeys these words inside comments too."""
+    for comment in COMMENT.findall(path.read_text("utf-8")):
+        assert not comment.startswith("<!--#")
+        assert not re.search(r"x-pre-process|</?include>|<\?|\$\$\{", comment, re.IGNORECASE)
+    for line in path.read_text("utf-8").splitlines():
+        if "<include>" in line or "</include>" in line:
+            assert line.strip() in {"<include>", "</include>"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(FS_CONFIG)))
+def test_every_global_is_set_somewhere(path: Path) -> None:
+    """O1: a global that nobody sets becomes an empty string without a word."""
+    of_the_switch = {"local_ip_v4", "sounds_dir"}
+    assert set(GLOBAL.findall(path.read_text("utf-8"))) <= variables().keys() | of_the_switch
+
+
+def test_the_return_call_loop_is_the_one_that_was_measured() -> None:
+    """O5: let go and taken up any number of times; every connection uses up one `socket`."""
+    loop = extensions("callback")["return_call"]
+    assert conditions(loop) == [
+        ("destination_number", "^return_call$"),
+        ("${callback_leg}", "^return$"),
+        ("${cb_hops}", "^x{0,20}$"),
+    ]
+    assert actions(loop) == [
+        ("set", "cb_hops=${cb_hops}x"),
+        ("set", "socket_resume=true"),
+        ("set", "hangup_after_bridge=false"),
+        ("set", "continue_on_fail=true"),
+        ("socket", f"{variables()['callback_controllers']} async full"),
+        ("sleep", "250"),
+        ("transfer", "return_call XML callback"),
+    ]
+
+
+def test_the_return_call_gives_up_with_a_sentence() -> None:
+    """O5: no controller anywhere: the person hears something, and no leg is left behind."""
+    lost = actions(extensions("callback")["return_call_lost"])
+    assert [name for name, _ in lost] == ["playback", "playback", "hangup"]
+
+
+@pytest.mark.parametrize(
+    ("hops", "leg", "taken_by"),
+    [
+        ("", "return", "return_call"),
+        ("x" * 20, "return", "return_call"),
+        ("x" * 21, "return", "return_call_lost"),
+        ("", "", "not_ours"),
+        ("", "destination", "not_ours"),
+    ],
+)
+def test_who_gets_into_the_return_call(hops: str, leg: str, taken_by: str) -> None:
+    """O5, G1: at most 21 passes, and only for a leg that the controller originated."""
+    who = first_match("callback", destination_number="return_call", cb_hops=hops, callback_leg=leg)
+    assert who == taken_by
+
+
+def test_the_trigger_call_rings_and_sets_its_last_resort_before_any_controller() -> None:
+    """T1, O5: 180 first; the switch refuses by itself, later than the longest X."""
+    first = extensions("callback_trigger")["trigger"]
+    limit = int(variables()["callback_trigger_limit"])
+    assert limit > 60
+    assert actions(first) == [
+        ("set", "cb_hops=x"),
+        ("set", "callback_leg=trigger"),
+        ("ring_ready", ""),
+        ("sched_hangup", f"+{limit} USER_BUSY"),
+        ("set", "socket_resume=true"),
+        ("socket", f"{variables()['callback_controllers']} async full"),
+        ("sleep", "250"),
+        ("transfer", "${destination_number} XML callback_trigger"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hops", "taken_by"),
+    [("", "trigger"), ("x", "trigger_again"), ("x" * 20, "trigger_again")],
+)
+def test_the_trigger_loop_counts(hops: str, taken_by: str) -> None:
+    """T1, O5: the same counted loop, without a second limit or a second 180."""
+    assert first_match("callback_trigger", destination_number="12025550100", cb_hops=hops) == (
+        taken_by
+    )
+
+
+def test_a_trigger_without_any_controller_is_refused_as_busy() -> None:
+    """T1, O5: as a controller would have refused it."""
+    name = first_match("callback_trigger", destination_number="+12025550100", cb_hops="x" * 21)
+    assert name == "trigger_refused"
+    assert actions(extensions("callback_trigger")[name]) == [("hangup", "USER_BUSY")]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "",
+        "return_call",
+        "gw+pstn",
+        "123",
+        "1234567890123456",
+        "12025550100${system(id)}",
+        "${system(id)}",
+        "12025550100 XML callback",
+        "\uff11\uff12\uff10\uff12\uff15\uff15\uff15\uff10\uff11\uff10\uff10",
+    ],
+)
+def test_only_digits_are_a_did(number: str) -> None:
+    """G1: what is dialled becomes an argument of `transfer`, so nothing else may get there."""
+    assert first_match("callback_trigger", destination_number=number) == "trigger_unknown"
+
+
+def test_a_loose_pattern_of_the_operator_still_lets_only_digits_in() -> None:
+    """G1: callback_dids is an operator's regex; the fixed shape beside it does not rely on it."""
+    for path in DIALPLANS:
+        for extension in expanded(path).iter("extension"):
+            uses = any("${destination_number}" in data for _, data in actions(extension))
+            if uses:
+                shapes = [e for f, e in conditions(extension) if f == "destination_number"]
+                assert "^\\+?[0-9]{5,15}$" in shapes
+
+
+def test_the_trigger_call_is_never_answered() -> None:
+    """T1: neither answered nor given early media, in any file."""
+    forbidden = {"answer", "pre_answer", "playback", "bridge", "echo", "park", "respond"}
+    for name, extension in extensions("callback_trigger").items():
+        assert not forbidden & {a for a, _ in actions(extension)}, name
+    shared = expanded(FS_CONFIG / "dialplan" / "public" / "00_callback.xml")
+    assert not forbidden & {a.get("application") for a in shared.iter("action")}
+
+
+def test_socket_resume_is_set_before_every_socket() -> None:
+    """O5: without it the next controller comes only when the running application has ended."""
+    for context in ("callback", "callback_trigger"):
+        for name, extension in extensions(context).items():
+            seen: list[tuple[str, str]] = []
+            for action in actions(extension):
+                if action[0] == "socket":
+                    assert ("set", "socket_resume=true") in seen, name
+                seen.append(action)
+
+
+def test_every_controller_has_a_host_and_a_port() -> None:
+    """O4: a host without a port takes the one of the host before it, or none."""
+    for name, data in all_actions():
+        if name == "socket":
+            hosts, *modes = data.split()
+            assert modes == ["async", "full"]
+            for host in hosts.split("|"):
+                assert re.fullmatch(r"[0-9A-Za-z.-]+:\d{2,5}", host), host
+    assert variables()["callback_controllers"] == "127.0.0.1:8084|127.0.0.1:8085"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(FS_CONFIG)))
+def test_nothing_needs_api_expansion(path: Path) -> None:
+    """G1: no ${name(…)} anywhere, so that the switch may run with api-expansion=false."""
+    text = COMMENT.sub("", path.read_text("utf-8"))
+    assert not re.search(r"\$\{[^}]*[(\s]", text)
+    assert "exec-set" not in text
+    assert 'cmd="exec"' not in text
+
+
+def test_applications_stay_within_the_known_few() -> None:
+    """G1: nothing here executes, reads or writes anything but the call itself."""
+    known = {"set", "ring_ready", "sched_hangup", "socket", "sleep", "transfer", "hangup"}
+    assert {name for name, _ in all_actions()} <= known | {"playback"}
+
+
+def test_the_event_socket_is_not_open_to_the_world() -> None:
+    """G1: it is the whole switch, in clear text."""
+    settings = params(FS_CONFIG / "autoload_configs" / "event_socket.conf.xml")
+    address = ipaddress.ip_address(settings["listen-ip"])
+    assert address.is_loopback
+    assert settings["listen-port"] == "8021"
+    assert settings["apply-inbound-acl"] == "callback_event_socket"
+    assert settings["password"] == "CHANGE-ME"
+
+
+def test_the_access_lists_deny_by_default() -> None:
+    """G1: a trunk or a controller is named, or it is nobody."""
+    lists = {e.get("name"): e for e in expanded(FS_CONFIG / "callback_acl.xml").iter("list")}
+    assert set(lists) == {"callback_trunks", "callback_event_socket"}
+    for element in lists.values():
+        assert element.get("default") == "deny"
+        for node in element.iter("node"):
+            for cidr in node.get("cidr", "").split(","):
+                assert ipaddress.ip_network(cidr).prefixlen >= 8
+
+
+def test_the_dedicated_switch_expands_no_api() -> None:
+    """G1: values are expanded again, so text from outside could otherwise run a command."""
+    assert params(FS_CONFIG / "autoload_configs" / "switch.conf.xml")["api-expansion"] == "false"
+
+
+def test_the_modules_are_those_that_the_callback_uses() -> None:
+    """O1, G1: every module here is used, and nothing that listens or runs scripts is loaded."""
+    root = expanded(FS_CONFIG / "autoload_configs" / "modules.conf.xml")
+    modules = {e.get("module") for e in root.iter("load")}
+    assert modules >= {"mod_event_socket", "mod_sofia", "mod_commands", "mod_dptools"}
+    assert modules >= {"mod_dialplan_xml", "mod_sndfile", "mod_tone_stream"}
+    assert not modules & {"mod_xml_rpc", "mod_verto", "mod_lua", "mod_v8", "mod_xml_curl"}
+
+
+def test_the_public_profile_takes_calls_and_nothing_else() -> None:
+    """G1: no MESSAGE, SUBSCRIBE, PUBLISH, REGISTER, REFER, nor API commands inside INFO."""
+    profile = params(FS_CONFIG / "sip_profiles" / "callback_public.xml")
+    wanted = {
+        "context": "callback_trigger",
+        "apply-inbound-acl": "callback_trunks",
+        "enable-chat": "false",
+        "auth-messages": "true",
+        "proxy-message": "false",
+        "manage-presence": "false",
+        "auth-subscriptions": "true",
+        "disable-register": "true",
+        "accept-blind-reg": "false",
+        "accept-blind-auth": "false",
+        "disable-transfer": "true",
+        "extended-info-parsing": "false",
+    }
+    assert {name: profile.get(name) for name in wanted} == wanted
+
+
+def test_prompts_play_and_lost_calls_end() -> None:
+    """A3, M5: the soft timer keeps digit time-outs going; media and session timers end a call."""
+    profile = params(FS_CONFIG / "sip_profiles" / "callback_public.xml")
+    assert profile["rtp-timer-name"] == "soft"
+    assert 30 <= int(profile["rtp-timeout-sec"]) <= 300
+    assert int(profile["rtp-hold-timeout-sec"]) >= int(profile["rtp-timeout-sec"])
+    assert profile["enable-timer"] == "true"
+    assert int(profile["session-timeout"]) >= int(profile["minimum-session-expires"]) >= 90
+
+
+def test_the_profile_adds_no_identity_of_its_own() -> None:
+    """I6, I7: what leaves is what the controller decided, each header once."""
+    profile = params(FS_CONFIG / "sip_profiles" / "callback_public.xml")
+    assert profile["caller-id-type"] == "none"
+    assert profile["pass-callee-id"] == profile["cid-in-1xx"] == "false"
+    assert profile["send-display-update"] == "false"
+
+
+def test_the_gateways_are_those_that_the_controller_knows() -> None:
+    """I1, I2: the chosen CallerID goes into From; a gateway's context is the trigger's."""
+    names = []
+    for path in GATEWAYS:
+        gateway = next(expanded(path).iter("gateway"))
+        settings = params(path)
+        names.append(gateway.get("name"))
+        assert settings["caller-id-in-from"] == "true"
+        assert settings["register"] == "false"
+        assert settings["context"] == "callback_trigger"
+        assert int(settings["ping"]) >= 5
+    assert names == ["pstn", "pstn2"]
+
+
+def test_only_the_trigger_context_can_be_reached_from_outside() -> None:
+    """G1: context `callback` is named by no profile, no gateway and no file but its own."""
+    for path in FILES:
+        contexts = {
+            p.get("value") for p in expanded(path).iter("param") if p.get("name") == "context"
+        }
+        assert contexts <= {"callback_trigger"}, path
+    for name, data in all_actions():
+        if name == "transfer" and data.endswith(" callback"):
+            assert data == "return_call XML callback"
