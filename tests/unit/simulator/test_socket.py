@@ -1,0 +1,248 @@
+"""The ``socket`` application: who is called, who takes over, and how it ends."""
+
+from collections.abc import Callable
+
+import gevent
+import pytest
+
+from controller.simulator import Behaviour, HangUp, Phone, TriggerCall
+from tests.unit.simulator.peer import Bench, Controller
+
+LONG = "silence_stream://60000"
+
+
+@pytest.fixture(autouse=True)
+def phones(bench: Bench) -> None:
+    bench.switch.phone(Phone(number="100", calls=[Behaviour(after=0)]))
+    bench.switch.phone(Phone(number="200", calls=[Behaviour(after=0)]))
+
+
+def collecting(bench: Bench) -> None:
+    peer = bench.return_call()
+    peer.execute("set", "a=1")
+    peer.execute("playback", LONG, "p")
+    peer.event("CHANNEL_EXECUTE", Application_UUID="p")
+    peer.die()
+
+
+def test_with_socket_resume_the_next_socket_connects_at_once(bench: Bench) -> None:
+    collecting(bench)
+    again = bench.controller.accept().attach()
+    assert again.data["variable_a"] == "1"
+    assert again.data["variable_cb_hops"] == "xx"
+
+
+def test_without_socket_resume_the_running_application_ends_first(bench: Bench) -> None:
+    peer = bench.return_call()
+    peer.execute("unset", "socket_resume", "u")
+    peer.done("u")
+    peer.execute("playback", LONG, "p")
+    peer.event("CHANNEL_EXECUTE", Application_UUID="p")
+    peer.die()
+    peer.reader.join()
+    assert bench.client.api("uuid_getvar r current_application") == "playback"
+    assert bench.client.api("uuid_break r") == "+OK\n"
+    assert bench.controller.accept().attach().data["variable_cb_hops"] == "xx"
+
+
+def test_exit_while_bridged_leaves_the_conversation_and_another_is_called_at_its_end(
+    bench: Bench,
+) -> None:
+    peer = bench.return_call()
+    peer.execute("unset", "socket_resume")
+    peer.execute("bridge", "[origination_uuid=d]sofia/gateway/pstn/200", "b")
+    peer.event("CHANNEL_BRIDGE")
+    assert peer.command("exit").kind == "+OK bye"
+    peer.end()
+    assert peer.frames[-1].body.startswith("Disconnected, goodbye.")
+    assert len(peer.frames[-1].body) == 67
+    assert set(bench.switch.legs) == {"r", "d"}
+    assert bench.client.api("uuid_kill d ALLOTTED_TIMEOUT") == "+OK\n"
+    again = bench.controller.accept().attach()
+    assert again.data["variable_bridge_hangup_cause"] == "ALLOTTED_TIMEOUT"
+    assert again.data["variable_last_bridge_to"] == "d"
+
+
+def test_with_socket_resume_a_dead_controller_tears_the_conversation_down(bench: Bench) -> None:
+    peer = bench.return_call()
+    peer.execute("bridge", "[origination_uuid=d]sofia/gateway/pstn/200", "b")
+    peer.event("CHANNEL_BRIDGE")
+    peer.die()
+    assert bench.client.event("CHANNEL_HANGUP_COMPLETE")["Unique-ID"] == "d"
+    assert bench.controller.accept().attach().leg == "r"
+
+
+def test_the_hosts_are_tried_in_order_and_the_next_only_if_one_refuses(
+    make_bench: Callable[..., Bench],
+) -> None:
+    first, second, gone = Controller(), Controller(), Controller()
+    gone.server.stop()
+    addresses = "|".join([gone.address, first.address, second.address])
+    bench = make_bench(globals={"callback_controllers": addresses})
+    bench.switch.place_call(TriggerCall(id="1", caller="+1", did="2"))
+    peer = first.accept()
+    assert peer.command("connect").headers["variable_callback_leg"] == "trigger"
+    first.server.stop()
+    second.server.stop()
+
+
+def test_with_no_controller_at_all_the_dialplan_goes_on(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(globals={"callback_controllers": "127.0.0.1:1|127.0.0.1:2"})
+    bench.switch.place_call(TriggerCall(id="1", caller="+1", did="2"))
+    bench.switch.wait()
+    (refused,) = bench.switch.seen("refused")
+    assert refused.detail == {"cause": "USER_BUSY", "sip": "486 Busy Here"}
+
+
+def test_nothing_is_sent_before_connect(bench: Bench) -> None:
+    bench.switch.place_call(TriggerCall(id="1", caller="+1", did="2"))
+    peer = bench.controller.accept()
+    gevent.idle()
+    assert peer.frames == []
+    assert len(peer.attach().data) > 160
+
+
+def test_a_lingering_socket_says_so_and_then_goodbye(bench: Bench) -> None:
+    peer = bench.return_call()
+    peer.execute("hangup", "USER_BUSY", "h")
+    peer.end()
+    kinds = [frame.kind for frame in peer.frames]
+    assert kinds[-3:] == ["CHANNEL_HANGUP_COMPLETE", "linger", "disconnect"]
+
+
+def test_the_notice_may_come_before_the_last_event(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(odd_orders=1.0)
+    bench.switch.phone(Phone(number="100", calls=[Behaviour(after=0)]))
+    peer = bench.return_call()
+    peer.execute("hangup")
+    peer.end()
+    kinds = [frame.kind for frame in peer.frames]
+    assert kinds[-3:] == ["linger", "CHANNEL_HANGUP_COMPLETE", "disconnect"]
+
+
+def test_without_linger_the_socket_closes_with_the_leg(bench: Bench) -> None:
+    bench.client.command(
+        "bgapi originate {origination_uuid=r}sofia/gateway/pstn/100 return_call XML callback"
+    )
+    peer = bench.controller.accept().attach(linger=None)
+    peer.execute("hangup")
+    peer.end()
+    assert peer.frames[-1].kind == "disconnect"
+    assert "linger" not in [frame.kind for frame in peer.frames]
+
+
+def test_a_uuid_stays_taken_while_its_socket_lingers(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(linger=60)
+    bench.switch.phone(Phone(number="100", calls=[Behaviour(after=0)]))
+    peer = bench.return_call()
+    peer.execute("hangup")
+    peer.event("CHANNEL_HANGUP_COMPLETE")
+    again = "api originate {origination_uuid=r}sofia/gateway/pstn/100 &park()"
+    assert bench.client.command(again).body == "-ERR DESTINATION_OUT_OF_ORDER\n"
+    peer.command("exit")
+    peer.end()
+    bench.switch.wait(lambda: not bench.switch.connections["outbound"])
+    assert bench.client.command(again).body == "+OK r\n"
+
+
+def test_an_unknown_application_ends_the_leg_without_a_completion(bench: Bench) -> None:
+    peer = bench.return_call()
+    peer.execute("nosuchapp", "x", "a1")
+    complete = peer.event("CHANNEL_HANGUP_COMPLETE")
+    assert complete["Hangup-Cause"] == "DESTINATION_OUT_OF_ORDER"
+    assert "a1" not in [frame.event.get("Application-UUID") for frame in peer.frames]
+
+
+def test_sendmsg_hangup_ends_the_leg_at_once(bench: Bench) -> None:
+    peer = bench.return_call()
+    peer.execute("playback", LONG, "p")
+    peer.event("CHANNEL_EXECUTE", Application_UUID="p")
+    assert peer.command("sendmsg\ncall-command: hangup\nhangup-cause: CALL_REJECTED").kind == "+OK"
+    assert peer.done("p")["Hangup-Cause"] == "CALL_REJECTED"
+
+
+def test_an_argument_may_come_as_a_header(bench: Bench) -> None:
+    peer = bench.return_call()
+    peer.send(
+        "sendmsg\ncall-command: execute\nexecute-app-name: set\nexecute-app-arg: a=1\nEvent-UUID: s"
+    )
+    assert peer.done("s")["variable_a"] == "1"
+
+
+def test_a_transfer_moves_the_leg_to_another_controller(bench: Bench) -> None:
+    silent = bench.return_call()
+    assert bench.client.api("uuid_transfer r return_call XML callback") == "+OK\n"
+    other = bench.controller.accept().attach()
+    assert other.leg == "r"
+    # The silent one still holds its socket, and its end takes the leg from the other: with
+    # socket_resume the dialplan goes on to the next "socket".
+    silent.die()
+    assert bench.controller.accept().attach().data["variable_cb_hops"] == "xxx"
+
+
+def test_a_filter_lets_only_one_call_through(bench: Bench) -> None:
+    bench.switch.phone(Phone(number="101", calls=[Behaviour(after=0)]))
+    client = bench.client
+    client.command("bgapi originate {origination_uuid=a}sofia/gateway/pstn/100 &park()")
+    client.event("CHANNEL_PARK", Unique_ID="a")
+    other = bench.connect("event json CHANNEL_HANGUP_COMPLETE BACKGROUND_JOB")
+    assert other.command("filter Unique-ID b").kind == "+OK filter added. [Unique-ID]=[b]"
+    client.command("bgapi originate {origination_uuid=b}sofia/gateway/pstn/101 &park()")
+    client.event("CHANNEL_PARK", Unique_ID="b")
+    client.api("uuid_kill a")
+    client.api("uuid_kill b")
+    assert other.event("CHANNEL_HANGUP_COMPLETE")["Unique-ID"] == "b"
+    assert {frame.event.get("Unique-ID") for frame in other.frames if frame.event} == {"b"}
+
+
+def test_text_from_the_caller_is_encoded_once(bench: Bench) -> None:
+    bench.switch.place_call(
+        TriggerCall(id="1", caller="+1%0Avariable_evil:%20yes", did="2", name="a\nb: c")
+    )
+    headers = bench.controller.accept().command("connect").headers
+    assert headers["variable_sip_from_user"] == "%2B1%0Avariable_evil%3A%20yes"
+    assert headers["variable_sip_from_display"] == "a%0Ab%3A%20c"
+    assert "variable_evil" not in headers
+
+
+def test_identity_headers_decide_the_caller_as_the_switch_does(bench: Bench) -> None:
+    bench.switch.place_call(
+        TriggerCall(
+            id="1",
+            caller="anonymous",
+            did="2",
+            headers={
+                "P-Asserted-Identity": '"Bo" <sip:+4477@example.net>',
+                "Privacy": "id",
+                "X-Trace": "7",
+            },
+        )
+    )
+    data = bench.controller.accept().attach().data
+    assert data["Caller-Caller-ID-Number"] == "+4477"
+    assert data["variable_sip_P-Asserted-Identity"] == "+4477"
+    assert data["variable_sip_from_user"] == "anonymous"
+    assert data["variable_sip_Privacy"] == "id"
+    assert data["Caller-Privacy-Hide-Number"] == "true"
+    assert data["variable_sip_h_X-Trace"] == "7"
+
+
+def test_a_caller_who_gives_up(bench: Bench) -> None:
+    bench.switch.place_call(TriggerCall(id="1", caller="+1", did="2", hang_up_after=0.05))
+    complete = bench.controller.accept().attach().event("CHANNEL_HANGUP_COMPLETE")
+    assert complete["Hangup-Cause"] == "ORIGINATOR_CANCEL"
+    assert complete["variable_sip_hangup_disposition"] == "recv_cancel"
+
+
+def test_hanging_up_the_destination_gives_the_first_leg_back(bench: Bench) -> None:
+    bench.switch.phone(
+        Phone(
+            number="200",
+            calls=[Behaviour(after=0, hang_up=HangUp(when="bridge", after=0.02))],
+        )
+    )
+    peer = bench.return_call()
+    peer.execute("bridge", "sofia/gateway/pstn2/200", "b")
+    assert peer.done("b")["variable_last_bridge_hangup_cause"] == "NORMAL_CLEARING"
+    peer.execute("playback", "silence_stream://1", "p")
+    peer.done("p")
