@@ -62,6 +62,7 @@ SENTENCES: Final = {
     "NO_ANSWER": "destination_no_answer",
     "NO_USER_RESPONSE": "destination_no_answer",
     "ORIGINATOR_CANCEL": "destination_no_answer",
+    "PROGRESS_TIMEOUT": "destination_no_answer",
     "UNALLOCATED_NUMBER": "number_wrong",
     "INVALID_NUMBER_FORMAT": "number_wrong",
 }
