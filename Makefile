@@ -1,5 +1,12 @@
 # `make demo` and `make test` need Python 3.11 or later and nothing else of ours.
-PYTHON ?= $(shell command -v python3.13 >/dev/null 2>&1 && python3.13 -c '' 2>/dev/null && echo python3.13 || (command -v python3.12 >/dev/null 2>&1 && python3.12 -c '' 2>/dev/null && echo python3.12) || (command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11) || echo python3)
+# The newest of them that runs: a name on the PATH may be a shim of a version that is not set up.
+runs = $(shell $(1) -c '' >/dev/null 2>&1 && echo $(1))
+PYTHON ?= $(firstword $(call runs,python3.13) $(call runs,python3.12) $(call runs,python3.11) python3)
+# tox looks on the PATH; versions that pyenv has and has not activated are "there" too.
+empty :=
+space := $(empty) $(empty)
+PYENV := $(subst $(space),:,$(wildcard $(HOME)/.pyenv/versions/3.1[123].*/bin))
+
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -26,7 +33,7 @@ demo: $(VENV)/.base
 	$(BIN)/callbackd demo
 
 test: $(VENV)/.dev
-	$(BIN)/tox run
+	PATH="$$PATH:$(PYENV)" $(BIN)/tox run
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -120,17 +120,20 @@ class Controller:
         self.close()
 
     def drain(self) -> None:
-        """Take no more calls, and let those in dialogue go on for `drain_seconds`.
+        """Take no more calls, and let those in dialogue and those that ring go on for a while.
 
-        What is left then is handed to the next controller: the switch connects to it at once, or
-        after the conversation where people talk.
+        What is left after `drain_seconds` is handed to the next controller: the switch connects
+        to it at once, or after the conversation where people talk.
         """
         self._draining = True
         log.info("draining", legs=len(self.services.legs))
         self.server.stop_accepting()
         self.dispatcher.stop()
         until = self.services.clock.now() + self.settings.drain_seconds
-        while self._in_dialogue() and self.services.clock.now() < until:
+        # A return call that rings is waited for too: its answer comes over our link only.
+        while (
+            self._in_dialogue() or self.dispatcher.calling
+        ) and self.services.clock.now() < until:
             gevent.sleep(0.05)
         left = self._in_dialogue()
         for leg in left:
@@ -169,6 +172,17 @@ class Controller:
     # --- legs ------------------------------------------------------------------------------
 
     def _on_leg(self, session: OutboundSession, data: ChannelData) -> None:
+        try:
+            self._attach(session, data)
+        except EslError:
+            raise
+        except Exception:
+            # The switch connects again, here or elsewhere: the store may be back by then.
+            log.exception("attach_fault", leg=data.uuid)
+            self.metrics.faults.labels("attach").inc()
+            session.close()
+
+    def _attach(self, session: OutboundSession, data: ChannelData) -> None:
         kind, uuid = data.variable("callback_leg"), data.uuid
         assert uuid is not None
         if self._draining:

@@ -336,7 +336,9 @@ def _told(session: ReturnSession, event: StepDone, now: float) -> Step:
 
 
 def _give_up_stuck(session: ReturnSession, event: object, now: float) -> Step:
-    return _hang_up(session, "stuck", now)
+    session, effects = _hang_up(session, "stuck", now)
+    # Whoever comes next hangs up too, instead of asking once more.
+    return session, (_save(session, Return.ENDING)[1], *effects)
 
 
 def _kill(session: ReturnSession, event: object, now: float) -> Step:

@@ -26,11 +26,12 @@ class Seen(msgspec.Struct):
     heard: str = ""
     joined: str | None = None
     outcome: str = ""
+    legs: set[str] = msgspec.field(default_factory=set)
 
     @property
     def ended(self) -> bool:
-        """Whether the controller has said how it ended."""
-        return bool(self.outcome)
+        """Whether the controller has said how it ended, and no phone of it is in a call."""
+        return bool(self.outcome) and not self.legs
 
     def faults(self) -> list[str]:
         """Give what is not as the script says."""
@@ -73,6 +74,10 @@ class Watch:
         seen = self._by_number.get(entry.number.removeprefix("+"))
         if seen is None:
             return
+        if entry.what == "ended":
+            seen.legs.discard(entry.leg)
+        else:
+            seen.legs.add(entry.leg)
         if entry.role == "trigger":
             self._trigger(seen, entry)
         elif entry.role == "return":

@@ -179,6 +179,11 @@ class Leg(Generic[S]):
         self._stop_timer()
         self.transmit(commands.EXIT)
 
+    def supersede(self) -> None:
+        """The same leg has connected anew: this one has no say any more, and nothing to record."""
+        self.over = True
+        self._stop_timer()
+
     def _finish(self) -> None:
         """The leg is over for us: nothing is awaited, nothing is kept."""
         self.over = True

@@ -39,7 +39,8 @@ log: Any = structlog.get_logger("leg")
 
 #: The variable that holds the leg's stage.
 STAGE_VARIABLE = "callback_stage"
-#: From so many connections on, the dialplan's count of them is set back (`cb_hops`, one x each).
+#: From so many connections on, the dialplan's count of them is set back (`cb_hops`, one x each),
+#: but only when the leg gets on: one that fails at every connection must come to its end.
 MANY_HOPS = 5
 
 
@@ -47,17 +48,26 @@ class ReturnLeg(Leg[ReturnSession]):
     """Runs the conversation machine."""
 
     kind = "return"
+    #: Whether the dialplan has counted many connections of this leg.
+    many_hops = False
 
     def on_event(self, event: Event) -> None:
         """Take an event of the switch."""
         if event.name == "CHANNEL_EXECUTE_COMPLETE":
             step = step_of(text(event.application_uuid))
-            if step is not None:
+            # What the hang-up cut short is no answer to a question: its own event follows.
+            if step is not None and event.hangup_cause is None:
+                self._count_anew()
                 self.post(self._done(step, event))
         elif event.name == "CHANNEL_BRIDGE":
             self.post(Bridged(other=text(event.bridge_b_uuid) or text(event.other_leg_uuid)))
         elif event.name == "CHANNEL_HANGUP_COMPLETE":
             self.leg_ended(event)
+
+    def _count_anew(self) -> None:
+        if self.many_hops and self.socket is not None:
+            self.many_hops = False
+            self.socket.transmit(commands.set_variable("cb_hops", "x", VARIABLE))
 
     def _done(self, step: int, event: Event) -> StepDone:
         digits = text(event.digits) if event.read_result == "success" else None
@@ -166,8 +176,7 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
         leg=uuid, request=request.id, policy=policy, gateways=services.settings.route.gateways
     )
     leg = ReturnLeg(services, socket, uuid, session)
-    if len(data.variable("cb_hops") or "") >= MANY_HOPS:
-        socket.transmit(commands.set_variable("cb_hops", "x", VARIABLE))
+    leg.many_hops = len(data.variable("cb_hops") or "") >= MANY_HOPS
     stage = data.variable(STAGE_VARIABLE)
     if stage is not None:
         services.metrics.taken_over.inc()

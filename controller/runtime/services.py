@@ -37,7 +37,7 @@ class Legs:
         """Hold a leg; one of the same uuid that let go of it before is forgotten."""
         before = self._legs.pop(leg.uuid, None)
         if before is not None:
-            before.over = True
+            before.supersede()
             self._metrics.legs.labels(before.kind).dec()
         self._legs[leg.uuid] = leg
         self._metrics.legs.labels(leg.kind).inc()

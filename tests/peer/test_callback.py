@@ -93,6 +93,18 @@ def test_a3_three_wrong_passwords_end_the_call(world: World) -> None:
     assert not any("destination" in question for question in world.questions())
 
 
+def test_a3_a_hang_up_at_the_last_try_is_a_hang_up(world: World) -> None:
+    """A3: the switch ends the question when the caller hangs up; that is no third wrong try."""
+    world.extension(password=PASSWORD)
+    world.controller()
+    hang_up = HangUp(when="question", after=0.3, count=3)
+    world.phone(CALLER, answering(typed("1111"), typed("2222"), hang_up=hang_up))
+    world.ring()
+    (request,) = world.ended()
+    world.idle()
+    assert request.outcome == "hung_up"
+
+
 def test_d3_a_busy_destination_is_told_and_another_can_be_dialled(world: World) -> None:
     """D3/D4: the caller hears why, and dials again."""
     world.extension()
