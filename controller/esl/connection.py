@@ -139,6 +139,8 @@ class Connection:
             if not self._pending:
                 raise UnexpectedFrame("a reply that no command asked for")
             _, on_reply = self._pending.popleft()
+            if not self._pending:
+                self._disarm()  # the next command may have a shorter deadline than this one had
             if on_reply is not None:
                 on_reply(frame, None)
         elif kind == "text/disconnect-notice":

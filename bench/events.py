@@ -1,0 +1,93 @@
+"""Events decoded per second, bytes to typed event, against greenswitch's own parsing.
+
+Ours starts from the bytes of the connection (`FrameReader`, `decode_event`). greenswitch's
+`ESLEvent` gets the same events as it would have asked for them, in plain text and url-encoded, and
+is spared the reading: it is handed the text of each frame.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import quote
+
+from greenswitch.esl import ESLEvent
+
+from bench.recordings import event_bodies, framed
+from controller.esl.events import decode_event
+from controller.esl.wire import FrameReader
+
+RUNS: Final = 7
+#: What one read of a socket brings at most.
+CHUNK: Final = 64 * 1024
+
+
+def plain_text(body: bytes) -> tuple[bytes, bytes]:
+    """Give an event as `event plain` would bring it: the frame's head, and its body."""
+    lines = []
+    inner = ""
+    for name, value in json.loads(body).items():
+        if name == "_body":
+            inner = value
+            continue
+        one = "ARRAY::" + "|:".join(value) if isinstance(value, list) else value
+        lines.append(f"{name}: {quote(one, safe='/()*!,.~_-')}\n")
+    text = ("".join(lines) + "\n" + inner).encode()
+    return b"Content-Length: %d\nContent-Type: text/event-plain\n" % len(text), text
+
+
+def ours(chunks: list[bytes]) -> int:
+    """Decode every event; give how many there were."""
+    reader = FrameReader()
+    count = 0
+    for chunk in chunks:
+        reader.feed(chunk)
+        while (frame := reader.next_frame()) is not None:
+            decode_event(frame.body)
+            count += 1
+    return count
+
+
+def theirs(events: list[tuple[bytes, bytes]]) -> int:
+    """Parse every event as greenswitch does: the frame's head, then its body into it."""
+    for head, body in events:
+        event = ESLEvent(head.decode())
+        event.parse_data(body.decode())
+    return len(events)
+
+
+def rate(work: Callable[[], int]) -> float:
+    """Give how many events a second one run of this does."""
+    begin = time.perf_counter()
+    count = work()
+    return count / (time.perf_counter() - begin)
+
+
+def run() -> dict[str, Any]:
+    """Measure both, in turns, and give the medians and their ratio."""
+    bodies = event_bodies()
+    stream = b"".join(framed("Content-Type: text/event-json", body) for body in bodies) * 20
+    chunks = [stream[at : at + CHUNK] for at in range(0, len(stream), CHUNK)]
+    plain = [plain_text(body) for body in bodies] * 4
+    mine: list[float] = []
+    peer: list[float] = []
+    for _ in range(RUNS):
+        mine.append(rate(lambda: ours(chunks)))
+        peer.append(rate(lambda: theirs(plain)))
+    value, against = statistics.median(mine), statistics.median(peer)
+    return {
+        "what": "events decoded, bytes to typed event",
+        "unit": "events/s",
+        "value": round(value),
+        "peer": "greenswitch 0.0.19 ESLEvent",
+        "peer_value": round(against),
+        "ratio": round(value / against, 1),
+        "runs": RUNS,
+        "values": [round(one) for one in mine],
+        "peer_values": [round(one) for one in peer],
+        "events": len(bodies),
+        "mean_bytes": round(sum(map(len, bodies)) / len(bodies)),
+    }

@@ -1,0 +1,1 @@
+"""The event socket: framing, events, commands, both kinds of connection."""
