@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from collections.abc import Callable
 from typing import Any, Final
 
 import gevent
 import structlog
 from gevent.event import Event as Flag
 
-from controller.callback.events import LegEnded
 from controller.esl import commands
 from controller.esl.errors import EslError
 from controller.esl.events import ChannelData, Event, text
@@ -25,6 +25,7 @@ from controller.runtime.dispatcher import Dispatcher
 from controller.runtime.legs import Leg
 from controller.runtime.offload import Offload
 from controller.runtime.prompts import Prompts
+from controller.runtime.reconcile import reconcile
 from controller.runtime.services import Services
 from controller.settings import Settings
 from controller.store.database import open_database
@@ -40,7 +41,9 @@ LINK_EVENTS: Final = ("BACKGROUND_JOB", "CHANNEL_HANGUP_COMPLETE")
 LINK_FILTERS: Final = (("Event-Name", "BACKGROUND_JOB"), ("variable_callback_leg", "return"))
 #: How long the end of a return leg that nobody here holds is left to the one who holds it.
 UNSEEN_SECONDS: Final = 2.0
-#: How often legs that we follow without a socket are looked after.
+#: Threads that read the store.
+READERS: Final = 2
+#: How often nodes are asked for what should be alive on them.
 JANITOR_SECONDS: Final = 30.0
 
 
@@ -51,6 +54,7 @@ class Controller:
         self.settings = settings
         self.metrics = Metrics()
         self._engine = open_database(settings.database_url)
+        extensions = Extensions(self._engine)
         self.services = Services(
             settings=settings,
             name=settings.name or f"{socket.gethostname()}-{os.getpid()}",
@@ -58,10 +62,12 @@ class Controller:
             metrics=self.metrics,
             # SQLite takes one writer at a time anyway: one thread makes a queue of it.
             sql=Offload(1),
+            # A reader waits for no writer.
+            reads=Offload(READERS),
             hashing=Offload(2),
-            extensions=Extensions(self._engine),
+            extensions=extensions,
             requests=Requests(self._engine),
-            passwords=Passwords(load_pepper(settings.pepper_path)),
+            passwords=Passwords(self._pepper(extensions)),
             prompts=Prompts(settings.prompts.directory),
         )
         self.dispatcher = Dispatcher(self.services)
@@ -94,6 +100,16 @@ class Controller:
                 on_down=self._on_link_down,
             )
             self.metrics.link_up.labels(node.name).set(0)
+
+    def _pepper(self, extensions: Extensions) -> bytes:
+        path = self.settings.pepper_path
+        if not path.exists() and extensions.any_password():
+            # A new one would make every right password wrong, and nobody would know why.
+            raise ValueError(
+                f"{path} is not there, but the database holds passwords made with it: "
+                "restore it from your backup, together with the database"
+            )
+        return load_pepper(path)
 
     # --- life ------------------------------------------------------------------------------
 
@@ -157,6 +173,7 @@ class Controller:
         gevent.killall(list(self.services.greenlets))
         self.health.close()
         self.services.sql.close()
+        self.services.reads.close()
         self.services.hashing.close()
         self._engine.dispose()
         log.info("stopped")
@@ -167,6 +184,7 @@ class Controller:
         return {
             "accepting": "draining" if self._draining else None,
             "nodes": None if up else "no link to any node",
+            "store": self.services.store_fault,
         }
 
     # --- legs ------------------------------------------------------------------------------
@@ -174,7 +192,9 @@ class Controller:
     def _on_leg(self, session: OutboundSession, data: ChannelData) -> None:
         try:
             self._attach(session, data)
-        except EslError:
+        except EslError as error:
+            if session.on_closed is None:
+                self.services.note_esl_error(error)  # no leg is there yet to say so
             raise
         except Exception:
             # The switch connects again, here or elsewhere: the store may be back by then.
@@ -201,24 +221,30 @@ class Controller:
     # --- nodes -----------------------------------------------------------------------------
 
     def _on_link_event(self, event: Event) -> None:
-        if event.name != "CHANNEL_HANGUP_COMPLETE":
+        if event.name == "BACKGROUND_JOB":
+            gevent.spawn_later(UNSEEN_SECONDS, self._unseen, self.dispatcher.unseen_answer, event)
             return
         leg = self.services.legs.get(text(event.uuid) or "")
-        if leg is None:
-            if event.leg == "return":
-                gevent.spawn_later(UNSEEN_SECONDS, self._unseen_end, event)
-        elif leg.socket is None:
+        if leg is not None and leg.socket is None:
             leg.leg_ended(event)
+        elif event.leg == "return":
+            # Its own connection tells whoever holds it; what nobody was told is left to us.
+            gevent.spawn_later(UNSEEN_SECONDS, self._unseen, self._unseen_end, event)
+
+    def _unseen(self, function: Callable[[Event], None], event: Event) -> None:
+        if not self._stopped.is_set():
+            self.services.spawn(function, event)
 
     def _unseen_end(self, event: Event) -> None:
-        if not self._stopped.is_set():
-            self.services.spawn(return_leg.unseen_end, self.services, event)
+        leg = self.services.legs.get(text(event.uuid) or "")
+        if leg is not None:
+            leg.leg_ended(event)
+        else:
+            return_leg.unseen_end(self.services, event)
 
     def _on_link_up(self, link: SwitchLink, jobs: list[Job]) -> None:
         self.metrics.link_up.labels(link.name).set(1)
-        if jobs:
-            self.services.spawn(self.dispatcher.reconcile, link, jobs)
-        self.services.spawn(self._look_after_followed)
+        self.services.spawn(reconcile, self.services, link)
 
     def _on_link_down(self, link: SwitchLink, error: EslError | None) -> None:
         self.metrics.link_up.labels(link.name).set(0)
@@ -227,17 +253,5 @@ class Controller:
 
     def _janitor(self) -> None:
         while not self._stopped.wait(timeout=JANITOR_SECONDS):
-            self._look_after_followed()
-
-    def _look_after_followed(self) -> None:
-        """End the legs that we follow and that no node has any more: their end went unseen."""
-        links = list(self.services.links.values())
-        for leg in self.services.legs:
-            if leg.socket is not None or not all(link.up.is_set() for link in links):
-                continue
-            try:
-                alive = any(link.api("uuid_exists", leg.uuid) == "true" for link in links)
-            except EslError:
-                return
-            if not alive:
-                leg.post(LegEnded(cause="UNKNOWN"))
+            for link in self.services.live_links():
+                self.services.spawn(reconcile, self.services, link)

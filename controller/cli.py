@@ -101,7 +101,10 @@ def _option(name: str, kind: Any, text: str) -> Callable[[Any], Any]:
 @_option("--ring-seconds", int, "Refuse the trigger call after so long (1-60, default 5).")
 @_option("--delay-seconds", int, "From the end of the trigger call to the return call (default 3).")
 @_option("--return-ring-seconds", int, "How long the return call rings (default 30).")
-@click.option("--password", help="Digits asked for on the return call (default: none is asked).")
+@click.option(
+    "--password",
+    help="Digits asked for on the return call (default: none is asked); - asks for them here.",
+)
 @_option("--dial-seconds", int, "Time for dialling the destination, in all (5-300, default 30).")
 @_option("--destination-ring-seconds", int, "How long a destination rings (default 45).")
 @_option("--longest-call-seconds", int, "The switch ends a conversation then (default 3600).")
@@ -118,6 +121,9 @@ def extension_add(
     from controller.store.passwords import BadPassword, Passwords, load_pepper
 
     settings = context.settings()
+    if password == "-":  # noqa: S105  (no password: the wish to be asked for one)
+        # Not on the command line, where the shell's history and `ps` would show it.
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     options["caller_id_number"] = options.pop("caller_id") or options["dids"][0]
     values = {name: value for name, value in options.items() if value not in (None, ())}
     try:
@@ -161,6 +167,9 @@ def extension_list(context: Context, as_json: bool) -> None:
 
 @contextlib.contextmanager
 def _store(settings: Settings) -> Any:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from controller.policy.model import PolicyError
     from controller.store.database import DatabaseError, open_database
     from controller.store.extensions import Extensions
 
@@ -170,6 +179,8 @@ def _store(settings: Settings) -> Any:
         raise click.ClickException(str(error)) from error
     try:
         yield Extensions(engine)
+    except (PolicyError, SQLAlchemyError) as error:
+        raise click.ClickException(str(error)) from error
     finally:
         engine.dispose()
 
@@ -188,8 +199,9 @@ def _print_policy(policy: Any, as_json: bool) -> None:
         return
     for name, value in values.items():
         shown = " ".join(value) if isinstance(value, (list, tuple)) else value
-        shown = {True: "yes", False: "no", None: "-", "": "-"}.get(shown, shown)
-        click.echo(f"{name:<28} {shown}")
+        if isinstance(shown, bool):
+            shown = "yes" if shown else "no"
+        click.echo(f"{name:<28} {'-' if shown in (None, '') else shown}")
 
 
 # --- callbacks -------------------------------------------------------------------------------

@@ -1,13 +1,14 @@
 """Every setting of the service: one typed tree, from a file and the environment, checked at start.
 
 A TOML file gives the tree; an environment variable `CALLBACKD_SECTION__FIELD` (two underscores)
-goes before it: `CALLBACKD_LISTEN__PORT=9084`. A value from the environment is read as TOML where
-it is TOML (`8084`, `["pstn"]`), else as text. Without either, the defaults work by themselves.
+goes before it: `CALLBACKD_LISTEN__PORT=9084`. Lists and tables are written there as in TOML
+(`["pstn"]`), all else as plain text. Without either, the defaults work by themselves.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,9 @@ import msgspec
 from controller.numbers.e164 import is_country
 
 _PREFIX: Final = "CALLBACKD_"
+#: What Kubernetes sets in every container for a Service that is called callbackd.
+_KUBERNETES: Final = re.compile(r"CALLBACKD_(SERVICE_(HOST|PORT).*|PORT(_.*)?)\Z")
+_DIRECTORY: Final = re.compile(r"[A-Za-z0-9_./:@~+-]{0,256}\Z", re.ASCII)
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 PositiveSeconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
@@ -142,10 +146,10 @@ def load(path: str | None, environment: Mapping[str, str]) -> Settings:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path}: is not TOML: {error}") from error
     for name, value in sorted(environment.items()):
-        if name.startswith(_PREFIX):
+        if name.startswith(_PREFIX) and not _KUBERNETES.match(name):
             _put(tree, name, value)
     try:
-        settings = msgspec.convert(tree, Settings)
+        settings = msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(_plain(str(error))) from error
     _check(settings)
@@ -160,10 +164,13 @@ def _put(tree: dict[str, Any], name: str, value: str) -> None:
         if not isinstance(inner, dict):
             raise SettingsError(f"{name}: {section!r} is no section")
         place = inner
+    if value[:1] not in ("[", "{"):
+        place[field] = value
+        return
     try:
         place[field] = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        place[field] = value
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{name}: is no list or table as TOML writes it: {error}") from error
 
 
 def _check(settings: Settings) -> None:
@@ -174,6 +181,11 @@ def _check(settings: Settings) -> None:
             raise SettingsError(
                 f"listen.allow: {text!r} is no network; write 192.0.2.0/24 or 192.0.2.7/32"
             ) from error
+    if not _DIRECTORY.match(settings.prompts.directory):
+        raise SettingsError(
+            f"prompts.directory: {settings.prompts.directory!r} is no directory that the switch "
+            "can be told; spaces, quotes and '!' cannot be in it"
+        )
     names = [node.name for node in settings.nodes]
     if len(set(names)) != len(names):
         raise SettingsError("nodes: two nodes have one name; give each its own")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Final
 
 import msgspec
@@ -33,81 +32,28 @@ from controller.callback.events import (
     ReturnEvent,
     StepDone,
 )
+from controller.callback.limits import (
+    BRIDGE_SLACK_SECONDS,
+    CHECK_SECONDS,
+    DIGIT_SECONDS,
+    FIRST_DIGIT_SECONDS,
+    GONE_SECONDS,
+    HASTY_SECONDS,
+    MAX_DIALLED,
+    MAX_HASTY,
+    MAX_NUMBER_DIGITS,
+    MAX_PASSWORD_DIGITS,
+    MAX_TRIES,
+    QUESTION_SECONDS,
+    SENTENCES,
+)
+from controller.callback.return_session import ReturnSession
 from controller.callback.states import RETURN, Return
 from controller.callerid.resolver import for_destination
 from controller.guard.destinations import refusal_of_destination
 from controller.numbers.e164 import BadNumber, parse_dialled
-from controller.policy.model import Policy
 
-#: Wrong passwords in one call (A3).
-MAX_TRIES: Final = 3
-#: Destinations called in one return call.
-MAX_DIALLED: Final = 3
-MAX_PASSWORD_DIGITS: Final = 20
-MAX_NUMBER_DIGITS: Final = 24
-#: Until the first digit of a password, and between any two digits, seconds.
-FIRST_DIGIT_SECONDS: Final = 10.0
-DIGIT_SECONDS: Final = 4.0
-#: The longest that prompts and digits of one question may take before the leg counts as stuck.
-QUESTION_SECONDS: Final = 90.0
-#: The longest a password check may take, and a leg that was hung up.
-CHECK_SECONDS: Final = 10.0
-GONE_SECONDS: Final = 5.0
-#: What a bridge may take beyond its ringing.
-BRIDGE_SLACK_SECONDS: Final = 10.0
-
-#: What the switch says of a destination that was not reached, and what the caller is told.
-SENTENCES: Final = {
-    "USER_BUSY": "destination_busy",
-    "NO_ANSWER": "destination_no_answer",
-    "NO_USER_RESPONSE": "destination_no_answer",
-    "ORIGINATOR_CANCEL": "destination_no_answer",
-    "PROGRESS_TIMEOUT": "destination_no_answer",
-    "UNALLOCATED_NUMBER": "number_wrong",
-    "INVALID_NUMBER_FORMAT": "number_wrong",
-}
-
-Step = tuple["ReturnSession", tuple[Effect, ...]]
-
-
-class ReturnSession(msgspec.Struct, frozen=True):
-    """A return leg.
-
-    Attributes:
-        leg: its uuid.
-        request: the callback request that it belongs to.
-        gateways: where destinations are called, in order.
-        step: the number of the application under way, or of the last one.
-        tries, dialled, talked, deadline, destination: as in `stage.Stage`.
-        outcome: how the call ended, once that is decided.
-
-    """
-
-    leg: str
-    request: str
-    policy: Policy
-    gateways: tuple[str, ...]
-    state: Return = Return.NEW
-    timer: int = 0
-    step: int = 0
-    tries: int = 0
-    dialled: int = 0
-    talked: int = 0
-    deadline: float = 0.0
-    destination: str = ""
-    outcome: str | None = None
-
-    @property
-    def destination_legs(self) -> tuple[str, ...]:
-        """The uuids of the legs to the current destination, one for each gateway.
-
-        They are made from the leg's own uuid and the step, so that any controller knows them.
-        """
-        seed = uuid.uuid5(uuid.NAMESPACE_OID, self.leg)
-        return tuple(
-            str(uuid.uuid5(seed, f"{self.dialled}/{position}"))
-            for position in range(len(self.gateways))
-        )
+Step = tuple[ReturnSession, tuple[Effect, ...]]
 
 
 def step(session: ReturnSession, event: ReturnEvent, now: float) -> Step:
@@ -144,7 +90,7 @@ def _save(session: ReturnSession, state: Return) -> tuple[ReturnSession, SaveSta
 
 
 def _ask_password(session: ReturnSession, prompts: tuple[str, ...], now: float) -> Step:
-    session = _set(session, state=Return.PASSWORD, step=session.step + 1)
+    session = _set(session, state=Return.PASSWORD, step=session.step + 1, asked=now)
     session, save = _save(session, Return.PASSWORD)
     session, timer = _timed(session, now + QUESTION_SECONDS)
     ask = Ask(
@@ -159,7 +105,7 @@ def _ask_destination(session: ReturnSession, prompts: tuple[str, ...], now: floa
         session = _set(session, deadline=now + session.policy.dial_seconds)
     if session.deadline <= now:
         return _dial_time_over(session, None, now)
-    session = _set(session, state=Return.DESTINATION, step=session.step + 1)
+    session = _set(session, state=Return.DESTINATION, step=session.step + 1, asked=now)
     session, save = _save(session, Return.DESTINATION)
     session, timer = _timed(session, session.deadline)
     left = session.deadline - now
@@ -199,7 +145,7 @@ def _begin(session: ReturnSession, event: ReturnAttached, now: float) -> Step:
         tries=stage.tries,
         dialled=stage.dialled,
         talked=stage.talked,
-        deadline=stage.deadline,
+        deadline=min(stage.deadline, now + session.policy.dial_seconds),  # clocks differ
         destination=stage.destination,
         outcome=stage.outcome or None,
     )
@@ -214,14 +160,28 @@ def _begin(session: ReturnSession, event: ReturnAttached, now: float) -> Step:
     if stage.state is Return.ENDING:
         return _hang_up(session, "hung_up", now)
     # Whoever had the leg may have left it in the middle of a password.
-    if stage.state is Return.PASSWORD:
+    if stage.state is Return.PASSWORD and session.policy.password_hash is not None:
         session, effects = _ask_password(session, ("password_enter",), now)
     else:
         session, effects = _ask_destination(session, ("destination_enter",), now)
     return session, (ForgetSecret(), *effects)
 
 
+def _count_hasty(session: ReturnSession, event: StepDone, now: float) -> ReturnSession:
+    unheard = event.digits is None and now - session.asked < HASTY_SECONDS
+    return _set(session, hasty=session.hasty + 1 if unheard else 0)
+
+
+def _unheard(session: ReturnSession, now: float) -> Step:
+    """Give up: without this the switch would be asked as fast as it answers, unheard."""
+    return _tell_and_end(session, ("sorry", "goodbye"), "prompts_unheard", now)
+
+
 def _password_typed(session: ReturnSession, event: StepDone, now: float) -> Step:
+    session = _count_hasty(session, event, now)
+    if session.hasty >= MAX_HASTY:
+        session, effects = _unheard(session, now)
+        return session, (ForgetSecret(), *effects)
     password_hash = session.policy.password_hash
     if event.digits is None or password_hash is None:
         session, effects = _password_wrong(session, now)
@@ -252,6 +212,9 @@ def _check_stuck(session: ReturnSession, event: object, now: float) -> Step:
 
 
 def _number_typed(session: ReturnSession, event: StepDone, now: float) -> Step:
+    session = _count_hasty(session, event, now)
+    if session.hasty >= MAX_HASTY:
+        return _unheard(session, now)
     # `*` clears and starts again (D2): what counts is what follows the last one.
     digits = "" if event.digits is None else event.digits.reveal().rpartition("*")[2]
     if not digits:

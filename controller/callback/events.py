@@ -68,12 +68,7 @@ class TimerFired(msgspec.Struct, frozen=True):
 
 
 class RequestStored(msgspec.Struct, frozen=True):
-    """What was to be stored of a trigger call is stored, or cannot be.
-
-    `stored` False: the store failed; the caller is refused all the same.
-    """
-
-    stored: bool = True
+    """What was to be stored of a trigger call is stored."""
 
 
 class StepDone(msgspec.Struct, frozen=True):

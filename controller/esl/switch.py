@@ -208,9 +208,9 @@ class SwitchLink:
             # so the list decides.
             log.warning("job_in_doubt", node=self.name, job=job_uuid, error=str(error))
 
-    def forget(self, job: Job) -> None:
-        """Take a job off the list: its answer was lost, and `on_done` will not be called."""
-        self._jobs.pop(job.job_uuid, None)
+    def forget(self, job_uuid: str) -> None:
+        """Take a job off the list: nobody waits for it any more, `on_done` will not be called."""
+        self._jobs.pop(job_uuid, None)
 
     def _live(self) -> InboundConnection:
         if self._connection is None or not self._connection.connected:
@@ -278,5 +278,5 @@ class SwitchLink:
             if job is not None:
                 body = event.body if isinstance(event.body, str) else ""
                 job.on_done(body.strip(), None)
-            return
+                return
         self._on_event(event)

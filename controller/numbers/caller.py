@@ -14,9 +14,11 @@ import msgspec
 
 from controller.numbers.e164 import BadNumber, parse
 
+_WITHHELD: Final = "anonymous|restricted|private|unavailable|unknown|withheld|hidden|blocked"
 _HIDDEN: Final = re.compile(
-    r"(anonymous|anonym|restricted|private|unavailable|unknown|withheld|hidden|blocked"
-    r"|no[ _-]?caller[ _-]?id|number[ _-]?withheld)?\Z",
+    rf"(anonym|({_WITHHELD})([ _-]?(number|caller|call))?"
+    rf"|(number|caller([ _-]?id)?)[ _-]?({_WITHHELD})|no[ _-]?caller[ _-]?id"
+    r"|anonyme?|unavail|not[ _-]?available|out[ _-]of[ _-]area)?\Z",
     re.IGNORECASE,
 )
 
@@ -44,6 +46,7 @@ def identify(
     even where From or an identity header still names a number.
     """
     for wish in privacy:
+        # None: there is no such header; what is there and cannot be read is a wish as well.
         if wish and wish.strip().lower() not in ("none", "false", "no", "off"):
             return Caller(reason="hidden")
     if from_user is None:

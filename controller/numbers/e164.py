@@ -42,17 +42,32 @@ def is_e164(text: str) -> bool:
 def parse(text: str, country: str) -> str:
     """Read a number as it is written in `country` (ISO 3166, `US`) and give it as E.164.
 
+    Trunks often leave the plus out of an international number. One that begins with the country's
+    own code is read so first: a generous plan (Germany's) would take `4915112345678` for a number
+    of its own. Any other is national where the plan has it: China's `13012345678` is a mobile
+    there and not a number in America.
+
     Raises `BadNumber`: `not_digits`, `not_a_number` (no numbering plan has it).
     """
     if not _WRITTEN.match(text):
         raise BadNumber("not_digits")
-    try:
-        number = phonenumbers.parse(text, country)
-    except phonenumbers.NumberParseException as error:
-        raise BadNumber("not_a_number") from error
-    if not phonenumbers.is_valid_number(number):
+    if text[0] == "+":
+        number = _valid(text, country)
+    else:
+        abroad = _valid("+" + text, country) if text[0] != "0" else None
+        at_home = abroad is not None and phonenumbers.region_code_for_number(abroad) == country
+        number = abroad if at_home else _valid(text, country) or abroad
+    if number is None:
         raise BadNumber("not_a_number")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _valid(text: str, country: str) -> phonenumbers.PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    return number if phonenumbers.is_valid_number(number) else None
 
 
 def parse_dialled(digits: str, country: str) -> str:
@@ -63,12 +78,7 @@ def parse_dialled(digits: str, country: str) -> str:
     """
     if digits.startswith("00") and len(digits) > 2:
         return parse("+" + digits[2:], country)
-    try:
-        return parse(digits, country)
-    except BadNumber as error:
-        if error.reason != "not_a_number" or digits.startswith("0"):
-            raise
-        return parse("+" + digits, country)
+    return parse(digits, country)
 
 
 def country_of(number: str) -> str | None:

@@ -6,14 +6,14 @@ import uuid
 from collections.abc import Sequence
 from typing import Final
 
-from controller.callback.conversation import (
+from controller.callback.effects import Bridge
+from controller.callback.limits import (
     BRIDGE_SLACK_SECONDS,
     CHECK_SECONDS,
     MAX_DIALLED,
     MAX_TRIES,
     QUESTION_SECONDS,
 )
-from controller.callback.effects import Bridge
 from controller.callerid.resolver import Shown
 from controller.esl import commands
 from controller.esl.commands import Route
@@ -32,16 +32,24 @@ def digits(number: str) -> str:
     return number.removeprefix("+")
 
 
-def longest_return_leg(policy: Policy) -> int:
+def _ringing(seconds: int) -> dict[str, str]:
+    """Give the limits of ringing.
+
+    `fail_on_single_reject` switches `originate_timeout` off in `bridge`, and in `originate` where
+    the far end sends early media (seen on 1.11.1: it rang on for ever); `leg_timeout` holds then.
+    """
+    return {"originate_timeout": str(seconds), "leg_timeout": str(seconds)}
+
+
+def longest_return_leg(policy: Policy, gateways: int) -> int:
     """Give the longest that a return leg can last by this policy, seconds.
 
     It is the switch's own limit for the leg (M5): every question, every destination ringing to
-    the end, and one conversation as long as it may be.
+    the end on each gateway, and one conversation as long as it may be.
     """
     asking = MAX_TRIES * (QUESTION_SECONDS + CHECK_SECONDS) + QUESTION_SECONDS
-    dialling = MAX_DIALLED * (
-        policy.dial_seconds + policy.destination_ring_seconds + BRIDGE_SLACK_SECONDS
-    )
+    ringing = policy.destination_ring_seconds * gateways + BRIDGE_SLACK_SECONDS
+    dialling = MAX_DIALLED * (policy.dial_seconds + ringing)
     return int(asking + dialling) + policy.longest_call_seconds
 
 
@@ -68,18 +76,19 @@ def originate_command(
     context: str,
 ) -> bytes:
     """Build the return call: into the dialplan, with a limit that the switch keeps by itself."""
+    limit = longest_return_leg(policy, len(gateways))
     common = {
         "callback_leg": "return",
         "callback_request": request,
         "origination_caller_id_number": digits(shown.number),
         # Without a name the switch would show one of its own ("Outbound Call").
         "origination_caller_id_name": shown.name or digits(shown.number),
-        "originate_timeout": str(policy.return_ring_seconds),
+        **_ringing(policy.return_ring_seconds),
         "ignore_early_media": "true",
         "sip_cid_type": "none",
         "hangup_after_bridge": "false",
         "fail_on_single_reject": FINAL_CAUSES,
-        "execute_on_answer": f"sched_hangup +{longest_return_leg(policy)} {TIME_OVER}",
+        "execute_on_answer": f"sched_hangup +{limit} {TIME_OVER}",
     }
     routes = [
         Route(gateway, digits(number), {"origination_uuid": leg})
@@ -96,7 +105,7 @@ def bridge_command(bridge: Bridge, event_uuid: str) -> bytes:
         "callback_leg": "destination",
         "origination_caller_id_number": digits(bridge.caller_id_number),
         "origination_caller_id_name": bridge.caller_id_name or digits(bridge.caller_id_number),
-        "originate_timeout": str(bridge.ring_seconds),
+        **_ringing(bridge.ring_seconds),
         "ignore_early_media": "true",
         "sip_cid_type": "none",
         "fail_on_single_reject": FINAL_CAUSES,

@@ -5,15 +5,18 @@ from __future__ import annotations
 import uuid
 from typing import Any, Final
 
+import msgspec
 import structlog
 from gevent.event import Event as Flag
 
 from controller.callerid.resolver import for_return_call
-from controller.esl.errors import EslError, NotConnected
-from controller.esl.switch import Job, SwitchLink
+from controller.esl.errors import EslError, NotConnected, UnsafeText
+from controller.esl.events import Event, text
+from controller.esl.switch import SwitchLink
 from controller.policy.model import Policy
 from controller.runtime.dialling import leg_uuids, longest_return_leg, originate_command
 from controller.runtime.services import Services
+from controller.store.database import Away
 from controller.store.requests import Request
 
 log: Any = structlog.get_logger("dispatcher")
@@ -22,6 +25,8 @@ log: Any = structlog.get_logger("dispatcher")
 LEASE_SECONDS: Final = 30
 #: What setting up a return call may take beyond its ringing, before it counts as lost, seconds.
 CALLING_SLACK_SECONDS: Final = 60
+#: What an answered return call may last beyond its limit, before it counts as lost, seconds.
+ANSWERED_SLACK_SECONDS: Final = 60
 #: When a request is tried again whose node was not there, seconds.
 NODE_AWAY_SECONDS: Final = 1.0
 #: How a return call ended that was not answered, by the switch's cause.
@@ -37,6 +42,40 @@ OUTCOMES: Final = {
 }
 
 
+class Attempt(msgspec.Struct, frozen=True):
+    """A return call that was sent and is neither answered nor refused.
+
+    `until`: when it counts as lost, seconds since 1970; `link` and `job` None until it is sent.
+    """
+
+    until: float
+    link: SwitchLink | None = None
+    job: str | None = None
+
+
+def answered_until(services: Services, policy: Policy) -> int:
+    """Give until when an answered call may be alive, microseconds since 1970."""
+    lasts = longest_return_leg(policy, len(services.settings.route.gateways))
+    return services.clock.micros() + (lasts + ANSWERED_SLACK_SECONDS) * 1_000_000
+
+
+def finish(
+    services: Services, request: str, outcome: str, cause: str, destination: str | None = None
+) -> None:
+    """Keep how a request ended. It counts once, whoever says it first; it waits for the store."""
+    first = services.keep(
+        services.requests.finish,
+        request,
+        outcome=outcome,
+        cause=cause[:64],
+        destination=destination,
+        now=services.clock.micros(),
+    )
+    if first:
+        services.metrics.callbacks.labels(outcome).inc()
+        log.info("callback_ended", request=request, outcome=outcome, cause=cause)
+
+
 class Dispatcher:
     """One greenlet that looks for due requests, and one for each call that is being set up."""
 
@@ -45,8 +84,9 @@ class Dispatcher:
         self._wake = Flag()
         self._next: float | None = None
         self._stopped = False
-        self._calling: set[str] = set()
+        self._calling: dict[str, Attempt] = {}
         services.on_request = self.expect
+        services.on_attached = self.end_attempt
 
     @property
     def calling(self) -> int:
@@ -63,60 +103,76 @@ class Dispatcher:
         self._wake.set()
 
     def expect(self, due: float) -> None:
-        """Be there when a request is due (seconds since 1970)."""
+        """Be there when a request is due (seconds since 1970, by the wall's clock)."""
         if self._next is None or due < self._next:
             self._next = due
             self._wake.set()
 
+    def end_attempt(self, request: str) -> None:
+        """An attempt is over: its leg has attached, or its answer has come, or never will."""
+        attempt = self._calling.pop(request, None)
+        if attempt is not None and attempt.link is not None and attempt.job is not None:
+            attempt.link.forget(attempt.job)
+        self._services.metrics.calling.set(len(self._calling))
+
+    # --- looking for requests ----------------------------------------------------------------
+
+    def _now(self) -> float:
+        return self._services.clock.micros() / 1_000_000
+
     def _run(self) -> None:
-        settings = self._services.settings.dispatcher
+        services = self._services
+        poll = services.settings.dispatcher.poll_seconds
         while not self._stopped:
             self._wake.clear()
-            wait = settings.poll_seconds
-            if self._next is not None:
-                wait = min(wait, self._next - self._services.clock.now())
+            wait = poll if self._next is None else min(poll, self._next - self._now())
             if wait > 0 and self._wake.wait(timeout=wait):
                 continue
             try:
                 self._look()
-            except Exception:
-                log.exception("dispatcher_fault")
-                self._services.metrics.faults.labels("dispatcher").inc()
+            except Away:
+                services.note_store_fault("dispatcher")
                 self._next = None
-                self._wake.wait(timeout=settings.poll_seconds)
+                self._wake.wait(timeout=poll)
 
     def _look(self) -> None:
-        services = self._services
+        services, requests = self._services, self._services.requests
+        services.clock.follow()
+        for request, attempt in list(self._calling.items()):
+            if attempt.until < self._now():
+                self.end_attempt(request)
         now = services.clock.micros()
-        requests = services.requests
-        expiry = services.settings.dispatcher.expiry_seconds * 1_000_000
-        for lost in services.sql.run(requests.expire, now, now - expiry):
-            services.metrics.callbacks.labels(lost.outcome or "unknown").inc()
-            log.warning("callback_given_up", request=lost.id, outcome=lost.outcome)
+        oldest_due = now - services.settings.dispatcher.expiry_seconds * 1_000_000
+        if services.reads.run(requests.any_to_expire, now, oldest_due):
+            for lost in services.write(requests.expire, now, oldest_due):
+                services.metrics.callbacks.labels(lost.outcome or "unknown").inc()
+                log.warning("callback_given_up", request=lost.id, outcome=lost.outcome)
         free = services.settings.dispatcher.max_calling - len(self._calling)
-        if free > 0 and services.live_links():
+        if free > 0 and services.live_links() and services.reads.run(requests.any_due, now):
             until = now + LEASE_SECONDS * 1_000_000
-            for request in services.sql.run(requests.lease_due, services.name, now, until, free):
-                self._calling.add(request.id)
-                services.metrics.calling.set(len(self._calling))
-                services.spawn(self._call, request)
-        due = services.sql.run(requests.next_due, now)
+            for found in services.write(requests.lease_due, services.name, now, until, free):
+                self._begin(found)
+        due = services.reads.run(requests.next_due, now)
         self._next = None if due is None else due / 1_000_000
 
-    def _done(self, request: Request) -> None:
-        self._calling.discard(request.id)
+    def _begin(self, request: Request) -> None:
+        self._calling[request.id] = Attempt(self._now() + LEASE_SECONDS)
         self._services.metrics.calling.set(len(self._calling))
+        self._services.spawn(self._call, request)
+
+    # --- making one call ---------------------------------------------------------------------
 
     def _call(self, request: Request) -> None:
         services = self._services
         try:
-            policy = services.sql.run(services.extensions.get, request.extension)
+            policy = services.reads.run(services.extensions.get, request.extension)
             if policy is None or request.number is None:
-                self._finish(request, "extension_gone", "")
+                finish(services, request.id, "extension_gone", "")
+                self.end_attempt(request.id)
                 return
             self._originate(request, request.number, policy)
         except Exception:
-            self._done(request)
+            self.end_attempt(request.id)
             raise
 
     def _originate(self, request: Request, number: str, policy: Policy) -> None:
@@ -129,8 +185,26 @@ class Dispatcher:
         link = min(links, key=lambda candidate: len(candidate.in_flight))
         attempt = str(uuid.uuid4())
         route = services.settings.route
+        try:
+            # Built before the attempt is written: what cannot be sent was never tried.
+            command = originate_command(
+                policy=policy,
+                number=number,
+                request=request.id,
+                attempt=attempt,
+                shown=for_return_call(policy, request.did),
+                gateways=route.gateways,
+                extension=route.extension,
+                context=route.context,
+            )
+        except UnsafeText as error:
+            log.error("originate_unsafe", request=request.id, error=str(error))  # noqa: TRY400
+            services.metrics.faults.labels("originate_unsafe").inc()
+            finish(services, request.id, "failed", "UNSAFE_TEXT")
+            self.end_attempt(request.id)
+            return
         lasts = policy.return_ring_seconds * len(route.gateways) + CALLING_SLACK_SECONDS
-        written = services.sql.run(
+        written = services.write(
             services.requests.begin_attempt,
             request.id,
             holder=services.name,
@@ -139,85 +213,63 @@ class Dispatcher:
             until=services.clock.micros() + lasts * 1_000_000,
         )
         if not written:
-            self._done(request)
+            self.end_attempt(request.id)
             return
-        command = originate_command(
-            policy=policy,
-            number=number,
-            request=request.id,
-            attempt=attempt,
-            shown=for_return_call(policy, request.did),
-            gateways=route.gateways,
-            extension=route.extension,
-            context=route.context,
-        )
 
         def on_done(answer: str | None, error: EslError | None) -> None:
             services.spawn(self._answered, request, policy, answer, error)
 
         log.info("return_call", request=request.id, node=link.name, attempt=attempt)
+        self._calling[request.id] = Attempt(self._now() + lasts, link, attempt)
         try:
             link.submit(command, attempt, leg_uuids(attempt, route.gateways), on_done)
         except NotConnected:
             # Nothing was sent: the request may be tried again.
             self._give_back(request)
 
+    def _give_back(self, request: Request) -> None:
+        services = self._services
+        due = self._now() + NODE_AWAY_SECONDS
+        try:
+            services.keep(
+                services.requests.give_back,
+                request.id,
+                holder=services.name,
+                due=int(due * 1_000_000),
+            )
+        finally:
+            self.end_attempt(request.id)
+        self.expect(due)
+
     def _answered(
         self, request: Request, policy: Policy, answer: str | None, error: EslError | None
     ) -> None:
-        services = self._services
+        if error is not None:
+            log.error("originate_refused", request=request.id, error=str(error))
         try:
-            if answer is not None and answer.startswith("+OK"):
-                until = services.clock.micros() + (longest_return_leg(policy) + 60) * 1_000_000
-                services.sql.run(services.requests.answered, request.id, until)
-                self._done(request)
-                return
-            cause = "COMMAND_REFUSED" if answer is None else answer.removeprefix("-ERR").strip()
-            if error is not None:
-                log.error("originate_refused", request=request.id, error=str(error))
-            self._finish(request, OUTCOMES.get(cause, "failed"), cause[:64])
-        except Exception:
-            self._done(request)
-            raise
+            self._take_answer(request, policy, answer)
+        finally:
+            self.end_attempt(request.id)
 
-    def _finish(self, request: Request, outcome: str, cause: str) -> None:
+    def _take_answer(self, request: Request, policy: Policy, answer: str | None) -> None:
         services = self._services
-        first = services.sql.run(
-            services.requests.finish,
-            request.id,
-            outcome=outcome,
-            cause=cause,
-            destination=None,
-            now=services.clock.micros(),
-        )
-        self._done(request)
-        if first:
-            services.metrics.callbacks.labels(outcome).inc()
-            log.info("callback_ended", request=request.id, outcome=outcome, cause=cause)
+        if answer is not None and answer.startswith("+OK"):
+            until = answered_until(services, policy)
+            services.keep(services.requests.answered, request.id, until)
+            return
+        cause = "COMMAND_REFUSED" if answer is None else answer.removeprefix("-ERR").strip()
+        finish(services, request.id, OUTCOMES.get(cause, "failed"), cause)
 
-    def _give_back(self, request: Request) -> None:
-        services = self._services
-        due = services.clock.now() + NODE_AWAY_SECONDS
-        services.sql.run(
-            services.requests.give_back,
-            request.id,
-            holder=services.name,
-            due=int(due * 1_000_000),
-        )
-        self._done(request)
-        self.expect(due)
+    def unseen_answer(self, event: Event) -> None:
+        """Take the answer to a return call that another controller sent, if that one is gone.
 
-    def reconcile(self, link: SwitchLink, jobs: list[Job]) -> None:
-        """Find out about return calls whose answer was lost when a link broke.
-
-        One that the node still has is answered on the new link. One that it does not have was
-        refused, or ended, or never taken: which of these cannot be told, so it is not made again.
+        Every link brings every answer; whoever sent the call has taken it long before this.
         """
-        for job in jobs:
-            alive = any(link.api("uuid_exists", leg) == "true" for leg in job.leg_uuids)
-            if alive or job not in link.in_flight:
-                continue
-            link.forget(job)
-            request = self._services.sql.run(self._services.requests.by_attempt, job.job_uuid)
-            if request is not None:
-                self._finish(request, "unknown", "LINK_LOST")
+        services = self._services
+        request = services.reads.run(services.requests.by_attempt, text(event.job_uuid) or "")
+        if request is None or request.state != "calling":
+            return
+        policy = services.reads.run(services.extensions.get, request.extension)
+        body = event.body if isinstance(event.body, str) else ""
+        if policy is not None and body:
+            self._take_answer(request, policy, body.strip())

@@ -7,7 +7,6 @@ from typing import Any
 import structlog
 
 from controller.callback import conversation
-from controller.callback.conversation import ReturnSession
 from controller.callback.effects import (
     Ask,
     Bridge,
@@ -28,12 +27,16 @@ from controller.callback.events import (
     Secret,
     StepDone,
 )
+from controller.callback.return_session import ReturnSession
 from controller.esl import commands
 from controller.esl.events import DIGITS_VARIABLE, ChannelData, Event, text
 from controller.esl.session import OutboundSession
-from controller.runtime.dialling import bridge_command, longest_return_leg
+from controller.policy.model import Policy
+from controller.runtime.dialling import bridge_command
+from controller.runtime.dispatcher import answered_until, finish
 from controller.runtime.legs import VARIABLE, Leg, step_id, step_of
 from controller.runtime.services import Services
+from controller.store.requests import Request
 
 log: Any = structlog.get_logger("leg")
 
@@ -50,6 +53,8 @@ class ReturnLeg(Leg[ReturnSession]):
     kind = "return"
     #: Whether the dialplan has counted many connections of this leg.
     many_hops = False
+    #: The node that it lives on, by name.
+    node: str | None = None
 
     def on_event(self, event: Event) -> None:
         """Take an event of the switch."""
@@ -145,25 +150,16 @@ class ReturnLeg(Leg[ReturnSession]):
 
 
 def record(services: Services, entry: Record) -> None:
-    """Keep how a request ended; it counts once, whoever says it first."""
+    """Keep how a request ended."""
     assert entry.request is not None
-    first = services.sql.run(
-        services.requests.finish,
-        entry.request,
-        outcome=entry.outcome,
-        cause=entry.cause,
-        destination=entry.destination,
-        now=services.clock.micros(),
-    )
-    if first:
-        services.metrics.callbacks.labels(entry.outcome).inc()
-        log.info("callback_ended", request=entry.request, outcome=entry.outcome, cause=entry.cause)
+    finish(services, entry.request, entry.outcome, entry.cause, entry.destination)
 
 
 def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid: str) -> None:
     """Take a return leg that has connected, for the first time or again."""
     socket.subscribe(uuid)
-    found = services.sql.run(_attach_request, services, data.variable("callback_request") or "")
+    services.clock.follow()
+    found = services.reads.run(_find, services, data.variable("callback_request") or "")
     if found is None:
         # A leg of a request that nobody knows: nothing of ours may happen on it.
         log.error("unknown_request", leg=uuid)
@@ -172,10 +168,12 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
         socket.transmit(commands.EXIT)
         return
     request, policy = found
-    session = ReturnSession(
-        leg=uuid, request=request.id, policy=policy, gateways=services.settings.route.gateways
-    )
-    leg = ReturnLeg(services, socket, uuid, session)
+    services.on_attached(request.id)
+    if request.state == "calling":
+        until = answered_until(services, policy)
+        services.spawn(services.keep, services.requests.answered, request.id, until)
+    leg = ReturnLeg(services, socket, uuid, _session(services, uuid, request, policy))
+    leg.node = request.node
     leg.many_hops = len(data.variable("cb_hops") or "") >= MANY_HOPS
     stage = data.variable(STAGE_VARIABLE)
     if stage is not None:
@@ -190,16 +188,15 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
     )
 
 
-def _attach_request(services: Services, request_id: str) -> Any:  # noqa: ANN401
+def _find(services: Services, request_id: str) -> tuple[Request, Policy] | None:
     request = services.requests.get(request_id)
-    if request is None:
-        return None
-    policy = services.extensions.get(request.extension)
-    if policy is None:
-        return None
-    until = services.clock.micros() + (longest_return_leg(policy) + 60) * 1_000_000
-    services.requests.answered(request.id, until)
-    return request, policy
+    policy = None if request is None else services.extensions.get(request.extension)
+    return None if request is None or policy is None else (request, policy)
+
+
+def _session(services: Services, uuid: str, request: Request, policy: Policy) -> ReturnSession:
+    gateways = services.settings.route.gateways
+    return ReturnSession(leg=uuid, request=request.id, policy=policy, gateways=gateways)
 
 
 def unseen_end(services: Services, event: Event) -> None:
@@ -207,16 +204,13 @@ def unseen_end(services: Services, event: Event) -> None:
     uuid, request_id = text(event.uuid), text(event.request)
     if uuid is None or request_id is None or text(event.answer_uepoch) in (None, "0"):
         return
-    found = services.sql.run(_attach_request, services, request_id)
-    if found is None:
+    found = services.reads.run(_find, services, request_id)
+    if found is None or found[0].state not in ("calling", "answered"):
         return
-    request, policy = found
-    session = ReturnSession(
-        leg=uuid, request=request.id, policy=policy, gateways=services.settings.route.gateways
-    )
     ended = LegEnded(
         cause=text(event.hangup_cause) or "UNKNOWN",
         stage=text(event.stage),
         talked_to=text(event.last_bridge_to),
     )
+    session = _session(services, uuid, *found)
     record(services, conversation.record_of_unseen_end(session, ended))

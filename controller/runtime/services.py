@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import gevent
 import structlog
@@ -16,6 +16,7 @@ from controller.runtime.clock import Clock
 from controller.runtime.offload import Offload
 from controller.runtime.prompts import Prompts
 from controller.settings import Settings
+from controller.store.database import Away
 from controller.store.extensions import Extensions
 from controller.store.passwords import Passwords
 from controller.store.requests import Requests
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
     from controller.runtime.legs import Leg
 
 log: Any = structlog.get_logger("runtime")
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: How long the store is left alone after a failed write, at first and at most, seconds.
+KEEP_FIRST_WAIT: Final = 0.1
+KEEP_LONGEST_WAIT: Final = 5.0
 
 
 class Legs:
@@ -70,6 +79,7 @@ class Services:
         clock: Clock,
         metrics: Metrics,
         sql: Offload,
+        reads: Offload,
         hashing: Offload,
         extensions: Extensions,
         requests: Requests,
@@ -81,6 +91,7 @@ class Services:
         self.clock = clock
         self.metrics = metrics
         self.sql = sql
+        self.reads = reads
         self.hashing = hashing
         self.extensions = extensions
         self.requests = requests
@@ -91,6 +102,44 @@ class Services:
         self.greenlets: set[Any] = set()
         #: Set by the dispatcher: called with the time at which a new request is due.
         self.on_request: Callable[[float], None] = lambda due: None
+        #: Set by the dispatcher: called with the request whose return leg has attached.
+        self.on_attached: Callable[[str], None] = lambda request: None
+        #: What is wrong with the store, None while it is well.
+        self.store_fault: str | None = None
+
+    # --- the store ---------------------------------------------------------------------------
+
+    def write(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Write to the store, once. Raises what the store raises."""
+        result = self.sql.run(function, *args, **kwargs)
+        if self.store_fault is not None:
+            self.store_fault = None
+            log.info("store_back")
+        return result
+
+    def keep(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Write to the store until it takes it, waiting longer each time.
+
+        For what must not be lost and may be written twice: each such write says from which state
+        it moves a row, so that the second time changes nothing.
+        """
+        wait = KEEP_FIRST_WAIT
+        while True:
+            try:
+                return self.write(function, *args, **kwargs)
+            except Away:
+                self.note_store_fault(getattr(function, "__name__", "write"))
+                gevent.sleep(wait)
+                wait = min(wait * 2, KEEP_LONGEST_WAIT)
+
+    def note_store_fault(self, what: str) -> None:
+        """Log the fault that is being handled, once for each time that the store is away."""
+        self.metrics.faults.labels("store").inc()
+        if self.store_fault is None:
+            self.store_fault = f"the store failed at {what}"
+            log.exception("store_fault", what=what)
+
+    # --- greenlets ---------------------------------------------------------------------------
 
     def spawn(self, function: Callable[..., None], *args: object) -> None:
         """Run a function in a greenlet; a fault in it is logged once and counted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import structlog
@@ -17,14 +18,21 @@ from controller.numbers.e164 import BadNumber, is_e164, parse
 from controller.policy.model import Policy
 from controller.runtime.legs import Leg
 from controller.runtime.services import Services
+from controller.store.requests import Request
 
 log: Any = structlog.get_logger("leg")
 
 #: The only thing that we need to be told of a trigger leg.
 SUBSCRIPTION = ("CHANNEL_HANGUP_COMPLETE",)
 #: What speaks of privacy: the header, and what the switch made of identity headers.
-PRIVACY_VARIABLES = ("sip_h_Privacy", "sip_Privacy", "privacy")
-PRIVACY_HEADERS = ("Caller-Privacy-Hide-Number",)
+PRIVACY = (
+    "variable_sip_h_Privacy",
+    "variable_sip_Privacy",
+    "variable_privacy",
+    "Caller-Privacy-Hide-Number",
+)
+#: What stands for a value that is there and cannot be read: several values, or odd bytes.
+UNREADABLE = "unavailable"
 
 
 class TriggerLeg(Leg[TriggerSession]):
@@ -64,30 +72,19 @@ class TriggerLeg(Leg[TriggerSession]):
     def _store(self, request: StoreRequest) -> None:
         services = self.services
         began = services.clock.now()
-        try:
-            if request.number is None:
-                reason = request.reason or "unknown"
-                stored = services.sql.run(
-                    services.requests.refuse,
-                    extension=request.extension,
-                    did=request.did,
-                    number=None,
-                    reason=reason,
-                    now=services.clock.micros(),
-                )
-            else:
-                stored = services.sql.run(
-                    services.requests.store,
-                    extension=request.extension,
-                    did=request.did,
-                    number=request.number,
-                    due=int(request.due * 1_000_000),
-                    now=services.clock.micros(),
-                )
-        except Exception:
-            self.post(RequestStored(stored=False))
-            services.metrics.triggers.labels("not_stored").inc()
-            raise
+        # The machine's deadlines and the store's leases go by clocks of their own.
+        due = services.clock.micros() + int((request.due - began) * 1_000_000)
+        if request.number is None:
+            stored = self._refuse(request.extension, request.did, None, request.reason or "unknown")
+        else:
+            stored = services.keep(
+                services.requests.store,
+                extension=request.extension,
+                did=request.did,
+                number=request.number,
+                due=due,
+                now=services.clock.micros(),
+            )
         services.metrics.store_seconds.observe(services.clock.now() - began)
         self.post(RequestStored())
         if stored.state == "refused":
@@ -99,46 +96,58 @@ class TriggerLeg(Leg[TriggerSession]):
         log.info("trigger", leg=self.uuid, request=stored.id, outcome=outcome)
 
     def _note(self, extension: str, did: str, number: str | None, reason: str) -> None:
-        services = self.services
-        services.metrics.triggers.labels(reason).inc()
-        stored = services.sql.run(
-            services.requests.refuse,
+        self.services.metrics.triggers.labels(reason).inc()
+        stored = self._refuse(extension, did, number, reason)
+        log.info("trigger", leg=self.uuid, request=stored.id, outcome=reason)
+
+    def _refuse(self, extension: str, did: str, number: str | None, reason: str) -> Request:
+        return self.services.keep(
+            self.services.requests.refuse,
             extension=extension,
             did=did,
             number=number,
             reason=reason,
-            now=services.clock.micros(),
+            now=self.services.clock.micros(),
         )
-        log.info("trigger", leg=self.uuid, request=stored.id, outcome=reason)
 
 
-def did_of(data: ChannelData, country: str) -> str:
-    """Give the number that was rung as E.164; as it came where it is none."""
-    rung = data.get("Caller-Destination-Number") or ""
+def readings_of(rung: str, country: str) -> list[str]:
+    """Give what the number that was rung may be as E.164, the likeliest first.
+
+    Trunks write DIDs nationally or internationally, with or without the plus. Both readings are
+    looked up: of two numbers only one is ours.
+    """
+    readings = []
+    with contextlib.suppress(BadNumber):
+        readings.append(parse(rung, country))
     international = "+" + rung.lstrip("+")
-    if is_e164(international):
-        try:
-            return parse(international, country)
-        except BadNumber:
-            pass
-    try:
-        return parse(rung, country)
-    except BadNumber:
-        return rung[:16]
+    if is_e164(international) and international not in readings:
+        readings.append(international)
+    return readings
+
+
+def _wish(data: ChannelData, name: str) -> str | None:
+    """Give a value that may ask for privacy; where it cannot be read, it does (T4)."""
+    if data.raw(name) is None:
+        return None
+    value = data.get(name)
+    return UNREADABLE if value is None else value
 
 
 def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid: str) -> None:
     """Take a trigger leg that has connected."""
     socket.subscribe(uuid, SUBSCRIPTION)
-    did = did_of(data, services.settings.route.country)
-    policy: Policy | None = services.sql.run(services.extensions.by_did, did)
-    privacy = tuple(data.variable(name) for name in PRIVACY_VARIABLES) + tuple(
-        data.get(name) for name in PRIVACY_HEADERS
-    )
+    services.clock.follow()
+    rung_number = data.get("Caller-Destination-Number") or ""
+    readings = readings_of(rung_number, services.settings.route.country)
+    found = services.reads.run(services.extensions.by_dids, readings)
+    policy: Policy | None = found[1] if found is not None else None
+    did = found[0] if found is not None else (readings or [rung_number[:16]])[0]
     caller = identify(
         data.variable("sip_from_user"),
+        # A name that cannot be read is no wish: many switches send names that are not UTF-8.
         data.variable("sip_from_display"),
-        privacy,
+        tuple(_wish(data, name) for name in PRIVACY),
         policy.country if policy is not None else services.settings.route.country,
     )
     created = data.microseconds("Caller-Channel-Created-Time")

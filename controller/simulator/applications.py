@@ -38,6 +38,8 @@ class Applications:
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
         self.durations: dict[str, float] = {}
+        #: Parts of the names of sounds that the switch does not have.
+        self.missing: set[str] = set()
         self.default_duration = 0.3
         self._table: dict[str, Application] = {
             "answer": self._answer,
@@ -170,8 +172,14 @@ class Applications:
         leg.set("playback_samples", str(milliseconds * _SAMPLES))
         return not cut
 
+    def is_missing(self, file: str) -> bool:
+        """Whether the switch has no such sound."""
+        return any(part in file for part in self.missing)
+
     def _playback(self, leg: Leg, data: str) -> str:
         self._pre_answer(leg, "")
+        if self.is_missing(data):
+            return "FILE NOT FOUND"
         terminators = leg.get("playback_terminators") or "*"
         before, digits = leg.collecting, list[str]()
         leg.collecting = digits

@@ -136,6 +136,10 @@ def _read_once(
     if question.variable:
         leg.set(question.variable, None)
     typed = ""
+    if applications.is_missing(question.file):
+        # Seen on 1.11.1: the question is over at once, and nothing was asked.
+        leg.set("read_result", "failure")
+        return "failure", ""
     if question.file and question.file != "silence":
         applications.play(leg, question.file, lambda: bool(digits))
         if digits:

@@ -59,6 +59,9 @@ def dial(simulator: Simulator, dialled: DialString, caller: Leg | None) -> Resul
     seconds = int(limit) if limit and limit.isdigit() else _DEFAULT_TIMEOUT
     deadline = time.monotonic() + whole_seconds(seconds)
     stop = dialled.variables.get("fail_on_single_reject", "")
+    if stop and caller is not None:
+        # Seen on 1.11.1: with it, `bridge` does not keep `originate_timeout`; `leg_timeout` holds.
+        deadline = float("inf")
     for group in dialled.groups:
         _ring(simulator, dialled, group, caller, deadline, result)
         if result.leg or (caller is not None and not caller.ready()):
@@ -114,7 +117,7 @@ def _ring(
     def settled() -> bool:
         return any(leg.answered for leg in legs) or all(leg.cause for leg in legs)
 
-    while not settled() and (left := deadline - time.monotonic()) > 0:
+    while not settled() and (left := min(deadline - time.monotonic(), 3600.0)) > 0:
         if caller is not None:
             if not caller.ready():
                 break

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -69,6 +71,28 @@ class Extensions:
                 select(dids.c.extension).where(dids.c.number == number)
             ).scalar()
             return None if owner is None else _load(connection, owner)
+
+    def by_dids(self, readings: Sequence[str]) -> tuple[str, Policy] | None:
+        """Give the first of these numbers that is a DID, with its extension's policy; or None."""
+        with self._reader.connect() as connection:
+            for number in readings:
+                owner = connection.execute(
+                    select(dids.c.extension).where(dids.c.number == number)
+                ).scalar()
+                policy = None if owner is None else _load(connection, owner)
+                if policy is not None:
+                    return number, policy
+        return None
+
+    def any_password(self) -> bool:
+        """Whether any extension has a password."""
+        with self._reader.connect() as connection:
+            found = connection.execute(
+                select(extensions.c.extension)
+                .where(extensions.c.policy.like('%"password_hash":"$%'))
+                .limit(1)
+            )
+            return found.first() is not None
 
     def owner_of(self, number: str) -> str | None:
         """Give the extension that a number reaches as a DID, or None (SPEC T7)."""

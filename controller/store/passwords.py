@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from argon2.exceptions import VerificationError, VerifyMismatchError
 
 _DIGITS: Final = re.compile(r"[0-9]{4,20}\Z", re.ASCII)
 
@@ -38,7 +38,7 @@ class Passwords:
             return self._hasher.verify(stored, self._peppered(password))
         except VerifyMismatchError:
             return False
-        except (VerificationError, InvalidHashError) as error:
+        except (VerificationError, ValueError) as error:
             raise ValueError("what is stored is not an argon2id hash") from error
 
     def _peppered(self, password: str) -> str:
@@ -53,7 +53,7 @@ def load_pepper(path: Path) -> bytes:
     try:
         pepper = path.read_bytes()
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = secrets.token_bytes(32)
         temporary = path.with_suffix(f".{secrets.token_hex(4)}")
         temporary.touch(mode=0o600)

@@ -11,7 +11,7 @@ import uuid
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Engine, and_, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from controller.store.database import reader
@@ -41,6 +41,19 @@ class Request(msgspec.Struct, frozen=True):
 
 _FIELDS = [requests.c[name] for name in Request.__struct_fields__]
 _OPEN = requests.c.state.in_(OPEN_STATES)
+
+
+def _lost(now: int, oldest_due: int) -> ColumnElement[bool]:
+    """What can come to nothing any more: see `Requests.expire`."""
+    over = requests.c.lease_until < now
+    return or_(
+        and_(requests.c.state.in_(("calling", "answered")), over),
+        and_(
+            requests.c.state == "pending",
+            requests.c.due < oldest_due,
+            or_(requests.c.lease_until.is_(None), over),
+        ),
+    )
 
 
 def _request(row: Any) -> Request:  # noqa: ANN401  (a row of SQLAlchemy)
@@ -199,19 +212,7 @@ class Requests:
         with self._engine.begin() as connection:
             rows = connection.execute(
                 update(requests)
-                .where(
-                    or_(
-                        and_(
-                            requests.c.state.in_(("calling", "answered")),
-                            requests.c.lease_until < now,
-                        ),
-                        and_(
-                            requests.c.state == "pending",
-                            requests.c.due < oldest_due,
-                            or_(requests.c.lease_until.is_(None), requests.c.lease_until < now),
-                        ),
-                    )
-                )
+                .where(_lost(now, oldest_due))
                 .values(
                     outcome=case((requests.c.state == "pending", "expired"), else_="unknown"),
                     state="done",
@@ -220,6 +221,32 @@ class Requests:
                     lease_until=None,
                 )
                 .returning(*_FIELDS)
+            ).all()
+        return [_request(row) for row in rows]
+
+    def any_due(self, now: int) -> bool:
+        """Whether a request is due; asked often, so it takes no lock."""
+        with self._reader.connect() as connection:
+            found = connection.execute(
+                select(requests.c.id)
+                .where(requests.c.state == "pending", requests.c.due <= now)
+                .limit(1)
+            )
+            return found.first() is not None
+
+    def any_to_expire(self, now: int, oldest_due: int) -> bool:
+        """Whether `expire` has anything to do; asked often, so it takes no lock."""
+        with self._reader.connect() as connection:
+            found = connection.execute(select(requests.c.id).where(_lost(now, oldest_due)).limit(1))
+            return found.first() is not None
+
+    def open_on(self, node: str) -> list[Request]:
+        """Give the requests whose call may be alive on a node."""
+        with self._reader.connect() as connection:
+            rows = connection.execute(
+                select(*_FIELDS).where(
+                    requests.c.state.in_(("calling", "answered")), requests.c.node == node
+                )
             ).all()
         return [_request(row) for row in rows]
 

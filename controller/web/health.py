@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from gevent.pywsgi import WSGIServer
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+JSON: Final = "application/json"
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -43,25 +45,29 @@ class HealthServer:
         self._server.stop(timeout=1)
 
     def _serve(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "")
-        if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
-            start_response("405 Method Not Allowed", [("Allow", "GET, HEAD")])
-            return [b""]
+        method = environ.get("REQUEST_METHOD")
+        if method in ("GET", "HEAD"):
+            status, kind, body = self._page(environ.get("PATH_INFO", ""))
+            headers = [("Content-Type", kind)]
+        else:
+            status, headers, body = "405 Method Not Allowed", [("Allow", "GET, HEAD")], b""
+        start_response(status, [*headers, ("Content-Length", str(len(body)))])
+        # The server sends what it is given, and a body after HEAD would be read as an answer.
+        return [] if method == "HEAD" else [body]
+
+    def _page(self, path: str) -> tuple[str, str, bytes]:
         if path == "/metrics":
-            body = generate_latest(self._registry)
-            start_response("200 OK", [("Content-Type", CONTENT_TYPE_LATEST)])
-            return [body]
+            return "200 OK", CONTENT_TYPE_LATEST, generate_latest(self._registry)
         if path == "/livez":
-            return self._json(start_response, "200 OK", {"alive": True})
+            return "200 OK", JSON, _json({"alive": True})
         if path == "/readyz":
             checks = self._readiness()
             ready = all(wrong is None for wrong in checks.values())
             status = "200 OK" if ready else "503 Service Unavailable"
             shown = {name: wrong or "ok" for name, wrong in checks.items()}
-            return self._json(start_response, status, {"ready": ready, "checks": shown})
-        return self._json(start_response, "404 Not Found", {"error": "no such page"})
+            return status, JSON, _json({"ready": ready, "checks": shown})
+        return "404 Not Found", JSON, _json({"error": "no such page"})
 
-    @staticmethod
-    def _json(start_response: StartResponse, status: str, body: object) -> Iterable[bytes]:
-        start_response(status, [("Content-Type", "application/json")])
-        return [msgspec.json.encode(body) + b"\n"]
+
+def _json(body: object) -> bytes:
+    return msgspec.json.encode(body) + b"\n"

@@ -9,9 +9,7 @@ import msgspec
 from controller.simulator import HangUp
 from tests.peer.world import World, answering
 
-CASES = msgspec.json.decode(
-    (Path(__file__).parents[1] / "unit" / "abuse-cases.json").read_bytes()
-)
+CASES = msgspec.json.decode((Path(__file__).parents[1] / "unit" / "abuse-cases.json").read_bytes())
 
 
 def _numbers() -> list[str]:

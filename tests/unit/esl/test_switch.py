@@ -174,7 +174,9 @@ def test_events_go_to_the_one_who_asked(node: Node) -> None:
     _, peer = node.up()
     peer.send(event("CHANNEL_HANGUP_COMPLETE", Unique_ID="a"), job_done("unknown", "+OK\n"))
     peer.send(event("CHANNEL_HANGUP_COMPLETE", Unique_ID="b"))
-    assert [node.events.get().uuid for _ in range(2)] == ["a", "b"]
+    seen = [node.events.get() for _ in range(3)]
+    # The answer to a job that is not ours may be of a controller that is gone.
+    assert [(e.uuid, e.job_uuid) for e in seen] == [("a", None), (None, "unknown"), ("b", None)]
 
 
 def test_a_frozen_switch_ends_the_link(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,8 +308,8 @@ def test_a_lost_job_that_is_given_up_is_forgotten(node: Node) -> None:
     peer = node.log_in()
     (lost,) = node.ups.get()
     node.submit(link, peer, "j2")
-    link.forget(lost)
-    link.forget(lost)  # twice is once
+    link.forget(lost.job_uuid)
+    link.forget(lost.job_uuid)  # twice is once
     assert [job.job_uuid for job in link.in_flight] == ["j2"]
     peer.send(job_done("j1", "+OK too late\n"), job_done("j2", "+OK leg-j2\n"))
     assert node.answers.get() == ("+OK leg-j2", None)

@@ -1,0 +1,1 @@
+"""The two machines: every state, every event, whole calls."""

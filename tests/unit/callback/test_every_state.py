@@ -1,0 +1,140 @@
+"""Every state with every event: where it leads, that it is pure, and that it waits for something.
+
+The sessions are generated, with counters and deadlines that no call would have.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import pytest
+from hypothesis import Phase, find, given, settings
+from hypothesis import strategies as st
+
+from controller.callback import conversation, trigger
+from controller.callback.effects import Bridge, Effect, SetTimer
+from controller.callback.events import (
+    Bridged,
+    PasswordChecked,
+    ReturnEvent,
+    StepDone,
+    TimerFired,
+    TriggerEvent,
+    kind,
+)
+from controller.callback.machine import is_stale
+from controller.callback.return_session import ReturnSession
+from controller.callback.states import RETURN, TRIGGER, Return, Trigger
+from controller.callback.trigger import TriggerSession
+
+from .given import nows, return_moments, return_sessions, trigger_moments
+
+ReturnMoment = tuple[ReturnSession, ReturnEvent, float]
+TriggerMoment = tuple[TriggerSession, TriggerEvent, float]
+
+#: Where nobody has to wait for anything: not begun, over, or the switch has its own limit (M5).
+WITHOUT_TIMER = {
+    Return.NEW, Return.TALKING, Return.DETACHED, Return.ENDED, Trigger.NEW, Trigger.ENDED,
+}  # fmt: skip
+
+
+def check(table: Any, step: Any, moment: Any) -> None:
+    """Check what holds of every step of either machine."""
+    session, event, now = moment
+    before = copy.deepcopy(session)
+    after, effects = step(session, event, now)
+    assert session == before
+    assert (after, effects) == step(session, event, now)
+    row = table[session.state][kind(event)]
+    if is_stale(session, event) or not row.action:
+        assert after is session
+        assert effects == ()
+        return
+    assert after.state in row.to
+    assert after.step >= session.step
+    assert after.timer >= session.timer
+    check_timer(session, after, effects, now)
+
+
+def check_timer(session: Any, after: Any, effects: tuple[Effect, ...], now: float) -> None:
+    """Check that whoever waits has one timer that counts, and that no old one does any more."""
+    timers = [effect for effect in effects if isinstance(effect, SetTimer)]
+    if after.state in WITHOUT_TIMER:
+        assert timers == []
+        return
+    assert len(timers) == 1
+    assert timers[0].number == after.timer > session.timer
+    assert math.isfinite(timers[0].at)
+    assert timers[0].at > now
+
+
+@given(return_moments())
+@settings(max_examples=1000)
+def test_a_return_leg_goes_where_its_row_says_and_waits_for_something(
+    moment: ReturnMoment,
+) -> None:
+    check(RETURN, conversation.step, moment)
+
+
+@given(trigger_moments())
+@settings(max_examples=600)
+def test_a_trigger_leg_goes_where_its_row_says_and_waits_for_something(
+    moment: TriggerMoment,
+) -> None:
+    check(TRIGGER, trigger.step, moment)
+
+
+ARROWS = [
+    pytest.param(table, state, event, to, id=f"{name}-{state}-{event}-{to}")
+    for name, table in (("trigger", TRIGGER), ("return", RETURN))
+    for state, rows in table.items()
+    for event, row in rows.items()
+    for to in row.to
+]
+
+
+@pytest.mark.parametrize(("table", "state", "event", "to"), ARROWS)
+def test_every_arrow_of_the_tables_can_be_taken(
+    table: Any, state: Any, event: str, to: Any
+) -> None:
+    machine = trigger if table is TRIGGER else conversation
+    made = trigger_moments if table is TRIGGER else return_moments
+    moments = made((state,), event)
+
+    def takes_it(moment: Any) -> bool:
+        after, _ = machine.step(*moment)
+        return after.state is to and after is not moment[0]
+
+    # Whichever moment takes it will do, so none is made smaller.
+    only_look = settings(max_examples=20_000, database=None, phases=[Phase.generate])
+    find(moments, takes_it, settings=only_look)
+
+
+@given(return_sessions(), nows, st.data())
+def test_what_is_of_an_earlier_wait_question_or_destination_changes_nothing(
+    session: ReturnSession, now: float, data: st.DataObject
+) -> None:
+    other = st.integers(-5, 100)
+    stale: list[ReturnEvent] = [
+        TimerFired(data.draw(other.filter(lambda n: n != session.timer))),
+        StepDone(data.draw(other.filter(lambda n: n != session.step)), last_bridge_to="x"),
+        PasswordChecked(data.draw(other.filter(lambda n: n != session.step)), right=True),
+        Bridged("a leg that is none of ours"),
+    ]
+    for event in stale:
+        assert conversation.step(session, event, now) == (session, ())
+
+
+@given(return_moments((Return.DESTINATION,)))
+def test_a_destination_has_legs_of_its_own_that_every_controller_can_name(
+    moment: ReturnMoment,
+) -> None:
+    """O4: the uuids come from the leg's own, so that whoever takes it over knows them."""
+    after, effects = conversation.step(*moment)
+    for effect in effects:
+        if isinstance(effect, Bridge):
+            assert effect.legs == after.destination_legs
+            assert len(set(effect.legs)) == len(after.gateways)
+            assert not set(effect.legs) & set(moment[0].destination_legs)

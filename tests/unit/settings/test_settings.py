@@ -1,0 +1,189 @@
+"""O1: the defaults work by themselves; file, environment, and errors that name the setting."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.settings import Settings, SettingsError, load
+
+
+def test_o1_no_configuration_at_all_loads() -> None:
+    settings = load(None, {})
+    assert settings == Settings()
+    assert settings == load(None, {"PATH": "/bin", "callbackd_name": "x"})
+    # What has neither TLS nor a password listens on this machine only.
+    assert settings.listen.host == settings.web.host == settings.nodes[0].host == "127.0.0.1"
+    assert settings.networks == (
+        ipaddress.ip_network("127.0.0.0/8"),
+        ipaddress.ip_network("::1/128"),
+    )
+    assert (
+        settings.database_url == f"sqlite:///{Path('callbackd-data/callbackd.sqlite3').absolute()}"
+    )
+    assert settings.pepper_path == Path("callbackd-data/pepper")
+
+
+def written(tmp_path: Path, text: str) -> str:
+    """Write a file of settings."""
+    path = tmp_path / "callbackd.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_o1_a_file_gives_the_tree_and_the_environment_goes_before_it(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        """
+        name = "one"
+        data_dir = "/var/lib/callbackd"
+        [listen]
+        port = 9084
+        allow = ["192.0.2.0/24"]
+        [[nodes]]
+        name = "fs1"
+        host = "192.0.2.7"
+        [[nodes]]
+        name = "fs2"
+        host = "192.0.2.8"
+        """,
+    )
+    settings = load(path, {})
+    assert (settings.name, settings.listen.port) == ("one", 9084)
+    assert [node.host for node in settings.nodes] == ["192.0.2.7", "192.0.2.8"]
+    assert settings.database_url == "sqlite:////var/lib/callbackd/callbackd.sqlite3"
+    # What the file does not say keeps its default.
+    assert settings.listen.host == "127.0.0.1"
+    settings = load(
+        path,
+        {
+            "CALLBACKD_NAME": "two",
+            "CALLBACKD_LISTEN__PORT": "9999",
+            "CALLBACKD_LISTEN__HOST": "192.0.2.1",
+            "CALLBACKD_ROUTE__GATEWAYS": '["one", "two"]',
+            "CALLBACKD_DRAIN_SECONDS": "2.5",
+            "CALLBACKD_NODES": '[{name = "fs3", host = "192.0.2.9", password = "p"}]',
+            "CALLBACKD_DATABASE__URL": "sqlite:////tmp/x.sqlite3",
+        },
+    )
+    assert (settings.name, settings.listen.port, settings.listen.host) == (
+        "two",
+        9999,
+        "192.0.2.1",
+    )
+    assert settings.listen.allow == ("192.0.2.0/24",)
+    assert settings.route.gateways == ("one", "two")
+    assert settings.drain_seconds == 2.5
+    assert [node.name for node in settings.nodes] == ["fs3"]
+    assert settings.database_url == "sqlite:////tmp/x.sqlite3"
+
+
+def test_a_text_that_looks_like_a_number_stays_a_text() -> None:
+    settings = load(None, {"CALLBACKD_NAME": "7", "CALLBACKD_DATA_DIR": "1e3"})
+    assert (settings.name, settings.data_dir) == ("7", "1e3")
+
+
+def test_o1_what_kubernetes_sets_for_a_service_of_our_name_is_not_ours() -> None:
+    environment = {
+        "CALLBACKD_PORT": "tcp://192.0.2.7:8084",
+        "CALLBACKD_PORT_8084_TCP": "tcp://192.0.2.7:8084",
+        "CALLBACKD_SERVICE_HOST": "192.0.2.7",
+        "CALLBACKD_SERVICE_PORT_HTTP": "8085",
+    }
+    assert load(None, environment) == Settings()
+
+
+def test_an_empty_value_of_the_environment_is_an_empty_text() -> None:
+    assert load(None, {"CALLBACKD_PROMPTS__DIRECTORY": ""}).prompts.directory == ""
+
+
+BAD = [
+    ("CALLBACKD_LISTEN__PORT", "65536", "listen.port"),
+    ("CALLBACKD_LISTEN__PORT", "-1", "listen.port"),
+    ("CALLBACKD_LISTEN__PORT", "http", "listen.port"),
+    ("CALLBACKD_LISTEN__PORT", "", "listen.port"),
+    ("CALLBACKD_WEB__PORT", "65536", "web.port"),
+    ("CALLBACKD_LISTEN__ALLOW", '["192.0.2.300"]', "listen.allow"),
+    ("CALLBACKD_LISTEN__ALLOW", '["192.0.2.7/24"]', "listen.allow"),
+    ("CALLBACKD_LISTEN__ALLOW", "192.0.2.0/24", "listen.allow"),
+    ("CALLBACKD_LISTEN__MAX_CONNECTIONS", "0", "listen.max_connections"),
+    ("CALLBACKD_LISTEN__SILENT_SECONDS", "0", "listen.silent_seconds"),
+    ("CALLBACKD_LISTEN__SILENT_SECONDS", "nan", "listen.silent_seconds"),
+    ("CALLBACKD_DRAIN_SECONDS", "-1", "drain_seconds"),
+    ("CALLBACKD_DRAIN_SECONDS", "inf", "drain_seconds"),
+    ("CALLBACKD_DATA_DIR", "", "data_dir"),
+    ("CALLBACKD_PROMPTS__DIRECTORY", "/my sounds", "prompts.directory"),
+    ("CALLBACKD_PROMPTS__DIRECTORY", "/sounds!", "prompts.directory"),
+    ("CALLBACKD_NODES", "[{name = ", "CALLBACKD_NODES"),
+    ("CALLBACKD_NODES", "[]", "nodes"),
+    ("CALLBACKD_NODES", '[{name = "a"}, {name = "a"}]', "nodes"),
+    ("CALLBACKD_NODES", '[{name = "a b"}]', "nodes"),
+    ("CALLBACKD_NODES", '[{port = "x"}]', "nodes"),
+    ("CALLBACKD_ROUTE__GATEWAYS", "[]", "route.gateways"),
+    ("CALLBACKD_ROUTE__GATEWAYS", '["a,b"]', "route.gateways"),
+    ("CALLBACKD_ROUTE__GATEWAYS", "pstn", "route.gateways"),
+    ("CALLBACKD_ROUTE__EXTENSION", "a b", "route.extension"),
+    ("CALLBACKD_ROUTE__CONTEXT", "${x}", "route.context"),
+    ("CALLBACKD_ROUTE__COUNTRY", "us", "route.country"),
+    ("CALLBACKD_DISPATCHER__MAX_CALLING", "0", "dispatcher.max_calling"),
+    ("CALLBACKD_DISPATCHER__EXPIRY_SECONDS", "0", "dispatcher.expiry_seconds"),
+    ("CALLBACKD_DISPATCHER__POLL_SECONDS", "0", "dispatcher.poll_seconds"),
+    ("CALLBACKD_LISTEN", "8084", "listen"),
+    ("CALLBACKD_NAMES", "x", "names"),
+    ("CALLBACKD_LISTEN__PROT", "8084", "prot"),
+    ("CALLBACKD_", "x", "settings"),
+]
+
+
+@pytest.mark.parametrize(("variable", "value", "named"), BAD)
+def test_o1_a_bad_value_is_refused_by_the_name_of_its_setting(
+    variable: str, value: str, named: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(None, {variable: value})
+    message = str(caught.value)
+    assert message.startswith(f"{named}") or f"unknown field `{named}`" in message, message
+
+
+def test_o1_a_variable_that_goes_through_a_value_is_refused_by_its_name() -> None:
+    with pytest.raises(SettingsError, match=r"^CALLBACKD_LISTEN__PORT__X: 'port' is no section"):
+        load(None, {"CALLBACKD_LISTEN__PORT": "1", "CALLBACKD_LISTEN__PORT__X": "1"})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("listen = ", "is not TOML"),
+        ("[listen]\nport = 'x'", "listen.port"),
+        ("[listen]\nprot = 1", "unknown field `prot`"),
+        ("[listn]\nport = 1", "unknown field `listn`"),
+    ],
+)
+def test_o1_a_bad_file_is_refused_with_what_is_wrong(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        load(written(tmp_path, text), {})
+
+
+def test_o1_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing.toml")
+    with pytest.raises(SettingsError, match=r"missing.toml: cannot be read: No such file"):
+        load(missing, {})
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match=r"binary.toml: is not TOML"):
+        load(str(binary), {})
+
+
+@given(
+    st.dictionaries(st.from_regex(r"CALLBACKD_[A-Za-z_]{0,20}\Z"), st.text(max_size=20), max_size=4)
+)
+def test_o1_any_environment_gives_settings_or_an_error_of_ours(environment: dict[str, str]) -> None:
+    try:
+        settings = load(None, environment)
+    except SettingsError:
+        return
+    assert isinstance(settings, Settings)
