@@ -32,7 +32,10 @@ SENTENCES: Final = {
     "NO_ANSWER": "destination_no_answer",
     "NO_USER_RESPONSE": "destination_no_answer",
     "ORIGINATOR_CANCEL": "destination_no_answer",
+    # What the switch says of its own time-outs where a dial string names several gateways:
+    # `originate_timeout`, and `leg_timeout` before an answer.
     "PROGRESS_TIMEOUT": "destination_no_answer",
+    "ALLOTTED_TIMEOUT": "destination_no_answer",
     "UNALLOCATED_NUMBER": "number_wrong",
     "INVALID_NUMBER_FORMAT": "number_wrong",
 }

@@ -23,7 +23,8 @@ from controller.policy.model import Policy
 TIME_OVER: Final = "ALLOTTED_TIMEOUT"
 #: A refusal by the person, or by the number: another gateway would only ring it again.
 FINAL_CAUSES: Final = (
-    "USER_BUSY,NO_ANSWER,NO_USER_RESPONSE,CALL_REJECTED,UNALLOCATED_NUMBER,INVALID_NUMBER_FORMAT"
+    "USER_BUSY,NO_ANSWER,NO_USER_RESPONSE,ALLOTTED_TIMEOUT,PROGRESS_TIMEOUT,CALL_REJECTED,"
+    "UNALLOCATED_NUMBER,INVALID_NUMBER_FORMAT"
 )
 
 

@@ -35,8 +35,9 @@ OUTCOMES: Final = {
     "NO_ANSWER": "no_answer",
     "NO_USER_RESPONSE": "no_answer",
     "ORIGINATOR_CANCEL": "no_answer",
-    # What the switch says of its own time-out where a dial string names several gateways.
+    # What the switch says of its own time-outs where a dial string names several gateways.
     "PROGRESS_TIMEOUT": "no_answer",
+    "ALLOTTED_TIMEOUT": "no_answer",
     "CALL_REJECTED": "rejected",
     "UNALLOCATED_NUMBER": "unallocated",
 }

@@ -103,6 +103,7 @@ def _ring(
             caller.wake()
 
     legs: list[Leg] = []
+    late = "NO_ANSWER"
     for endpoint in group:
         leg = _start(simulator, dialled, endpoint, caller, result)
         if leg is None:
@@ -112,7 +113,10 @@ def _ring(
         simulator.spawn(_phone, simulator, leg, endpoint)
         limit = endpoint.variables.get("leg_timeout") or dialled.variables.get("leg_timeout", "")
         if limit.isdigit():
-            deadline = min(deadline, time.monotonic() + whole_seconds(int(limit)))
+            own = time.monotonic() + whole_seconds(int(limit))
+            if own < deadline:
+                # Its cause is another one: switch_ivr_originate.c, check_per_channel_timeouts.
+                deadline, late = own, "ALLOTTED_TIMEOUT"
 
     def settled() -> bool:
         return any(leg.answered for leg in legs) or all(leg.cause for leg in legs)
@@ -131,7 +135,7 @@ def _ring(
         if leg is winner:
             continue
         if leg.cause is None:
-            leg.hangup("ORIGINATOR_CANCEL" if gone else "LOSE_RACE" if winner else "NO_ANSWER")
+            leg.hangup("ORIGINATOR_CANCEL" if gone else "LOSE_RACE" if winner else late)
         cause = leg.cause or "NORMAL_CLEARING"
         result.causes.append((leg.uuid, cause))
         result.cause = cause

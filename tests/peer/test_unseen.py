@@ -158,3 +158,15 @@ def test_t8_a_destination_rings_no_longer_than_it_may(world: World) -> None:
     world.idle()
     assert request.outcome == "hung_up"
     assert world.heard("no_user_response")
+
+
+def test_t8_no_answer_is_the_persons_and_not_the_gateways(world: World) -> None:
+    """T5, T8: a phone that is not taken up is not rung again by the second gateway."""
+    world.extension(return_ring_seconds=5)
+    world.controller()
+    world.phone(CALLER, Behaviour(on_call="no_answer"))
+    world.ring()
+    (request,) = world.ended()
+    world.idle()
+    assert request.outcome == "no_answer"
+    assert len(world.switch.seen("ringing", role="return")) == 1
