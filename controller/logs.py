@@ -21,11 +21,13 @@ def configure(*, json: bool, level: str) -> None:
             structlog.processors.JSONRenderer(),
         ]
     else:
-        processors.append(structlog.dev.ConsoleRenderer(
+        processors.append(
+            structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),
                 # The usual one shows the values of local variables: a password could be one.
                 exception_formatter=structlog.dev.plain_traceback,
-            ))
+            )
+        )
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),

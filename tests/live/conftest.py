@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,14 +44,14 @@ class Bench:
         """Give the switch."""
         return self.site.switch
 
-    def serve(self, count: int = 1, **settings: str | int) -> list[Controller]:
+    def serve(self, settings: Mapping[str, str | int], count: int = 1) -> list[Controller]:
         """Add an extension with these settings, and start controllers."""
         for port in self.site.controller_ports[:count]:
             folder = self.folder / f"controller-{port}"
             self.controllers.append(
                 Controller(folder, self.folder / "data", port, self.switch.event_port, PASSWORD)
             )
-        words = [w for k, v in settings.items() for w in (f"--{k.replace('_', '-')}", str(v))]
+        words = [word for k, v in settings.items() for word in (f"--{k}", str(v))]
         self.controllers[0].run("extension", "add", "1001", *words)
         for controller in self.controllers:
             controller.start()
@@ -115,7 +115,9 @@ def bench(site: Site, tmp_path: Path) -> Iterator[Bench]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the ends of the controllers' logs to a failure."""
     report = yield
     made = getattr(item, "funcargs", {}).get("bench")

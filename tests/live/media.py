@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .net import HOST
 from .sounds import name_of
@@ -40,7 +41,7 @@ def pitch_of(payload: bytes) -> float | None:
     plain = [byte ^ 0x55 for byte in payload]
     if not plain or max(byte & 0x7F for byte in plain) < LOUD:
         return None
-    changes = sum((a ^ b) >> 7 for a, b in zip(plain, plain[1:], strict=False))
+    changes = sum((a ^ b) >> 7 for a, b in pairwise(plain))
     return changes / 2 / (len(payload) / 8000)
 
 

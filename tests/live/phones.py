@@ -61,7 +61,9 @@ def read_log(path: Path) -> list[Message]:
 class Phone:
     """One SIPp process, its RTP endpoint and its log."""
 
-    def __init__(self, folder: Path, sipp: str, scenario: str, target: str | None, **words: str):
+    def __init__(
+        self, folder: Path, sipp: str, scenario: str, target: str | None, **words: str
+    ) -> None:
         self.name = folder.name
         self.port = free_ports(1)[0]
         self.media = Media()

@@ -21,10 +21,23 @@ FS_CONFIG = Path(__file__).resolve().parents[2] / "fs-config"
 PASSWORD = "only-for-this-test"
 # Below the ports that the kernel hands out, above those of a switch with stock settings.
 RTP_LOWEST, RTP_STEP, RTP_BLOCKS = 32800, 200, 40
-FOLDERS = (
-    ("conf", "log", "db", "run", "cache", "storage", "sounds", "temp")
-    + ("recordings", "scripts", "grammar", "htdocs", "certs")
-)  # fmt: skip
+FOLDERS = tuple(
+    [
+        "conf",
+        "log",
+        "db",
+        "run",
+        "cache",
+        "storage",
+        "sounds",
+        "temp",
+        "recordings",
+        "scripts",
+        "grammar",
+        "htdocs",
+        "certs",
+    ]
+)
 
 
 def replaced(text: str, pattern: str, value: str) -> str:

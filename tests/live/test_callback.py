@@ -20,6 +20,7 @@ WRONG_PIN = "ivr/ivr-pin_or_extension_is-invalid.wav"
 ASK_NUMBER = "ivr/ivr-enter_destination_telephone_number.wav"
 NOT_ALLOWED = "ivr/ivr-no_route_destination.wav"
 BUSY = "ivr/ivr-user_busy.wav"
+NO_ANSWER = "ivr/ivr-no_user_response.wav"
 DISCONNECTED = "ivr/ivr-call_has_been_disconnected.wav"
 GOODBYE = "voicemail/vm-goodbye.wav"
 
@@ -74,7 +75,7 @@ def dial_in(bench: Bench, phone: Phone) -> None:
 
 def test_a_callback_from_the_first_ring_to_the_goodbye(bench: Bench) -> None:
     """T1, T8, A1, D2, I2, M5: refused unanswered, called back, checked, connected, ended."""
-    bench.serve(**SETTINGS)
+    bench.serve(SETTINGS)
     phone = bench.phones.expect(CALLER)
     far = bench.phones.expect(DESTINATION, "answer_and_hang_up", talk_ms="2000")
     rang = refused_after(bench.phones.ring(DID, CALLER))
@@ -106,7 +107,7 @@ def test_a_callback_from_the_first_ring_to_the_goodbye(bench: Bench) -> None:
 
 def test_a_password_wrong_three_times_ends_the_call(bench: Bench) -> None:
     """A3, A4: three tries, each told to be wrong; and the digits stay nowhere."""
-    bench.serve(**SETTINGS)
+    bench.serve(SETTINGS)
     phone = bench.phones.expect(CALLER)
     refused_after(bench.phones.ring(DID, CALLER))
     for times in (1, 2, 3):
@@ -122,7 +123,7 @@ def test_a_password_wrong_three_times_ends_the_call(bench: Bench) -> None:
 
 def test_a_busy_phone_is_not_connected(bench: Bench) -> None:
     """T5: the return call meets a busy phone: the request knows it."""
-    bench.serve(**SETTINGS)
+    bench.serve(SETTINGS)
     phone = bench.phones.expect(CALLER, "busy")
     refused_after(bench.phones.ring(DID, CALLER))
     phone.finish()
@@ -132,7 +133,7 @@ def test_a_busy_phone_is_not_connected(bench: Bench) -> None:
 
 def test_a_phone_that_is_not_taken_up_stops_ringing(bench: Bench) -> None:
     """T8: the return call has a ring timeout of its own."""
-    bench.serve(**{**SETTINGS, "return-ring-seconds": 5})
+    bench.serve({**SETTINGS, "return-ring-seconds": 5})
     phone = bench.phones.expect(CALLER, "no_answer")
     refused_after(bench.phones.ring(DID, CALLER))
     phone.finish()
@@ -141,9 +142,37 @@ def test_a_phone_that_is_not_taken_up_stops_ringing(bench: Bench) -> None:
     assert record(bench) == ("done", "no_answer")
 
 
+def test_a_return_call_with_early_media_has_its_ring_timeout_too(bench: Bench) -> None:
+    """T8: a mailbox or a ring-back tone in 183 must not ring for ever."""
+    bench.serve({**SETTINGS, "return-ring-seconds": 5})
+    phone = bench.phones.expect(CALLER, "early_media")
+    refused_after(bench.phones.ring(DID, CALLER))
+    phone.finish()
+    assert record(bench) == ("done", "no_answer")
+
+
+@pytest.mark.parametrize("scenario", ["no_answer", "early_media"])
+def test_a_destination_that_does_not_answer_is_given_up(bench: Bench, scenario: str) -> None:
+    """D4: the caller is told, and may dial another number."""
+    bench.serve({**SETTINGS, "destination-ring-seconds": 5})
+    phone = bench.phones.expect(CALLER)
+    silent = bench.phones.expect(ENGAGED, scenario)
+    far = bench.phones.expect(DESTINATION, "answer_and_hang_up", talk_ms="500")
+    dial_in(bench, phone)
+    phone.media.dial(f"{ENGAGED[1:]}#")
+    silent.finish()
+    phone.media.wait_for(NO_ANSWER)
+    phone.media.wait_for(ASK_NUMBER, 2)
+    # A phone that rings is not tried again by way of the next trunk.
+    assert [carrier.called.count(ENGAGED) for carrier in bench.site.carriers] == [1, 0]
+    phone.media.dial(f"{DESTINATION[1:]}#")
+    far.finish()
+    phone.finish()
+
+
 def test_after_a_busy_destination_another_number_is_dialled(bench: Bench) -> None:
     """D4: the caller is told, and stays."""
-    bench.serve(**SETTINGS)
+    bench.serve(SETTINGS)
     phone = bench.phones.expect(CALLER)
     engaged = bench.phones.expect(ENGAGED, "busy")
     far = bench.phones.expect(DESTINATION, "answer_and_hang_up", talk_ms="1000")
@@ -161,7 +190,7 @@ def test_after_a_busy_destination_another_number_is_dialled(bench: Bench) -> Non
 
 def test_a_destination_that_is_not_allowed_is_not_called(bench: Bench) -> None:
     """G2: deny by default; the caller is told, and may dial another number."""
-    bench.serve(**SETTINGS)
+    bench.serve(SETTINGS)
     phone = bench.phones.expect(CALLER)
     far = bench.phones.expect(DESTINATION, "answer_and_hang_up", talk_ms="500")
     dial_in(bench, phone)
@@ -176,7 +205,7 @@ def test_a_destination_that_is_not_allowed_is_not_called(bench: Bench) -> None:
 
 def test_a_trunk_that_fails_is_replaced_by_the_next(bench: Bench) -> None:
     """I4: fail-over to the second channel, for the return call and for the destination."""
-    bench.serve(**SETTINGS)
+    bench.serve(SETTINGS)
     phone = bench.phones.expect(CALLER)
     far = bench.phones.expect(DESTINATION, "answer_and_hang_up", talk_ms="500")
     bench.site.carriers[0].refuses = "503 Service Unavailable"
@@ -193,7 +222,7 @@ def test_a_trunk_that_fails_is_replaced_by_the_next(bench: Bench) -> None:
 
 def test_the_switch_cuts_the_call_and_the_caller_hears_why(bench: Bench) -> None:
     """M5: the limit is counted from the destination's answer; then the sound, to the caller."""
-    bench.serve(**{**SETTINGS, "longest-call-seconds": 4})
+    bench.serve({**SETTINGS, "longest-call-seconds": 4})
     phone = bench.phones.expect(CALLER)
     far = bench.phones.expect(DESTINATION)
     dial_in(bench, phone)
@@ -213,7 +242,7 @@ def test_the_switch_cuts_the_call_and_the_caller_hears_why(bench: Bench) -> None
 
 def test_a_caller_who_hangs_up_while_asked_leaves_nothing_behind(bench: Bench) -> None:
     """D1, O5: no destination is called, and the request says what happened."""
-    bench.serve(**SETTINGS)
+    bench.serve(SETTINGS)
     phone = bench.phones.expect(CALLER, "answer_and_hang_up", talk_ms="2500")
     refused_after(bench.phones.ring(DID, CALLER))
     phone.media.wait_for(ASK_PIN)
@@ -225,7 +254,7 @@ def test_a_caller_who_hangs_up_while_asked_leaves_nothing_behind(bench: Bench) -
 
 def test_a_trigger_call_that_hangs_up_early_is_ignored(bench: Bench) -> None:
     """T2: the default."""
-    bench.serve(**SETTINGS)
+    bench.serve(SETTINGS)
     caller = bench.phones.ring(DID, CALLER, "trigger_cancelled", ring_ms="700")
     caller.finish()
     ended = bench.legs.wait("trigger")
@@ -253,7 +282,7 @@ def test_a_hidden_caller_is_refused_and_not_called_back(
     bench: Bench, from_: str, headers: str
 ) -> None:
     """T4, T10: even when an identity header names the number; and the reason is kept."""
-    bench.serve(**SETTINGS)
+    bench.serve(SETTINGS)
     refused_after(bench.phones.ring(DID, CALLER, from_=from_, extra_headers=headers))
     assert record(bench) == ("refused", "hidden")
     time.sleep(2)
