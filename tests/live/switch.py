@@ -21,22 +21,20 @@ FS_CONFIG = Path(__file__).resolve().parents[2] / "fs-config"
 PASSWORD = "only-for-this-test"
 # Below the ports that the kernel hands out, above those of a switch with stock settings.
 RTP_LOWEST, RTP_STEP, RTP_BLOCKS = 32800, 200, 40
-FOLDERS = tuple(
-    [
-        "conf",
-        "log",
-        "db",
-        "run",
-        "cache",
-        "storage",
-        "sounds",
-        "temp",
-        "recordings",
-        "scripts",
-        "grammar",
-        "htdocs",
-        "certs",
-    ]
+FOLDERS = (
+    "conf",
+    "log",
+    "db",
+    "run",
+    "cache",
+    "storage",
+    "sounds",
+    "temp",
+    "recordings",
+    "scripts",
+    "grammar",
+    "htdocs",
+    "certs",
 )
 
 
