@@ -27,7 +27,6 @@ from controller.esl.errors import (
     NotConnected,
     UnexpectedFrame,
     UnsafeText,
-    WireError,
 )
 from controller.esl.events import Event, decode_event
 from controller.esl.wire import Frame, FrameReader
@@ -298,8 +297,3 @@ class Connection:
     def stop(self) -> None:
         """Close the connection (greenswitch's API)."""
         self.close()
-
-
-def is_hostile(error: EslError | None) -> bool:
-    """Whether a connection ended because of what the peer sent, and not of its going away."""
-    return isinstance(error, WireError)

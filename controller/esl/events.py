@@ -53,20 +53,16 @@ class Event(
         "application_response": "Application-Response",
         "hangup_cause": "Hangup-Cause",
         "job_uuid": "Job-UUID",
-        "job_command": "Job-Command",
         "body": "_body",
         "other_leg_uuid": "Other-Leg-Unique-ID",
         "bridge_a_uuid": "Bridge-A-Unique-ID",
         "bridge_b_uuid": "Bridge-B-Unique-ID",
         "read_result": "variable_read_result",
-        "terminator": "variable_read_terminator_used",
         "digits": "variable_callback_digits",
         "originate_disposition": "variable_originate_disposition",
         "bridge_hangup_cause": "variable_bridge_hangup_cause",
         "last_bridge_to": "variable_last_bridge_to",
-        "sip_hangup_disposition": "variable_sip_hangup_disposition",
         "answer_uepoch": "variable_answer_uepoch",
-        "end_uepoch": "variable_end_uepoch",
         "leg": "variable_callback_leg",
         "request": "variable_callback_request",
         "stage": "variable_callback_stage",
@@ -82,8 +78,7 @@ class Event(
         job_uuid: of a BACKGROUND_JOB: the `Job-UUID` that the command named.
         body: of a BACKGROUND_JOB: `+OK <uuid>` or `-ERR <cause>`, with a line break.
         digits: what the caller typed last, from the variable that our commands name.
-        terminator: the key that ended the digits, empty where none did.
-        answer_uepoch, end_uepoch: microseconds since 1970; 0 where it did not happen.
+        answer_uepoch: when it was answered, microseconds since 1970; 0 where it never was.
         leg: `trigger`, `return` or `destination`, as our dialplan and dial strings set it.
 
     """
@@ -96,20 +91,16 @@ class Event(
     application_response: Field = None
     hangup_cause: Field = None
     job_uuid: Field = None
-    job_command: Field = None
     body: Field = None
     other_leg_uuid: Field = None
     bridge_a_uuid: Field = None
     bridge_b_uuid: Field = None
     read_result: Field = None
-    terminator: Field = None
     digits: Field = None
     originate_disposition: Field = None
     bridge_hangup_cause: Field = None
     last_bridge_to: Field = None
-    sip_hangup_disposition: Field = None
     answer_uepoch: Field = None
-    end_uepoch: Field = None
     leg: Field = None
     request: Field = None
     stage: Field = None

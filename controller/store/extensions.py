@@ -94,13 +94,6 @@ class Extensions:
             )
             return found.first() is not None
 
-    def owner_of(self, number: str) -> str | None:
-        """Give the extension that a number reaches as a DID, or None (SPEC T7)."""
-        with self._reader.connect() as connection:
-            return connection.execute(
-                select(dids.c.extension).where(dids.c.number == number)
-            ).scalar()
-
     def all(self) -> list[Policy]:
         """Give every extension, by number."""
         with self._reader.connect() as connection:

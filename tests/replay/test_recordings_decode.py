@@ -38,7 +38,6 @@ FIELDS = {
     "other_leg_uuid": "Other-Leg-Unique-ID",
     "bridge_hangup_cause": "variable_bridge_hangup_cause",
     "originate_disposition": "variable_originate_disposition",
-    "sip_hangup_disposition": "variable_sip_hangup_disposition",
     "body": "_body",
 }
 each_recording = pytest.mark.parametrize(

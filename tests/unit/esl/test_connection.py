@@ -11,7 +11,6 @@ from gevent.event import AsyncResult
 from gevent.queue import Queue
 
 from controller.esl import commands, connection
-from controller.esl.connection import is_hostile
 from controller.esl.errors import (
     BadContentLength,
     BadEncoding,
@@ -25,6 +24,7 @@ from controller.esl.errors import (
     TruncatedFrame,
     UnexpectedFrame,
     UnsafeText,
+    WireError,
 )
 from controller.esl.events import Event
 from controller.esl.session import OutboundSession
@@ -85,7 +85,7 @@ def test_a_reply_nobody_asked_for_ends_the_connection(peer: Peer, session: Outbo
     end = ended(session)
     peer.send(reply("+OK out of the blue"))
     assert isinstance(end.get(), UnexpectedFrame)
-    assert is_hostile(session.closed_by)
+    assert isinstance(session.closed_by, WireError)
 
 
 @pytest.mark.parametrize("extra", [reply("+OK evil"), api_reply("evil")])
@@ -156,7 +156,7 @@ def test_a_command_without_a_reply_ends_the_connection_and_every_wait(
         with pytest.raises(CommandTimeout):
             wait.get()
     assert isinstance(end.get(), CommandTimeout)
-    assert not is_hostile(session.closed_by)
+    assert not isinstance(session.closed_by, WireError)
 
 
 def test_a_frame_cut_short_holds_up_no_other_connection(

@@ -16,13 +16,15 @@ def test_what_is_added_is_found_as_it_was(extensions: Extensions, policy: Policy
     assert extensions.get("100") == policy
     for did in policy.dids:
         assert extensions.by_did(did) == policy
-        assert extensions.owner_of(did) == "100"
+        found = extensions.by_dids([did])
+        assert found is not None
+        assert (found[0], found[1].extension) == (did, "100")
 
 
 def test_what_is_not_there_is_none(extensions: Extensions) -> None:
     assert extensions.get("100") is None
     assert extensions.by_did("+12025550101") is None
-    assert extensions.owner_of("+12025550101") is None
+    assert extensions.by_dids(["+12025550101"]) is None
     assert extensions.all() == []
 
 
@@ -39,7 +41,7 @@ def test_an_extension_is_added_once(extensions: Extensions, policy: Policy) -> N
     with pytest.raises(PolicyError, match=r"^extension: 100 is there already"):
         extensions.add(again, 2)
     # Nothing of it is left behind.
-    assert extensions.owner_of("+12025550199") is None
+    assert extensions.by_dids(["+12025550199"]) is None
 
 
 def test_one_number_reaches_one_extension(extensions: Extensions, policy: Policy) -> None:
@@ -48,7 +50,7 @@ def test_one_number_reaches_one_extension(extensions: Extensions, policy: Policy
     with pytest.raises(PolicyError, match=r"^dids: \+12025550101 reaches extension 100 already"):
         extensions.add(other, 2)
     assert extensions.get("200") is None
-    assert extensions.owner_of("+12025550199") is None
+    assert extensions.by_dids(["+12025550199"]) is None
 
 
 def test_a_did_is_found_by_the_first_reading_that_is_one(
