@@ -180,7 +180,7 @@ def dial_string(common: Mapping[str, str], routes: Sequence[Route]) -> str:
 
     Raises `UnsafeText` where a value could be read as anything but a value. A value with a space
     is quoted; one with a comma is taken in the common braces only, with another separator there.
-    The switch drops spaces at the ends of a value, and a variable whose value is empty.
+    Spaces at the ends of a value are left out, and so is a variable whose value is empty.
     """
     if not routes:
         raise UnsafeText("a dial string needs a route")
@@ -208,8 +208,11 @@ def _variables(variables: Mapping[str, str], separator: str) -> str:
             raise UnsafeText(f"the value of {name} means something in a dial string: {value!r:.80}")
         if separator in value:
             raise UnsafeText(f"the value of {name} holds a comma: it must be common to all routes")
-        quoted = f"'{value}'" if " " in value else value
-        parts.append(f"{name}={quoted}")
+        # What the switch would drop is not sent: how it reads `a=' '` differs by the way it came.
+        kept = value.strip(" ")
+        if kept:
+            quoted = f"'{kept}'" if " " in kept else kept
+            parts.append(f"{name}={quoted}")
     return separator.join(parts)
 
 

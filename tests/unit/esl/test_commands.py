@@ -87,6 +87,8 @@ def test_a_hostile_value_in_a_dial_string_is_refused_or_one_value(send: Send, va
 
 
 @both_ways
+@example(value=" ")
+@example(value=" a ")
 @given(value=any_text)
 def test_any_text_in_a_dial_string_is_refused_or_one_value(send: Send, value: str) -> None:
     attack(send, value)
