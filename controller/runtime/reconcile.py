@@ -29,6 +29,9 @@ GRACE_SECONDS: Final = 4.0
 
 def reconcile(services: Services, link: SwitchLink) -> None:
     """Ask a node for what should be alive on it; end what is not. Waits for the grace time."""
+    if services.store_fault is not None:
+        # Ends that are known wait to be written: they are better than what could be said here.
+        return
     try:
         _followed(services, link)
         gone = _gone(services, link)
