@@ -243,6 +243,11 @@ def run(*, calls: int, rate: float, as_json: bool) -> int:
             demo.start()
             with view:
                 before = _hold(demo, view, rate)
+            going = len(scripts) - demo.watch.ended
+            if going:
+                faults.append(
+                    f"{going} calls had not ended {LAST_CALL_SECONDS:.0f} s after the last"
+                )
             left = demo.left()
             if left != before:
                 faults.append(f"something was left: {left}, before the calls it was {before}")

@@ -27,11 +27,12 @@ class Seen(msgspec.Struct):
     joined: str | None = None
     outcome: str = ""
     legs: set[str] = msgspec.field(default_factory=set)
+    legs_over: set[str] = msgspec.field(default_factory=set)
 
     @property
     def ended(self) -> bool:
         """Whether the controller has said how it ended, and no phone of it is in a call."""
-        return bool(self.outcome) and not self.legs
+        return bool(self.outcome) and self.legs == self.legs_over
 
     def faults(self) -> list[str]:
         """Give what is not as the script says."""
@@ -74,10 +75,10 @@ class Watch:
         seen = self._by_number.get(entry.number.removeprefix("+"))
         if seen is None:
             return
+        seen.legs.add(entry.leg)
         if entry.what == "ended":
-            seen.legs.discard(entry.leg)
-        else:
-            seen.legs.add(entry.leg)
+            # Not always a leg's last word: `unbridged` can follow.
+            seen.legs_over.add(entry.leg)
         if entry.role == "trigger":
             self._trigger(seen, entry)
         elif entry.role == "return":

@@ -73,4 +73,6 @@ def test_a_call_goes_on_while_one_of_its_phones_does() -> None:
     watch.journal(entry("refused", cause="USER_BUSY"))
     watch.journal(entry("ended", cause="USER_BUSY"))
     assert watch.ended == 1
+    watch.journal(entry("unbridged", cause="USER_BUSY"))
+    assert watch.ended == 1
     assert seen.trigger == "refused"

@@ -1,0 +1,28 @@
+"""`callbackd demo` as its users run it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import msgspec
+
+
+def test_fifty_callbacks_end_as_scripted_and_leave_nothing() -> None:
+    """Fifty at ten a second, every one as scripted, nothing left."""
+    done = subprocess.run(
+        [sys.executable, "-m", "controller", "demo", "--calls=50", "--rate=10", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    summary = msgspec.json.decode(done.stdout)
+    assert summary["faults"] == []
+    assert summary["not_as_scripted"] == {}
+    assert (summary["calls"], summary["as_scripted"]) == (50, 50)
+    left = summary["left"]
+    # The dispatcher and the one that looks after calls are what a controller always has.
+    assert left.pop("controller_greenlets") == 2
+    assert set(left.values()) == {0}
+    assert done.returncode == 0
