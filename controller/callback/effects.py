@@ -18,8 +18,8 @@ class StoreRequest(msgspec.Struct, frozen=True):
     """Store what this trigger call leads to, then send `RequestStored`.
 
     Attributes:
-        number: whom to call back, E.164; None where nobody is called back.
-        reason: why nobody is called back (T10), None where somebody is.
+        number: who rang, E.164; None where that is not known.
+        reason: why nobody is called back (T10); None where `number` is to be.
         due: when the return call is due, seconds since 1970.
 
     """

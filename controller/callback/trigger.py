@@ -86,7 +86,7 @@ def _store(session: TriggerSession, event: object, now: float) -> Step:
     request = StoreRequest(
         extension=policy.extension,
         did=session.did,
-        number=session.number if session.reason is None else None,
+        number=session.number,
         reason=session.reason,
         due=now + policy.delay_seconds,
     )

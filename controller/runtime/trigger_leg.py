@@ -74,8 +74,9 @@ class TriggerLeg(Leg[TriggerSession]):
         began = services.clock.now()
         # The machine's deadlines and the store's leases go by clocks of their own.
         due = services.clock.micros() + int((request.due - began) * 1_000_000)
-        if request.number is None:
-            stored = self._refuse(request.extension, request.did, None, request.reason or "unknown")
+        if request.reason is not None or request.number is None:
+            reason = request.reason or "unknown"
+            stored = self._refuse(request.extension, request.did, request.number, reason)
         else:
             stored = services.keep(
                 services.requests.store,

@@ -219,6 +219,18 @@ def test_t7_our_own_number_is_not_called_back(world: World) -> None:
     assert not world.switch.seen("called", role="return")
 
 
+def test_t10_a_refused_caller_is_kept_with_number_and_reason(world: World) -> None:
+    """T10, G2: who was not called back, and why, is visible to the operator."""
+    world.extension()
+    world.controller()
+    world.ring("+442079460000")
+    (request,) = world.ended()
+    world.idle()
+    assert (request.state, request.outcome) == ("refused", "country_not_allowed")
+    assert request.number == "+442079460000"
+    assert not world.switch.seen("called", role="return")
+
+
 def test_t10_a_number_that_is_nobodys_is_refused_at_once(world: World) -> None:
     """T10: kept too."""
     world.extension()
