@@ -22,7 +22,7 @@ from controller.demo.scripts import COMMON, EXTENSIONS, Script, make_scripts
 from controller.demo.view import View
 from controller.demo.watch import Watch
 from controller.policy.model import validate
-from controller.simulator.phones import JournalEntry
+from controller.simulator.phones import JournalEntry, TriggerCall
 from controller.store.database import open_database
 from controller.store.extensions import Extensions
 from controller.store.passwords import Passwords, load_pepper
@@ -225,7 +225,7 @@ def _hold(demo: Demo, view: View, rate: float) -> dict[str, int]:
     return before
 
 
-def _now(script: Script) -> Any:  # noqa: ANN401
+def _now(script: Script) -> TriggerCall:
     return msgspec.structs.replace(script.call, at=0.0)
 
 

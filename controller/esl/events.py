@@ -55,7 +55,6 @@ class Event(
         "job_uuid": "Job-UUID",
         "body": "_body",
         "other_leg_uuid": "Other-Leg-Unique-ID",
-        "bridge_a_uuid": "Bridge-A-Unique-ID",
         "bridge_b_uuid": "Bridge-B-Unique-ID",
         "read_result": "variable_read_result",
         "digits": "variable_callback_digits",
@@ -93,7 +92,6 @@ class Event(
     job_uuid: Field = None
     body: Field = None
     other_leg_uuid: Field = None
-    bridge_a_uuid: Field = None
     bridge_b_uuid: Field = None
     read_result: Field = None
     digits: Field = None

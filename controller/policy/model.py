@@ -13,8 +13,6 @@ import msgspec
 
 from controller.numbers.e164 import is_country, is_e164
 
-Seconds = Annotated[int, msgspec.Meta(ge=0)]
-
 _SOUND: Final = re.compile(r"[A-Za-z0-9_./:%(),;=@~+-]{1,512}\Z", re.ASCII)
 #: No apostrophe: it ends a quoted value in a dial string, and each call would fail.
 _NAME: Final = re.compile(r"[\w .&()/+-]{0,40}\Z")

@@ -87,7 +87,7 @@ class Dispatcher:
         self._stopped = False
         self._calling: dict[str, Attempt] = {}
         services.on_request = self.expect
-        services.on_attached = self.end_attempt
+        services.on_attempt_over = self.end_attempt
 
     @property
     def calling(self) -> int:

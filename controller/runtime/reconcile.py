@@ -46,7 +46,7 @@ def reconcile(services: Services, link: SwitchLink) -> None:
     for request in gone:
         if request.id in again:
             finish(services, request.id, "unknown", "NOT_ON_NODE")
-            services.on_attached(request.id)
+            services.on_attempt_over(request.id)
 
 
 def _followed(services: Services, link: SwitchLink) -> None:

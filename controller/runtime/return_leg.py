@@ -168,7 +168,7 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
         socket.transmit(commands.EXIT)
         return
     request, policy = found
-    services.on_attached(request.id)
+    services.on_attempt_over(request.id)
     if request.state == "calling":
         until = answered_until(services, policy)
         services.spawn(services.keep, services.requests.answered, request.id, until)

@@ -102,8 +102,8 @@ class Services:
         self.greenlets: set[Any] = set()
         #: Set by the dispatcher: called with the time at which a new request is due.
         self.on_request: Callable[[float], None] = lambda due: None
-        #: Set by the dispatcher: called with the request whose return leg has attached.
-        self.on_attached: Callable[[str], None] = lambda request: None
+        #: Set by the dispatcher: called with a request whose attempt is over, one way or another.
+        self.on_attempt_over: Callable[[str], None] = lambda request: None
         #: What is wrong with the store, None while it is well.
         self.store_fault: str | None = None
 

@@ -64,14 +64,6 @@ class Extensions:
         with self._reader.connect() as connection:
             return _load(connection, number)
 
-    def by_did(self, number: str) -> Policy | None:
-        """Give the policy of the extension that a DID reaches, or None."""
-        with self._reader.connect() as connection:
-            owner = connection.execute(
-                select(dids.c.extension).where(dids.c.number == number)
-            ).scalar()
-            return None if owner is None else _load(connection, owner)
-
     def by_dids(self, readings: Sequence[str]) -> tuple[str, Policy] | None:
         """Give the first of these numbers that is a DID, with its extension's policy; or None."""
         with self._reader.connect() as connection:

@@ -15,7 +15,7 @@ def test_what_is_added_is_found_as_it_was(extensions: Extensions, policy: Policy
     extensions.add(policy, 1)
     assert extensions.get("100") == policy
     for did in policy.dids:
-        assert extensions.by_did(did) == policy
+        assert extensions.by_dids([did]) == (did, policy)
         found = extensions.by_dids([did])
         assert found is not None
         assert (found[0], found[1].extension) == (did, "100")
@@ -23,7 +23,7 @@ def test_what_is_added_is_found_as_it_was(extensions: Extensions, policy: Policy
 
 def test_what_is_not_there_is_none(extensions: Extensions) -> None:
     assert extensions.get("100") is None
-    assert extensions.by_did("+12025550101") is None
+    assert extensions.by_dids(["+12025550101"]) is None
     assert extensions.by_dids(["+12025550101"]) is None
     assert extensions.all() == []
 
@@ -83,7 +83,7 @@ def test_g1_what_looks_like_sql_is_a_text(extensions: Extensions, policy: Policy
     extensions.add(policy, 1)
     for text in ("' OR 1=1 --", "100'; DROP TABLE extension; --", "%"):
         assert extensions.get(text) is None
-        assert extensions.by_did(text) is None
+        assert extensions.by_dids([text]) is None
     assert extensions.get("100") == policy
 
 
