@@ -141,7 +141,7 @@ def _begin(session: ReturnSession, event: ReturnAttached, now: float) -> Step:
         return _ask_password(session, ("password_enter",), now)
     session = _set(
         session,
-        step=stage.step,
+        step=max(stage.step, session.step),  # never back: a late answer must stay stale
         tries=stage.tries,
         dialled=stage.dialled,
         talked=stage.talked,

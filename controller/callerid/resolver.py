@@ -26,4 +26,6 @@ def for_return_call(policy: Policy, did: str) -> Shown:
 
 def for_destination(policy: Policy) -> Shown:
     """Give what the destination sees: the extension's default number (I5)."""
-    return Shown(number=policy.caller_id_number, name=policy.caller_id_name, rule="I5")
+    # A policy without one is refused when it is written (I2).
+    assert policy.default_caller_id is not None
+    return Shown(number=policy.default_caller_id, name=policy.caller_id_name, rule="I5")

@@ -1,21 +1,44 @@
-"""An extension's policy: what the operator set, and nothing that nobody acts on.
+"""An extension's policy: everything that SPEC.md lets an operator set for it.
 
 The names are those of SPEC.md. Each field has its unit in its name or its type, its bounds in its
-type and its default here, and nowhere else.
+type, and its default here and nowhere else. `rules` has what fields must keep together, and which
+of them nothing acts on yet: those can only have their defaults.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
-from controller.numbers.e164 import is_country, is_e164
+from controller.policy.fields import (
+    Choice,
+    ClientName,
+    Country,
+    EarlyHangUp,
+    ExtensionNumber,
+    Language,
+    Line,
+    Number,
+    PositiveMicros,
+    Prefix,
+    PromptName,
+    Rate,
+    ReturnCalls,
+    ShownFrom,
+    ShownName,
+    SipAddress,
+    Sound,
+)
 
-_SOUND: Final = re.compile(r"[A-Za-z0-9_./:%(),;=@~+-]{1,512}\Z", re.ASCII)
-#: No apostrophe: it ends a quoted value in a dial string, and each call would fail.
-_NAME: Final = re.compile(r"[\w .&()/+-]{0,40}\Z")
+__all__ = ["MAIN_CLIENT", "Policy", "PolicyError"]
+
+#: The client that is there from the start: the operator's own.
+MAIN_CLIENT: Final = "main"
+
+Tries = Annotated[int, Meta(ge=0, le=20)]
+MaybeSeconds = Annotated[int, Meta(ge=1, le=86_400)] | None
 
 
 class PolicyError(ValueError):
@@ -27,41 +50,126 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     Attributes:
         extension: the internal number, 1-10 digits.
+        client: who owns it.
         dids: the access numbers that reach it, E.164.
         country: ISO 3166; numbers written nationally are read by its dial plan (D3).
+        language: S2, of the prompts.
+        description: a line for the operator.
         enabled: off: trigger calls ring and are refused, nobody is called back.
+
         ring_seconds: T1, X.
+        early_hang_up: T2, what a caller gets who hangs up before X; `callback` only after
+            `early_hang_up_seconds` of ringing.
+        return_calls: T3; `fixed` always calls `fixed_number`.
         delay_seconds: T5, from the end of the trigger call to the return call.
+        retries_busy, retries_no_answer, retries_failed: T5, how often again, by cause.
+        retry_seconds: T5, from one try to the next.
+        expiry_seconds: T5, after which no more is tried; None as the service is set.
         return_ring_seconds: T8, how long the return call rings.
+        human_check: T9, "press 1" before anything else.
+
         password_hash: A1, argon2id; None asks nothing.
+        caller_passwords: A2, an authorised CallerID's own password takes the place of A1.
+
+        credit_query: C1, the caller may hear the credit.
+        credit_query_again: C2, also after each conversation.
+
         dial_seconds: D1, for the whole of dialling a destination, prompts and retries included.
+        further_calls: D4, how many more destinations after the first conversation.
+        say_time_left: D6, how long the credit lasts is said before connecting.
         destination_ring_seconds: how long a destination rings.
-        longest_call_seconds: G3; the switch itself ends the conversation then.
-        caller_id_number: I5, the default number shown on public calls, E.164.
-        caller_id_name: I1, the name shown; empty shows none.
-        return_countries, destination_countries: G2, where calls may go; ISO 3166, by default the
-            extension's own country only.
+
+        caller_id_name_from: I1; `custom` shows `caller_id_name`, or the client's contact name where
+            that is empty.
+        caller_id_number_from: I2; `custom` shows `caller_id_number`.
+        caller_ids: I8, the numbers assigned, E.164.
+        default_caller_id: I5, one of `caller_ids`; the first of them unless set.
+        caller_id_choice: I3, which of several.
+        hide_caller_id: I6, the callee sees Anonymous.
+        p_asserted_identity: I7. p_preferred_identity: I7, the address that is sent; None: none.
+
+        minimum_credit: M3, without which no callback is made.
+        return_call_exposure: M3, the most that a return call may cost before somebody has
+            identified himself.
+        warning_seconds: M6, before the end; warning_sound: what is heard then.
         sound_before_disconnecting: M5, what the caller hears when the switch ended the
             conversation; None is the stock sentence.
 
+        return_countries, destination_countries: G2, where calls may go; ISO 3166, by default the
+            extension's own country only.
+        blocked_prefixes: G2, where none goes all the same; beginnings of E.164 numbers.
+        callbacks_per_number, callbacks_per_block, callbacks_per_did, callbacks_per_extension: G3.
+        concurrent_calls: G3, at a time. most_spent_per_day: G3.
+        longest_call_seconds: G3; the switch itself ends the conversation then.
+        stop_after_unanswered: G4, so many unanswered or very short return calls to one number.
+
+        prompts: S2, sounds that take the place of stock prompts, by the prompt's name.
+
     """
 
-    extension: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,10}\Z")]
-    dids: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
-    country: str
-    caller_id_number: str
-    caller_id_name: str = ""
+    extension: ExtensionNumber
+    client: ClientName = MAIN_CLIENT
+    dids: Annotated[tuple[Number, ...], Meta(min_length=1, max_length=1000)]
+    country: Country
+    language: Language = "en"
+    description: Line = ""
     enabled: bool = True
-    ring_seconds: Annotated[int, msgspec.Meta(ge=1, le=60)] = 5
-    delay_seconds: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 3
-    return_ring_seconds: Annotated[int, msgspec.Meta(ge=5, le=120)] = 30
+
+    ring_seconds: Annotated[int, Meta(ge=1, le=60)] = 5
+    early_hang_up: EarlyHangUp = EarlyHangUp.IGNORE
+    early_hang_up_seconds: Annotated[int, Meta(ge=1, le=60)] = 1
+    return_calls: ReturnCalls = ReturnCalls.CALLER
+    fixed_number: Number | None = None
+    delay_seconds: Annotated[int, Meta(ge=0, le=3600)] = 3
+    retries_busy: Tries = 0
+    retries_no_answer: Tries = 0
+    retries_failed: Tries = 0
+    retry_seconds: Annotated[int, Meta(ge=5, le=86_400)] = 60
+    expiry_seconds: MaybeSeconds = None
+    return_ring_seconds: Annotated[int, Meta(ge=5, le=120)] = 30
+    human_check: bool = False
+
     password_hash: str | None = None
-    dial_seconds: Annotated[int, msgspec.Meta(ge=5, le=300)] = 30
-    destination_ring_seconds: Annotated[int, msgspec.Meta(ge=5, le=120)] = 45
-    longest_call_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 3600
-    return_countries: tuple[str, ...] = ()
-    destination_countries: tuple[str, ...] = ()
-    sound_before_disconnecting: str | None = None
+    caller_passwords: bool = False
+
+    credit_query: bool = False
+    credit_query_again: bool = False
+
+    dial_seconds: Annotated[int, Meta(ge=5, le=300)] = 30
+    further_calls: Annotated[int, Meta(ge=0, le=100)] = 0
+    say_time_left: bool = False
+    destination_ring_seconds: Annotated[int, Meta(ge=5, le=120)] = 45
+
+    caller_id_name_from: ShownFrom = ShownFrom.CUSTOM
+    caller_id_name: ShownName = ""
+    caller_id_number_from: ShownFrom = ShownFrom.SERVER
+    caller_id_number: Number | None = None
+    caller_ids: Annotated[tuple[Number, ...], Meta(max_length=1000)] = ()
+    default_caller_id: Number | None = None
+    caller_id_choice: Choice = Choice.RANDOM
+    hide_caller_id: bool = False
+    p_asserted_identity: bool = False
+    p_preferred_identity: SipAddress | None = None
+
+    minimum_credit: PositiveMicros | None = None
+    return_call_exposure: PositiveMicros | None = None
+    warning_seconds: Annotated[int, Meta(ge=0, le=3600)] = 60
+    warning_sound: Sound | None = None
+    sound_before_disconnecting: Sound | None = None
+
+    return_countries: Annotated[tuple[Country, ...], Meta(max_length=300)] = ()
+    destination_countries: Annotated[tuple[Country, ...], Meta(max_length=300)] = ()
+    blocked_prefixes: tuple[Prefix, ...] = ()
+    callbacks_per_number: Rate = Rate()
+    callbacks_per_block: Rate = Rate()
+    callbacks_per_did: Rate = Rate()
+    callbacks_per_extension: Rate = Rate()
+    concurrent_calls: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    most_spent_per_day: PositiveMicros | None = None
+    longest_call_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 3600
+    stop_after_unanswered: Annotated[int, Meta(ge=1, le=1000)] | None = None
+
+    prompts: dict[PromptName, Sound] = {}
 
     def may_return_to(self, country: str | None) -> bool:
         """Whether a caller in this country is called back (G2)."""
@@ -70,47 +178,3 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def may_dial_to(self, country: str | None) -> bool:
         """Whether a destination in this country may be dialled (G2)."""
         return country is not None and country in (self.destination_countries or (self.country,))
-
-
-def validate(values: dict[str, Any]) -> Policy:
-    """Make a policy of plain values. Raises `PolicyError`, which names the field and the remedy."""
-    try:
-        policy = msgspec.convert(values, Policy)
-    except msgspec.ValidationError as error:
-        raise PolicyError(_plain(str(error))) from error
-    for did in policy.dids:
-        if not is_e164(did):
-            raise PolicyError(f"dids: {did!r} is not E.164; write it as +12025550100")
-    if len(set(policy.dids)) != len(policy.dids):
-        raise PolicyError("dids: one number stands twice; name each once")
-    if not is_e164(policy.caller_id_number):
-        raise PolicyError(
-            f"caller_id_number: {policy.caller_id_number!r} is not E.164; write it as +12025550100"
-        )
-    for field in ("return_countries", "destination_countries"):
-        for code in getattr(policy, field):
-            _check_country(field, code)
-    _check_country("country", policy.country)
-    if not _NAME.match(policy.caller_id_name):
-        raise PolicyError(
-            "caller_id_name: at most 40 letters, digits, spaces and . & ( ) / + - are shown"
-        )
-    sound = policy.sound_before_disconnecting
-    if sound is not None and not _SOUND.match(sound):
-        raise PolicyError(
-            f"sound_before_disconnecting: {sound!r:.80} is no path of a sound on the switch; "
-            "spaces and quotes cannot be in it"
-        )
-    return policy
-
-
-def _check_country(field: str, code: str) -> None:
-    if not is_country(code):
-        raise PolicyError(f"{field}: {code!r} is no country; write two capitals of ISO 3166: US")
-
-
-def _plain(message: str) -> str:
-    """Turn msgspec's `Expected int >= 1 - at $.ring_seconds` into field first."""
-    text, _, path = message.partition(" - at `$")
-    field = path.strip("`. ").lstrip(".")
-    return f"{field}: {text[:1].lower()}{text[1:]}" if field else message

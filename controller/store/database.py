@@ -1,7 +1,7 @@
-"""The database: opened once, used from threads of its own.
+"""The database: opened once, used from threads of its own. SQLite (WAL) or PostgreSQL.
 
-SQLite blocks while it works, so nothing here is called from the event loop: `runtime.offload`
-runs it in a thread. Only SQLite is opened in this release.
+Both block while they work, so nothing here is called from the event loop: `runtime.offload` runs
+it in a thread.
 """
 
 from __future__ import annotations
@@ -11,18 +11,22 @@ import time
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
-from controller.store.schema import metadata
+from controller.store.upgrade import UPGRADE_SECONDS, NewerDatabase, head, revision, upgrade
 
-_REMEDY: Final = "write sqlite:////absolute/path/callbackd.sqlite3"
+_REMEDY: Final = (
+    "write sqlite:////absolute/path/callbackd.sqlite3 or postgresql://user:password@host/database"
+)
 
 #: How long a writer waits for another one, seconds.
 BUSY_SECONDS = 5
+#: How long one statement may take on PostgreSQL before it is ended, seconds.
+STATEMENT_SECONDS = 60
 
 
 class DatabaseError(RuntimeError):
@@ -37,47 +41,111 @@ READING = "callbackd_reading"
 
 
 def reader(engine: Engine) -> Engine:
-    """Give the engine for reading only: its transactions wait for no writer."""
+    """Give the engine for reading only: its transactions wait for no writer, and see one state."""
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return engine.execution_options(**{READING: True})
 
 
 def open_database(url: str) -> Engine:
-    """Open the database, making it where it is not there yet.
+    """Open the database, making or upgrading its tables where that is to be done.
 
-    Raises `DatabaseError` where the URL is not one of SQLite, or the file cannot be had.
+    Raises `DatabaseError` where the URL is none that we know, the database cannot be had, or it
+    was upgraded by a newer release.
     """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         # What cannot be read may hold a password: it is not shown.
         raise DatabaseError(f"database.url: is no URL; {_REMEDY}") from error
+    if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
     # In memory each connection would have a database of its own.
-    if parsed.drivername != "sqlite" or parsed.database in (None, "", ":memory:"):
+    elif parsed.drivername != "sqlite" or parsed.database in (None, "", ":memory:"):
         raise DatabaseError(
-            f"database.url: {parsed.render_as_string()} is not supported by this release; {_REMEDY}"
+            f"database.url: {parsed.render_as_string()} is not supported; {_REMEDY}"
         )
-    assert parsed.database is not None
-    path = Path(parsed.database)
+    else:
+        _make_directory(parsed)
+    engine = _engine(parsed)
+    try:
+        if revision(reader(engine)) != head():
+            _upgrade(parsed)
+    except NewerDatabase as error:
+        engine.dispose()
+        raise DatabaseError(
+            f"database.url: {_shown(parsed)} was upgraded by a newer release (revision {error}, "
+            f"this one knows {head()}); upgrade this controller too"
+        ) from error
+    except Exception as error:
+        engine.dispose()
+        raise DatabaseError(f"database.url: cannot open {_shown(parsed)}: {error}") from error
+    return engine
+
+
+def _shown(url: URL) -> str:
+    return str(url.database) if url.drivername == "sqlite" else url.render_as_string()
+
+
+def _make_directory(url: URL) -> None:
+    assert url.database is not None
+    path = Path(url.database)
     try:
         # Numbers and hashes are nobody else's.
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise DatabaseError(f"database.url: cannot make {path.parent}: {error}") from error
-    engine = create_engine(
-        parsed,
-        poolclass=QueuePool,
-        # An error's text must not hold numbers or hashes: it goes to the log.
-        hide_parameters=True,
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
-    )
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
+
+
+def _upgrade(url: URL) -> None:
+    """Upgrade over a connection of its own, which does not check foreign keys.
+
+    SQLite makes a table anew to change it; what refers to it must not go with the old one.
+    """
+    engine = _engine(url, upgrading=True)
     try:
-        metadata.create_all(engine)
-    except Exception as error:
+        upgrade(engine)
+    finally:
         engine.dispose()
-        raise DatabaseError(f"database.url: cannot open {path}: {error}") from error
-    return engine
+
+
+def _engine(url: URL, *, upgrading: bool = False) -> Engine:
+    # An error's text must not hold numbers or hashes: it goes to the log.
+    if url.drivername == "sqlite":
+        engine = create_engine(
+            url,
+            poolclass=NullPool if upgrading else QueuePool,
+            hide_parameters=True,
+            connect_args={
+                "timeout": UPGRADE_SECONDS if upgrading else BUSY_SECONDS,
+                "check_same_thread": False,
+            },
+        )
+        event.listen(engine, "connect", _prepare_upgrade if upgrading else _prepare)
+        event.listen(engine, "begin", _begin)
+        return engine
+    statement = 0 if upgrading else STATEMENT_SECONDS * 1000
+    return create_engine(
+        url,
+        poolclass=NullPool if upgrading else QueuePool,
+        hide_parameters=True,
+        # A connection that died in the pool, as in a fail-over, is made anew.
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": BUSY_SECONDS,
+            "tcp_user_timeout": BUSY_SECONDS * 1000,
+            "options": f"-c lock_timeout={BUSY_SECONDS * 1000} -c statement_timeout={statement} "
+            "-c timezone=UTC",
+            "application_name": "callbackd",
+        },
+    )
+
+
+def _prepare_upgrade(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    _prepare(connection, entry)
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = OFF")
+    cursor.close()
 
 
 def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -1,108 +1,83 @@
-"""Extensions in the database."""
+"""Extensions as calls need them: the policy in force, by DID and by extension. Read only."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-from sqlalchemy import Connection, Engine, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Engine, select
 
-from controller.policy.model import Policy, PolicyError, validate
+from controller.policy.changes import Change, Position, Snapshot
+from controller.policy.model import Policy
+from controller.policy.rules import effective
 from controller.store.database import reader
+from controller.store.journal import Journal, position
+from controller.store.kept import EXTENSIONS
+from controller.store.schema import authorised_caller as callers
+from controller.store.schema import client as clients
 from controller.store.schema import did as dids
 from controller.store.schema import extension as extensions
 
 
 class Extensions:
-    """Adds and finds extensions. Calls block."""
+    """Finds policies: the `PolicySource` of the cache. Calls block."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
         self._reader = reader(engine)
+        self._journal = Journal(engine)
 
-    def add(self, policy: Policy, now: int) -> None:
-        """Add an extension; `now` is microseconds since 1970.
+    def position(self) -> Position:
+        """Give where the store is now."""
+        return self._journal.position()
 
-        Raises `PolicyError` where the extension or one of its DIDs is there already.
-        """
-        values = msgspec.to_builtins(policy)
-        numbers = values.pop("dids")
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(
-                    insert(extensions).values(
-                        extension=policy.extension,
-                        policy=msgspec.json.encode(values).decode(),
-                        created=now,
-                    )
-                )
-                connection.execute(
-                    insert(dids),
-                    [
-                        {"number": n, "extension": policy.extension, "position": i}
-                        for i, n in enumerate(numbers)
-                    ],
-                )
-        except IntegrityError as error:
-            raise self._taken(policy) from error
+    def changes(self, after: int) -> tuple[Change, ...] | None:
+        """Give what changed after `after`, in order; None where that is not remembered."""
+        return self._journal.changes(after)
 
-    def _taken(self, policy: Policy) -> PolicyError:
+    def by_did(self, did: str) -> Snapshot:
+        """Give the policy of the extension that a DID reaches."""
         with self._reader.connect() as connection:
-            taken = connection.execute(
-                select(dids.c.number, dids.c.extension).where(dids.c.number.in_(policy.dids))
-            ).first()
-        if taken is not None and taken.extension != policy.extension:
-            return PolicyError(
-                f"dids: {taken.number} reaches extension {taken.extension} already; "
-                "one number reaches one extension"
-            )
-        return PolicyError(f"extension: {policy.extension} is there already")
+            seq = position(connection).seq
+            owner = connection.execute(select(dids.c.extension).where(dids.c.number == did))
+            number = owner.scalar()
+            return Snapshot(seq, None if number is None else _load(connection, number))
+
+    def by_extension(self, extension: str) -> Snapshot:
+        """Give the policy of an extension."""
+        with self._reader.connect() as connection:
+            return Snapshot(position(connection).seq, _load(connection, extension))
 
     def get(self, number: str) -> Policy | None:
         """Give the policy of an extension, or None."""
-        with self._reader.connect() as connection:
-            return _load(connection, number)
+        return self.by_extension(number).policy
 
     def by_dids(self, readings: Sequence[str]) -> tuple[str, Policy] | None:
         """Give the first of these numbers that is a DID, with its extension's policy; or None."""
-        with self._reader.connect() as connection:
-            for number in readings:
-                owner = connection.execute(
-                    select(dids.c.extension).where(dids.c.number == number)
-                ).scalar()
-                policy = None if owner is None else _load(connection, owner)
-                if policy is not None:
-                    return number, policy
+        for number in readings:
+            policy = self.by_did(number).policy
+            if policy is not None:
+                return number, policy
         return None
 
     def any_password(self) -> bool:
-        """Whether any extension has a password."""
+        """Whether there is any password: of an extension, or of an authorised CallerID."""
         with self._reader.connect() as connection:
-            found = connection.execute(
+            of_extension = connection.execute(
                 select(extensions.c.extension)
                 .where(extensions.c.policy.like('%"password_hash":"$%'))
                 .limit(1)
-            )
-            return found.first() is not None
-
-    def all(self) -> list[Policy]:
-        """Give every extension, by number."""
-        with self._reader.connect() as connection:
-            numbers = connection.execute(
-                select(extensions.c.extension).order_by(extensions.c.extension)
-            ).scalars()
-            found = [_load(connection, number) for number in numbers.all()]
-        return [policy for policy in found if policy is not None]
+            ).first()
+            of_caller = connection.execute(
+                select(callers.c.number).where(callers.c.pin_hash.is_not(None)).limit(1)
+            ).first()
+        return of_extension is not None or of_caller is not None
 
 
 def _load(connection: Connection, number: str) -> Policy | None:
-    row = connection.execute(
-        select(extensions.c.policy).where(extensions.c.extension == number)
-    ).scalar()
-    if row is None:
+    stored = EXTENSIONS.get(connection, (number,))
+    if stored is None:
         return None
-    numbers = connection.execute(
-        select(dids.c.number).where(dids.c.extension == number).order_by(dids.c.position)
-    ).scalars()
-    return validate({**msgspec.json.decode(row), "dids": tuple(numbers.all())})
+    policy: Policy = stored.value
+    owner = connection.execute(
+        select(clients.c.contact_name, clients.c.enabled).where(clients.c.name == policy.client)
+    ).one()
+    return effective(policy, contact_name=owner.contact_name, client_enabled=owner.enabled)

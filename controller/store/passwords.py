@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -45,14 +46,21 @@ class Passwords:
         return hmac.new(self._pepper, password.encode(), sha256).hexdigest()
 
 
-def load_pepper(path: Path) -> bytes:
+def load_pepper(path: Path, in_use: Callable[[], bool] = lambda: False) -> bytes:
     """Read the pepper, making it at the first start, readable by its owner only.
 
-    Raises `OSError` where the file cannot be had, `ValueError` where it is too short to be one.
+    `in_use`: whether there are passwords made with it; then none is made anew. Raises `OSError`
+    where the file cannot be had, `ValueError` where it is lost or too short to be one.
     """
     try:
         pepper = path.read_bytes()
     except FileNotFoundError:
+        if in_use():
+            # A new one would make every right password wrong, and nobody would know why.
+            raise ValueError(
+                f"{path} is not there, but the database holds passwords made with it: "
+                "restore it from your backup, together with the database"
+            ) from None
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = secrets.token_bytes(32)
         temporary = path.with_suffix(f".{secrets.token_hex(4)}")

@@ -11,7 +11,19 @@ import uuid
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Engine, and_, case, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Engine,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from controller.store.database import reader
@@ -40,7 +52,8 @@ class Request(msgspec.Struct, frozen=True):
 
 
 _FIELDS = [requests.c[name] for name in Request.__struct_fields__]
-_OPEN = requests.c.state.in_(OPEN_STATES)
+#: Written out, as in the index: PostgreSQL finds no index by a condition of parameters.
+_OPEN = text("state IN ({})".format(", ".join(f"'{state}'" for state in OPEN_STATES)))
 
 
 def _lost(now: int, oldest_due: int) -> ColumnElement[bool]:
@@ -94,7 +107,10 @@ class Requests:
                     set_={
                         "joined": requests.c.joined + 1,
                         # The delay counts from the end of the last trigger call (T5).
-                        "due": case((requests.c.state == "pending", due), else_=requests.c.due),
+                        "due": case(
+                            (requests.c.state == "pending", literal(due, BigInteger)),
+                            else_=requests.c.due,
+                        ),
                     },
                 )
                 .returning(*_FIELDS)

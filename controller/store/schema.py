@@ -1,4 +1,8 @@
-"""The tables. Times are microseconds since 1970, UTC; numbers are E.164."""
+"""The tables. Times are microseconds since 1970, UTC; numbers are E.164; money is micro-units.
+
+What the operator keeps has a `version`, raised by each change (optimistic locking), and when it was
+made and changed. `migrations` makes these tables; a test compares the two.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +10,63 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
+    CheckConstraint,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
     String,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
-metadata: Final = MetaData()
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_name)s",
+        "uq": "%(table_name)s_%(column_0_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
 
-#: One extension; `policy` is the policy as JSON, without its DIDs.
+#: A number that counts up by itself; SQLite does so only for INTEGER.
+_SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _kept() -> list[Column[int]]:
+    return [
+        Column("version", Integer, nullable=False),
+        Column("created", BigInteger, nullable=False),
+        Column("changed", BigInteger, nullable=False),
+    ]
+
+
+client: Final = Table(
+    "client",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("description", String(200), nullable=False),
+    Column("contact_name", String(40), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    *_kept(),
+)
+
+#: One extension; `policy` is a document of `policy.versions`, without what lies beside it.
 extension: Final = Table(
     "extension",
     metadata,
     Column("extension", String(10), primary_key=True),
+    Column("client", String(32), ForeignKey("client.name"), nullable=False, index=True),
+    # As in the policy; here it can be looked for.
+    Column("enabled", Boolean, nullable=False),
     Column("policy", Text, nullable=False),
-    Column("created", BigInteger, nullable=False),
+    *_kept(),
 )
 
 did: Final = Table(
@@ -40,6 +81,174 @@ did: Final = Table(
         index=True,
     ),
     Column("position", Integer, nullable=False),
+)
+
+channel: Final = Table(
+    "channel",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("description", String(200), nullable=False),
+    *_kept(),
+)
+
+#: What may be shown on a channel (I8); without a client it is in nobody's pool.
+public_number: Final = Table(
+    "public_number",
+    metadata,
+    Column("number", String(16), primary_key=True),
+    Column("channel", String(64), ForeignKey("channel.name"), nullable=False, index=True),
+    Column("client", String(32), ForeignKey("client.name"), index=True),
+    Column("description", String(200), nullable=False),
+    *_kept(),
+)
+
+#: The numbers that an extension may show (I8).
+caller_id: Final = Table(
+    "caller_id",
+    metadata,
+    Column(
+        "extension",
+        String(10),
+        ForeignKey("extension.extension", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("number", String(16), ForeignKey("public_number.number"), primary_key=True, index=True),
+    Column("position", Integer, nullable=False),
+)
+
+authorised_caller: Final = Table(
+    "authorised_caller",
+    metadata,
+    Column(
+        "extension",
+        String(10),
+        ForeignKey("extension.extension", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("number", String(16), primary_key=True, index=True),
+    Column("enabled", Boolean, nullable=False),
+    Column("pin_hash", String(200)),
+    Column("callback_number", String(16)),
+    Column("language", String(5)),
+    # JSON objects: digits to number (D3), DID to number (D5).
+    Column("speed_dials", Text, nullable=False),
+    Column("presets", Text, nullable=False),
+    Column("notes", Text, nullable=False),
+    *_kept(),
+)
+
+#: Money of an extension, or of one authorised CallerID (M1). Where its owner is removed, the
+#: account stays, with the owner's name: a ledger is kept.
+account: Final = Table(
+    "account",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("extension", String(10), ForeignKey("extension.extension", ondelete="SET NULL")),
+    Column("caller", String(16)),
+    Column("owner", String(32), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("unlimited", Boolean, nullable=False),
+    Column("description", String(200), nullable=False),
+    *_kept(),
+    ForeignKeyConstraint(
+        ["extension", "caller"],
+        ["authorised_caller.extension", "authorised_caller.number"],
+        name="account_caller_fkey",
+        ondelete="SET NULL",
+    ),
+    Index("account_owner", "owner"),
+    # One account each.
+    Index(
+        "account_of_extension",
+        "extension",
+        unique=True,
+        sqlite_where=text("caller IS NULL"),
+        postgresql_where=text("caller IS NULL"),
+    ),
+    Index("account_of_caller", "extension", "caller", unique=True),
+)
+
+#: The ledger: each line follows the one before it, and says what was left after it. Triggers of
+#: the database (migration 0002) see to it that none is changed, removed or miscounted, so that
+#: the last line's `left_after` is the sum of all amounts, whoever wrote them.
+account_entry: Final = Table(
+    "account_entry",
+    metadata,
+    Column("account", String(36), ForeignKey("account.id"), primary_key=True),
+    # From 1, without a gap.
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    # The writer's own: the same key again is the same entry.
+    Column("key", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("left_after", BigInteger, nullable=False),
+    Column("order_number", String(200), nullable=False),
+    Column("notes", Text, nullable=False),
+    Column("actor", String(80), nullable=False),
+    Column("created", BigInteger, nullable=False),
+    UniqueConstraint("account", "key", name="account_entry_key"),
+    CheckConstraint("position > 0", name="position"),
+)
+
+#: Sounds that the switch has, by name (S1).
+sound: Final = Table(
+    "sound",
+    metadata,
+    Column("language", String(5), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("path", String(512), nullable=False),
+    Column("client", String(32), ForeignKey("client.name"), index=True),
+    Column("description", String(200), nullable=False),
+    *_kept(),
+)
+
+#: Who may use the API. `hash` is SHA-256 of a secret of 256 random bits.
+token: Final = Table(
+    "token",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("role", String(16), nullable=False),
+    Column("client", String(32), ForeignKey("client.name"), index=True),
+    Column("expires", BigInteger),
+    *_kept(),
+)
+
+#: Who changed what, from what to what; never a password, nor its hash.
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("actor", String(80), nullable=False),
+    # create, change, delete
+    Column("action", String(16), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("key", String(80), nullable=False),
+    # Whose it is, for a client's own view.
+    Column("client", String(32), index=True),
+    # JSON objects of the fields that changed; NULL where there was or is none.
+    Column("before", Text),
+    Column("after", Text),
+    Index("audit_of", "kind", "key"),
+)
+
+#: One row: the count of changes that touch policies, and a name made with the database.
+policy_clock: Final = Table(
+    "policy_clock",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("lineage", String(36), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+#: The last of those changes: what they touched, as JSON of `policy.changes.Change`.
+policy_change: Final = Table(
+    "policy_change",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("change", Text, nullable=False),
 )
 
 #: States of a request in which a return call is still to come or under way.

@@ -43,7 +43,8 @@ POLICY = Policy(
     extension="1001",
     dids=("+12025550100",),
     country="US",
-    caller_id_number="+12025550111",
+    caller_ids=("+12025550111",),
+    default_caller_id="+12025550111",
     destination_countries=("GB",),
 )
 #: What a session is subscribed to: see `controller.esl.session`.
@@ -197,7 +198,8 @@ WITH_PASSWORD = Policy(
     extension="1001",
     dids=("+12025550100",),
     country="US",
-    caller_id_number="+12025550111",
+    caller_ids=("+12025550111",),
+    default_caller_id="+12025550111",
     destination_countries=("GB",),
     password_hash="$argon2id$",
 )

@@ -88,7 +88,7 @@ def strangers(path: Path, allowed: tuple[str, ...]) -> list[str]:
 
 
 def test_the_rooms_that_are_tested_are_there() -> None:
-    for name in (*PURE, "esl", "runtime", "store", "web", "simulator"):
+    for name in (*PURE, *MAY_USE):
         assert room_files(name), name
 
 
@@ -103,8 +103,11 @@ def test_a_pure_room_uses_pure_rooms_and_nothing_that_waits_or_remembers(path: P
 MAY_USE = {
     "esl": (),
     "store": ("policy",),
-    "web": (),
-    "runtime": (*PURE, "esl", "store", "settings", "metrics"),
+    "cache": ("numbers", "policy"),
+    "admin": (*PURE, "store"),
+    "web": (*PURE, "admin"),
+    "commands": (*PURE, "admin", "store", "cache", "settings"),
+    "runtime": (*PURE, "esl", "store", "cache", "settings", "metrics"),
     "simulator": ("esl",),
 }
 

@@ -40,7 +40,8 @@ POLICY: Final = Policy(
     extension="100",
     dids=(DID,),
     country="US",
-    caller_id_number="+12025550101",
+    caller_ids=("+12025550101",),
+    default_caller_id="+12025550101",
     caller_id_name="Acme",
 )
 WITH_PASSWORD: Final = msgspec.structs.replace(POLICY, password_hash=HASH)
@@ -62,7 +63,8 @@ policies = st.builds(
     extension=st.just("100"),
     dids=st.just((DID,)),
     country=st.sampled_from(["US", "US", "GB", "DE"]),
-    caller_id_number=st.just("+12025550101"),
+    caller_ids=st.just(("+12025550101",)),
+    default_caller_id=st.just("+12025550101"),
     enabled=st.booleans(),
     ring_seconds=st.integers(1, 60),
     delay_seconds=st.integers(0, 3600),

@@ -172,7 +172,7 @@ def test_d3_i5_a_national_number_is_called_as_e164_and_shows_the_default_number(
     leg = bridging()
     assert isinstance(leg.running, Bridge)
     assert leg.running.number == DESTINATION
-    assert leg.running.caller_id_number == POLICY.caller_id_number
+    assert leg.running.caller_id_number == POLICY.default_caller_id
     assert leg.running.caller_id_name == "Acme"
     assert leg.running.gateways == ("one", "two")
     # M5: the switch has its own limit.

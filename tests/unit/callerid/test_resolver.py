@@ -9,7 +9,8 @@ POLICY = Policy(
     extension="100",
     dids=("+12025550100", "+12025550102"),
     country="US",
-    caller_id_number="+442079460000",
+    caller_ids=("+442079460000",),
+    default_caller_id="+442079460000",
     caller_id_name="Acme",
 )
 

@@ -9,7 +9,11 @@ from controller.guard.destinations import refusal_of_destination, refusal_of_ret
 from controller.policy.model import Policy
 
 POLICY = Policy(
-    extension="100", dids=("+12025550100",), country="US", caller_id_number="+12025550100"
+    extension="100",
+    dids=("+12025550100",),
+    country="US",
+    caller_ids=("+12025550100",),
+    default_caller_id="+12025550100",
 )
 
 

@@ -19,13 +19,18 @@ ABUSE: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "abuse-cases.json").read_text(encoding="utf-8")
 )
 POLICY = Policy(
-    extension="100", dids=("+12025550100",), country="US", caller_id_number="+12025550100"
+    extension="100",
+    dids=("+12025550100",),
+    country="US",
+    caller_ids=("+12025550100",),
+    default_caller_id="+12025550100",
 )
 WORLDWIDE = Policy(
     extension="100",
     dids=("+12025550100",),
     country="US",
-    caller_id_number="+12025550100",
+    caller_ids=("+12025550100",),
+    default_caller_id="+12025550100",
     return_countries=("US", "GB", "DE"),
 )
 

@@ -1,9 +1,8 @@
-"""A database of its own for each test: a real file."""
+"""A database of its own for each test, of both kinds: a real file, and a real server."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -15,8 +14,8 @@ from controller.store.requests import Requests
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = open_database(f"sqlite:///{tmp_path}/callbackd.sqlite3")
+def engine(database_url: str) -> Iterator[Engine]:
+    made = open_database(database_url)
     yield made
     made.dispose()
 
@@ -37,7 +36,8 @@ def policy() -> Policy:
         extension="100",
         dids=("+12025550102", "+12025550101"),
         country="US",
-        caller_id_number="+12025550100",
+        caller_ids=("+12025550100",),
+        default_caller_id="+12025550100",
         password_hash="$argon2id$x",
         ring_seconds=7,
         return_countries=("US", "GB"),

@@ -36,7 +36,8 @@ def test_a_file_is_made_with_its_directories_and_opened_again(tmp_path: Path) ->
 @pytest.mark.parametrize(
     "url",
     [
-        "postgresql://user:word@host/name",
+        "postgresql://user:secret@127.0.0.1:1/name",
+        "mysql://user:secret@host/name",
         "sqlite://",
         "sqlite+other:////tmp/x.sqlite3",
         "sqlite:///:memory:",
@@ -50,7 +51,7 @@ def test_o1_a_database_that_cannot_be_opened_is_refused_by_its_setting(url: str)
     with pytest.raises(DatabaseError, match=r"^database.url: ") as caught:
         open_database(url)
     # A password in a URL is not for a log.
-    assert "word" not in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_o1_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The life of a callback request in a real SQLite file: a row that moves forward only."""
+"""The life of a callback request in real databases: a row that moves forward only."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from controller.policy.model import Policy
-from controller.store.extensions import Extensions
 from controller.store.requests import Request, Requests
+from tests.seed import keep
 
 DID = "+12025550101"
 CALLER = "+12125550199"
@@ -101,10 +100,18 @@ def test_t6_after_the_end_a_new_call_is_a_new_request(requests: Requests) -> Non
     assert again.joined == 0
 
 
+def test_times_of_this_century_are_kept_to_the_microsecond(requests: Requests) -> None:
+    now = 1_795_489_015_954_821
+    request = stored(requests, due=now + 3_000_001, now=now)
+    assert (request.created, request.due) == (now, now + 3_000_001)
+    again = stored(requests, due=now + 4_000_003, now=now)
+    assert (again.id, again.due, again.joined) == (request.id, now + 4_000_003, 1)
+
+
 def test_t7_our_own_number_gets_no_callback_whichever_extension_it_reaches(
-    requests: Requests, extensions: Extensions, policy: Policy
+    engine: Engine, requests: Requests, policy: Policy
 ) -> None:
-    extensions.add(policy, 1)
+    keep(engine, policy)
     request = requests.store(extension="200", did="+1", number=policy.dids[0], due=1, now=1)
     assert (request.state, request.outcome, request.ended) == ("refused", "own_number", 1)
     assert leased(requests) == []
@@ -196,15 +203,14 @@ while more := requests.lease_due(sys.argv[2], 100, 200, 3):
 """
 
 
-def test_o4_two_processes_on_one_file_make_each_attempt_exactly_once(
-    requests: Requests, tmp_path: Path
+def test_o4_two_processes_on_one_database_make_each_attempt_exactly_once(
+    requests: Requests, database_url: str
 ) -> None:
     for last in range(30):
         stored(requests, f"+12125550{last:03}")
-    url = f"sqlite:///{tmp_path}/callbackd.sqlite3"
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", TAKE, url, holder],
+            [sys.executable, "-c", TAKE, database_url, holder],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,0 +1,97 @@
+"""The audit log: who changed what, from what to what; passwords never."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement
+
+from controller.admin import drafts
+from controller.admin.model import Actor, Audited, Invalid, Kind
+from controller.admin.shapes import SECRETS
+from controller.store import schema
+from controller.store.journal import Entry
+from controller.store.kept import Stored
+from controller.store.ledger import Line
+
+#: What the log can be filtered by.
+FILTERS: Final = ("kind", "key", "actor", "action")
+
+
+def entry(
+    now: int,
+    actor: Actor,
+    kind: Kind,
+    before: Stored | None,
+    after: Stored | None,
+    client: str | None,
+) -> Entry:
+    """Give the line for a record that was made, changed or removed."""
+    some = before or after
+    assert some is not None
+    old = {} if before is None else _shown(kind, before)
+    new = {} if after is None else _shown(kind, after)
+    if before is not None and after is not None:
+        differ = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+        if _secret(kind, before) != _secret(kind, after):
+            # That it was changed is said; from what to what is nobody's business.
+            differ.add(f"{SECRETS[kind][1]}_set")
+        old = {name: value for name, value in old.items() if name in differ}
+        new = {name: value for name, value in new.items() if name in differ}
+    action = "create" if before is None else "delete" if after is None else "change"
+    return Entry(
+        at=now,
+        actor=actor.name,
+        action=action,
+        kind=kind.value,
+        key="/".join(some.key),
+        client=client,
+        before=None if before is None else old,
+        after=None if after is None else new,
+    )
+
+
+def of_entry(now: int, actor: Actor, account: Stored, line: Line, client: str | None) -> Entry:
+    """Give the line for an entry of an account."""
+    return Entry(
+        at=now,
+        actor=actor.name,
+        action="enter",
+        kind=Kind.ACCOUNT.value,
+        key=account.key[0],
+        client=client,
+        before={"balance": line.left_after - line.amount},
+        after={
+            "balance": line.left_after,
+            "owner": account.more["owner"],
+            "entry": line.key,
+            "kind": line.kind,
+            "amount": line.amount,
+            "order_number": line.order_number,
+        },
+    )
+
+
+def shown(found: Entry) -> Audited:
+    """Give a line as it is shown."""
+    return Audited(**{name: getattr(found, name) for name in Audited.__struct_fields__})
+
+
+def conditions(filters: Mapping[str, str]) -> list[ColumnElement[bool]]:
+    """Give what the log is filtered by. Raises `Invalid` for a filter there is not."""
+    for name, value in filters.items():
+        if name not in FILTERS:
+            raise Invalid(f"{name}: the audit log has no such filter; it has: {', '.join(FILTERS)}")
+        if not str(value).isprintable():
+            raise Invalid(f"{name}: cannot be read")
+    return [schema.audit.c[name] == value for name, value in filters.items()]
+
+
+def _shown(kind: Kind, stored: Stored) -> dict[str, Any]:
+    more = {"owner": stored.more["owner"]} if kind is Kind.ACCOUNT else {}
+    return {**drafts.shown(kind, stored.value), **more}
+
+
+def _secret(kind: Kind, stored: Stored) -> str | None:
+    return getattr(stored.value, SECRETS[kind][0]) if kind in SECRETS else None

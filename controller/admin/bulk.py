@@ -1,0 +1,145 @@
+"""Many records at a time: what an import does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Engine
+
+from controller.admin import drafts, rights
+from controller.admin.finding import accounts_of, key_of, name_of, page
+from controller.admin.model import MOST_ITEMS, Actor, Conflict, Invalid, Kind
+from controller.admin.owning import check_both
+from controller.admin.references import KEPT, troubles
+from controller.admin.shapes import FIXED
+from controller.admin.writing import Pair, write
+from controller.policy.changes import Change
+from controller.store.database import reader
+from controller.store.journal import writing
+from controller.store.kept import Stored
+from controller.store.passwords import Passwords
+
+#: How many records one transaction writes: calls are stored between two of them.
+AT_A_TIME: Final = 200
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What became of records that were applied."""
+
+    created: int = 0
+    changed: int = 0
+    same: int = 0
+
+    def __add__(self, other: Applied) -> Applied:
+        return Applied(
+            self.created + other.created, self.changed + other.changed, self.same + other.same
+        )
+
+
+class Bulk:
+    """The part of `Directory` that takes many records at a time."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        passwords: Callable[[], Passwords],
+        now: Callable[[], int],
+        announce: Callable[[Change], None] = lambda change: None,
+    ) -> None:
+        self._engine = engine
+        self._reader = reader(engine)
+        self._passwords = passwords
+        self._now = now
+        self._announce = announce
+
+    def prepare(self, actor: Actor, kind: Kind, values: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        """Check a record as `create` does, without the database, and give it for `apply`.
+
+        A password is hashed; a hash, as an export writes it, is taken as it is. Raises `Invalid`,
+        `Forbidden`.
+        """
+        _may_make(actor, kind)
+        return drafts.draft(kind, values, self._passwords, hashes=True)
+
+    def apply(
+        self, actor: Actor, kind: Kind, records: Sequence[Any], *, dry_run: bool = False
+    ) -> Applied:
+        """Make what is not there, change what differs, and leave the rest: idempotent.
+
+        It goes on in transactions of some hundred records, so that calls are stored between them.
+        Raises `Conflict` for what contradicts the database; what was written before it stays.
+        """
+        _may_make(actor, kind)
+        total = Applied()
+        for start in range(0, len(records), AT_A_TIME):
+            total += self._apply(actor, kind, records[start : start + AT_A_TIME], dry_run=dry_run)
+        return total
+
+    def _apply(self, actor: Actor, kind: Kind, records: Sequence[Any], *, dry_run: bool) -> Applied:
+        with writing(self._engine, self._announce) as transaction:
+            pairs = _pairs(transaction.connection, kind, records)
+            differ = [pair for pair in pairs if pair[0] is None or pair[0].value != pair[1]]
+            for before, value in differ:
+                check_both(transaction.connection, actor, kind, before, value)
+                if before is not None:
+                    _check_fixed(kind, before, value)
+            if not dry_run:
+                write(transaction, actor, kind, differ, now=self._now())
+        created = sum(before is None for before, _ in differ)
+        return Applied(created, len(differ) - created, len(pairs) - len(differ))
+
+    def check_against(
+        self, actor: Actor, kind: Kind, records: Sequence[Any]
+    ) -> list[tuple[int, str]]:
+        """Give what contradicts the database in records: index and error. Writes nothing."""
+        found = []
+        for start in range(0, len(records), AT_A_TIME):
+            with self._engine.begin() as connection:
+                pairs = _pairs(connection, kind, records[start : start + AT_A_TIME])
+                some = troubles(connection, actor, pairs)
+            found += [(start + index, message) for index, message in some]
+        return found
+
+    def walk(
+        self,
+        actor: Actor,
+        kind: Kind,
+        filters: Mapping[str, str | bool] = {},
+    ) -> Iterator[Any]:
+        """Give every record with its hashes, in the order of keys: for an export."""
+        after = None
+        while True:
+            with self._reader.connect() as connection:
+                found = page(connection, actor, kind, filters, after, MOST_ITEMS)
+            yield from (stored.value for stored in found)
+            if len(found) < MOST_ITEMS:
+                return
+            after = "/".join(found[-1].key)
+
+
+def _may_make(actor: Actor, kind: Kind) -> None:
+    if kind is Kind.TOKEN:
+        raise Invalid("token: its secret is told once; use `issue_token`")
+    rights.may_make(actor, kind)
+
+
+def _check_fixed(kind: Kind, before: Stored, value: Any) -> None:  # noqa: ANN401  (a model)
+    for field in FIXED.get(kind, ()):
+        if getattr(before.value, field) != getattr(value, field):
+            raise Conflict(
+                f"{kind.value} {name_of(kind, value)}: {field} never changes; it is "
+                f"{getattr(before.value, field)}"
+            )
+
+
+def _pairs(connection: Connection, kind: Kind, records: Sequence[Any]) -> list[Pair]:
+    """Find what each record was before."""
+    if kind is Kind.ACCOUNT:
+        accounts = accounts_of(connection, records)
+        return [(accounts.get((r.extension, r.caller)), r) for r in records]
+    keys = [key_of(kind, record) for record in records]
+    found = KEPT[kind].get_many(connection, keys, lock=True)
+    return [(found.get(key), record) for key, record in zip(keys, records, strict=True)]

@@ -1,0 +1,319 @@
+"""The authorised CallerIDs of an extension as CSV, in and out.
+
+What spreadsheets do to a file is undone: byte order marks, semicolons, lost plus signs. A cell of
+notes that a spreadsheet would take for a formula is guarded by an apostrophe on its way out.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+import msgspec
+
+from controller.admin.bulk import Applied
+from controller.admin.document import Given
+from controller.admin.importing import BATCH, Importer
+from controller.admin.model import Invalid, Kind
+from controller.admin.rehearsal import Seen
+from controller.numbers.e164 import BadNumber, is_e164, parse
+from controller.policy.records import AuthorisedCaller
+from controller.policy.rules import plain
+
+#: The columns, in the order in which they are written.
+COLUMNS: Final = (
+    "number",
+    "enabled",
+    "pin",
+    "callback_number",
+    "language",
+    "speed_dials",
+    "presets",
+    "notes",
+)
+#: A column more, in an export with secrets.
+HASH: Final = "pin_hash"
+#: In the column `pin`: there is one, which the file does not tell.
+KEPT_PIN: Final = "*"
+#: In the column `pin`: there is to be none.
+NO_PIN: Final = "-"
+
+_SAID: Final = {
+    "on": True, "yes": True, "1": True, "true": True,
+    "off": False, "no": False, "0": False, "false": False,
+}  # fmt: skip
+#: What people put between digits.
+_BETWEEN: Final = re.compile(r"[\s().\u00a0\u2010-\u2015/-]")
+#: What a spreadsheet takes for a formula, and an apostrophe before it that was there already.
+_FORMULA: Final = re.compile(r"'*[=+\-@\t]")
+_TYPES: Final = {field.name: field.type for field in msgspec.structs.fields(AuthorisedCaller)}
+
+
+class BadFile(ValueError):
+    """A file that cannot be read as such CSV at all; the message says why."""
+
+
+class Bad(msgspec.Struct, frozen=True):
+    """What is wrong with a line; `column` is empty where it is the line as a whole."""
+
+    line: int
+    column: str
+    message: str
+
+    def __str__(self) -> str:
+        column = f", {self.column}" if self.column else ""
+        return f"line {self.line}{column}: {self.message}"
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What an import did, or would do to the lines that are good."""
+
+    applied: Applied
+    bad: tuple[Bad, ...]
+
+
+# --- in --------------------------------------------------------------------------------------
+
+
+class CallersFile:
+    """A CSV file of authorised CallerIDs, read line by line as often as it is asked for."""
+
+    def __init__(self, path: Path, extension: str, country: str) -> None:
+        self._path = path
+        self._extension = extension
+        self._country = country
+        #: The columns that it has, known when it was begun.
+        self.columns: list[str] = []
+        #: How many PINs stand in it, known when it was read once.
+        self.pins = 0
+
+    def rows(self) -> Iterator[tuple[int, dict[str, Any] | list[Bad]]]:
+        """Give each line with its number: what it says, or what is wrong. Raises `BadFile`."""
+        # What is no UTF-8 is read all the same, so that its line can be told.
+        with self._path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            header = file.readline()
+            if header.startswith(("\udcff\udcfe", "\udcfe\udcff")):
+                raise BadFile("is UTF-16; save it as CSV UTF-8")
+            delimiter = max(",;\t", key=header.count)
+            columns = _columns(next(csv.reader([header], delimiter=delimiter), []))
+            self.columns = columns
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            self.pins = 0
+            while True:
+                line = reader.line_num + 2
+                try:
+                    cells = next(reader, None)
+                except csv.Error as error:
+                    # Where a quote is not closed nobody knows what is a line from here on.
+                    yield line, [Bad(line, "", f"is no CSV ({error}); look for a stray quote")]
+                    return
+                if cells is None:
+                    return
+                if any(cells):
+                    yield line, self._row(line, columns, cells)
+
+    def _row(self, line: int, columns: list[str], cells: list[str]) -> dict[str, Any] | list[Bad]:
+        if len(cells) != len(columns):
+            return [
+                Bad(
+                    line,
+                    "",
+                    f"has {len(cells)} cells where the header has {len(columns)}; put what holds a "
+                    "separator in quotes",
+                )
+            ]
+        values: dict[str, Any] = {"extension": self._extension}
+        bad = []
+        for column, cell in zip(columns, cells, strict=True):
+            try:
+                values |= self._cell(column, cell)
+            except Invalid as error:
+                bad.append(Bad(line, column, str(error)))
+        return bad or values
+
+    def _cell(self, column: str, cell: str) -> dict[str, Any]:
+        """Read a cell. Raises `Invalid`, without the column."""
+        if not cell.isascii() and any("\udc80" <= letter <= "\udcff" for letter in cell):
+            raise Invalid("is not UTF-8; save the file as CSV UTF-8")
+        if column == "notes":
+            guarded = cell.startswith("'") and _FORMULA.match(cell, 1)
+            return {column: (cell[1:] if guarded else cell).replace("\r\n", "\n")}
+        text = cell.strip()
+        if column == "number":
+            return {column: self._number(text)}
+        if column == "pin":
+            return self._pin(text)
+        if not text:
+            # Empty is the default.
+            return {}
+        if column == "callback_number":
+            return {column: self._number(text)}
+        if column == "enabled":
+            if text.lower() not in _SAID:
+                raise Invalid(f"{text[:40]!r} is neither; write on or off")
+            return {column: _SAID[text.lower()]}
+        if column in ("speed_dials", "presets"):
+            return {column: self._pairs(column, text)}
+        try:
+            return {column: msgspec.convert(text, _TYPES[column])}
+        except msgspec.ValidationError as error:
+            raise Invalid(plain(str(error))) from error
+
+    def _pin(self, text: str) -> dict[str, Any]:
+        if not text:
+            return {}
+        if text == NO_PIN:
+            return {"pin": None}
+        if text == KEPT_PIN:
+            return {"pin_set": True}
+        self.pins += 1
+        # Its digits are counted where every PIN's are.
+        return {"pin": text}
+
+    def _pairs(self, column: str, text: str) -> dict[str, str]:
+        made: dict[str, str] = {}
+        for pair in text.split("|"):
+            key, equals, number = (part.strip() for part in pair.partition("="))
+            if not equals:
+                example = "1=+12025550100|22=+16465550100"
+                raise Invalid(f"{pair[:40]!r} is no pair; write them as {example}")
+            key = self._number(key) if column == "presets" else key
+            if key in made:
+                raise Invalid(f"{key} stands twice; only one can be meant")
+            made[key] = self._number(number)
+        return made
+
+    def _number(self, text: str) -> str:
+        text = text.removeprefix("'")
+        if is_e164(text):
+            return text
+        if not text:
+            raise Invalid("is missing; write a telephone number")
+        if re.fullmatch(r"[0-9][.,][0-9]+[eE]\+?[0-9]+", text):
+            raise Invalid(
+                f"{text} was shortened by a spreadsheet; format the column as text, and write the "
+                "number anew"
+            )
+        try:
+            return parse(_BETWEEN.sub("", text), self._country)
+        except BadNumber as error:
+            what = "has more than digits" if error.reason == "not_digits" else "is in no plan"
+            raise Invalid(
+                f"{text[:40]!r} is no telephone number ({what}); write it as +12025550100, or as "
+                f"it is dialled in {self._country}"
+            ) from error
+
+
+def _columns(header: list[str]) -> list[str]:
+    columns = [name.strip().lower() for name in header]
+    known = (*COLUMNS, HASH)
+    for name in columns:
+        if name not in known:
+            raise BadFile(
+                f"there is no column {name[:40]!r}; the first line names them, of these: "
+                f"{', '.join(known)}"
+            )
+        if columns.count(name) > 1:
+            raise BadFile(f"the column {name} stands twice; name each once")
+    if "number" not in columns:
+        raise BadFile("the column number is missing; the first line names the columns")
+    return columns
+
+
+def load(
+    importer: Importer,
+    file: CallersFile,
+    *,
+    dry_run: bool,
+    checked: Callable[[int], None] = lambda pins: None,
+) -> Report:
+    """Import a file, if nothing is wrong with it, or say what that would do. Raises `BadFile`.
+
+    `checked` is told, between checking and writing, how many PINs there are to hash or compare.
+    """
+    bad: list[Bad] = []
+
+    def take(found: list[Bad]) -> None:
+        bad.extend(found)
+
+    for problem in importer.check(Kind.CALLERID, _given(importer, file, take), Seen()):
+        column, colon, message = problem.message.partition(": ")
+        known = colon and column in (*COLUMNS, HASH)
+        bad.append(
+            Bad(
+                int(problem.place.removeprefix("line ")),
+                column if known else "",
+                message if known else problem.message,
+            )
+        )
+    bad.sort(key=lambda found: found.line)
+    if bad and not dry_run:
+        return Report(Applied(), tuple(bad))
+    checked(file.pins)
+    wrong = {f"line {found.line}" for found in bad}
+    good = (g for g in _given(importer, file, lambda _: None) if g.place not in wrong)
+    return Report(importer.apply(Kind.CALLERID, good, dry_run=dry_run), tuple(bad))
+
+
+def _given(
+    importer: Importer, file: CallersFile, bad: Callable[[list[Bad]], None]
+) -> Iterator[Given]:
+    """Give the good lines as records; a column that the file has not got stays as it is stored."""
+
+    def good() -> Iterator[tuple[int, dict[str, Any]]]:
+        for line, row in file.rows():
+            if isinstance(row, list):
+                bad(row)
+            else:
+                yield line, row
+
+    rows = good()
+    while some := list(islice(rows, BATCH)):
+        missing = [name for name in COLUMNS if name not in ("pin", *file.columns)]
+        priors: list[Any] = [None] * len(some)
+        if missing:
+            asked = [
+                AuthorisedCaller(extension=row["extension"], number=row["number"])
+                for _, row in some
+            ]
+            priors = importer.before(Kind.CALLERID, asked)
+        for (line, row), prior in zip(some, priors, strict=True):
+            kept: dict[str, Any] = {}
+            if prior is not None:
+                stored = msgspec.to_builtins(prior)
+                kept = {name: stored[name] for name in missing}
+            yield Given(f"line {line}", Kind.CALLERID, {**kept, **row})
+
+
+# --- out -------------------------------------------------------------------------------------
+
+
+def save(callers: Iterable[AuthorisedCaller], stream: TextIO, *, secrets: bool) -> None:
+    """Write authorised CallerIDs; `secrets`: with the hashes of their PINs."""
+    writer = csv.writer(stream)
+    writer.writerow([*COLUMNS, HASH] if secrets else COLUMNS)
+    for caller in callers:
+        writer.writerow(_cells(caller, secrets=secrets))
+
+
+def _cells(caller: AuthorisedCaller, *, secrets: bool) -> list[str]:
+    notes = caller.notes
+    cells = [
+        caller.number,
+        "on" if caller.enabled else "off",
+        KEPT_PIN if caller.pin_hash is not None and not secrets else "",
+        caller.callback_number or "",
+        caller.language or "",
+        _joined(caller.speed_dials),
+        _joined(caller.presets),
+        f"'{notes}" if _FORMULA.match(notes) else notes,
+    ]
+    return [*cells, caller.pin_hash or ""] if secrets else cells
+
+
+def _joined(pairs: dict[str, str]) -> str:
+    return "|".join(f"{key}={number}" for key, number in pairs.items())

@@ -1,0 +1,282 @@
+"""Everything that is done to the configuration, by whom it may be done, checked and audited.
+
+The API, the commands and the import all come through here: one set of rules for all. Each call is
+one transaction: what it says was done is stored, in the audit log too, before it returns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError
+
+from controller.admin import audit, drafts, finding, rights
+from controller.admin.bulk import Bulk
+from controller.admin.model import (
+    MOST_ITEMS,
+    Actor,
+    AuditPage,
+    Conflict,
+    Invalid,
+    Item,
+    Kind,
+    Line,
+    Lines,
+    Page,
+    Stale,
+)
+from controller.admin.owning import check_own, check_owner, taken
+from controller.admin.references import KEPT, use
+from controller.admin.shapes import FIXED, KEYS
+from controller.admin.writing import Pair, touch, write
+from controller.policy.changes import Change
+from controller.policy.model import PolicyError
+from controller.policy.records import Entry, Token
+from controller.policy.rules import check_text, plain
+from controller.store import ledger, schema
+from controller.store.journal import Journal, Writing, writing
+from controller.store.kept import Key
+from controller.store.passwords import Passwords
+
+#: What a secret begins with, so that one that lies about is recognised.
+SECRET_PREFIX: Final = "cbd_"  # noqa: S105  (no secret)
+
+
+class Directory(Bulk):
+    """The configuration. Calls block; they may be made from any thread.
+
+    `passwords` gives what hashes passwords, when one is to be hashed; `now` gives microseconds
+    since 1970; `announce` is told, after the commit, of each change that touches policies.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        passwords: Callable[[], Passwords],
+        now: Callable[[], int],
+        announce: Callable[[Change], None] = lambda change: None,
+    ) -> None:
+        super().__init__(engine, passwords=passwords, now=now, announce=announce)
+        self._journal = Journal(engine)
+
+    # --- records -----------------------------------------------------------------------------
+
+    def create(self, actor: Actor, kind: Kind, values: Mapping[str, Any]) -> Item:
+        """Make a record. Raises `Invalid`, `Forbidden`, `Conflict`."""
+        if kind is Kind.TOKEN:
+            raise Invalid("token: its secret is told once; use `issue_token`")
+        rights.may_make(actor, kind)
+        value = drafts.draft(kind, values, self._passwords, hashes=False)
+        return self._make(actor, kind, value)
+
+    def get(self, actor: Actor, kind: Kind, key: str) -> Item:
+        """Give a record. Raises `NotFound`."""
+        with self._reader.connect() as connection:
+            found = finding.find(connection, actor, kind, key)
+            return finding.items(connection, kind, [found])[0]
+
+    def list(
+        self,
+        actor: Actor,
+        kind: Kind,
+        filters: Mapping[str, str | bool] = {},
+        *,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """Give records in the order of their keys. Raises `Invalid` for a filter there is not."""
+        limit = max(1, min(limit, MOST_ITEMS))
+        with self._reader.connect() as connection:
+            found = finding.page(connection, actor, kind, filters, after, limit + 1)
+            items = finding.items(connection, kind, found[:limit])
+        more = len(found) > limit
+        return Page(items=tuple(items), next=items[-1].key if more else None)
+
+    def change(
+        self,
+        actor: Actor,
+        kind: Kind,
+        key: str,
+        patch: Mapping[str, Any],
+        *,
+        version: int | None = None,
+    ) -> Item:
+        """Change some fields of a record; null brings a field's default back.
+
+        `version`: the one that was read; `Stale` is raised where it is another by now. Raises
+        `NotFound`, `Invalid`, `Forbidden`, `Conflict` too.
+        """
+        # Before the transaction: hashing takes a tenth of a second, and others wait meanwhile.
+        patch = drafts.patched(kind, patch, self._passwords)
+        with self._writing() as transaction:
+            connection = transaction.connection
+            before = finding.find(connection, actor, kind, key, lock=True)
+            rights.may_change(actor, kind, patch)
+            check_own(connection, actor, kind, before)
+            if version is not None and before.version != version:
+                raise Stale(
+                    f"{kind.value} {key} was changed meanwhile: it has version {before.version} "
+                    f"now, and not {version}; read it again"
+                )
+            still = {*KEYS[kind], *FIXED.get(kind, ())} & set(patch)
+            for field in sorted(still):
+                if patch[field] != getattr(before.value, field, before.key[0]):
+                    raise Invalid(f"{field}: never changes; make another {kind.value} instead")
+            value = drafts.merge(kind, before.value, patch)
+            if value != before.value:
+                write(transaction, actor, kind, [(before, value)], now=self._now())
+            return self._item(connection, kind, before.key)
+
+    def delete(self, actor: Actor, kind: Kind, key: str, *, version: int | None = None) -> None:
+        """Remove a record. Raises `NotFound`, `Forbidden`, `Stale`, `Conflict` where it is used."""
+        with self._writing() as transaction:
+            connection = transaction.connection
+            before = finding.find(connection, actor, kind, key, lock=True)
+            rights.may_make(actor, kind)
+            client = check_own(connection, actor, kind, before)
+            if version is not None and before.version != version:
+                raise Stale(f"{kind.value} {key} was changed meanwhile; read it again")
+            used = use(connection, actor, before)
+            if used is not None:
+                raise Conflict(f"{kind.value} {key} cannot be removed: {used}")
+            transaction.note([audit.entry(self._now(), actor, kind, before, None, client)])
+            try:
+                KEPT[kind].remove(connection, before.key)
+            except IntegrityError as error:
+                raise Conflict(
+                    f"{kind.value} {key} cannot be removed: something came to use it; try again"
+                ) from error
+            touch(transaction, before, None)
+
+    # --- tokens ------------------------------------------------------------------------------
+
+    def issue_token(self, actor: Actor, values: Mapping[str, Any]) -> tuple[Item, str]:
+        """Make a token, and give its secret: it is told here, and never again."""
+        rights.may_make(actor, Kind.TOKEN)
+        value = drafts.draft(Kind.TOKEN, values, self._passwords, hashes=False)
+        secret = SECRET_PREFIX + secrets.token_urlsafe(32)
+        return self._make(actor, Kind.TOKEN, value, {"hash": _digest(secret)}), secret
+
+    def authenticate(self, secret: str) -> Actor | None:
+        """Give who has this secret; None where nobody has, or not any more."""
+        table = schema.token
+        with self._reader.connect() as connection:
+            # The digest of 256 random bits: looking it up tells nothing by how long it takes.
+            found = KEPT[Kind.TOKEN].page(connection, [table.c.hash == _digest(secret)], None, 1)
+        if not found:
+            return None
+        token: Token = found[0].value
+        if token.expires is not None and token.expires * 1_000_000 <= self._now():
+            return None
+        return Actor(name=token.name, role=token.role, client=token.client)
+
+    # --- accounts ----------------------------------------------------------------------------
+
+    def add_entry(self, actor: Actor, account: str, values: Mapping[str, Any]) -> tuple[Line, bool]:
+        """Add an entry to an account (M1, M8), and give it.
+
+        The same key again with the same content changes nothing, and gives False; with another
+        content it raises `Conflict`.
+        """
+        rights.may_enter(actor)
+        try:
+            check_text(values)
+            entry = msgspec.convert(dict(values), Entry)
+            entry.check()
+        except msgspec.ValidationError as error:
+            raise Invalid(plain(str(error))) from error
+        except PolicyError as error:
+            raise Invalid(str(error)) from error
+        with self._writing() as transaction:
+            connection = transaction.connection
+            stored = finding.find(connection, actor, Kind.ACCOUNT, account)
+            try:
+                line, new = ledger.add(
+                    connection, stored.key[0], entry, actor=actor.name, now=self._now()
+                )
+            except ledger.TooMuch as error:
+                raise Invalid(f"amount: {error}; that is more than can be counted") from error
+            if new:
+                client = finding.clients_of(connection, Kind.ACCOUNT, [stored])[0]
+                transaction.note([audit.of_entry(self._now(), actor, stored, line, client)])
+        same = (line.kind, line.amount, line.order_number, line.notes) == (
+            entry.kind.value,
+            entry.amount,
+            entry.order_number,
+            entry.notes,
+        )
+        if not new and not same:
+            raise Conflict(
+                f"key: {entry.key} stands for another entry of this account; each entry has its own"
+            )
+        return _line(line), new
+
+    def entries(self, actor: Actor, account: str, *, after: int = 0, limit: int = 100) -> Lines:
+        """Give entries of an account in order, those after a position. Raises `NotFound`."""
+        limit = max(1, min(limit, MOST_ITEMS))
+        with self._reader.connect() as connection:
+            stored = finding.find(connection, actor, Kind.ACCOUNT, account)
+            found = ledger.lines(connection, stored.key[0], after, limit + 1)
+        items = tuple(_line(line) for line in found[:limit])
+        return Lines(items=items, next=items[-1].position if len(found) > limit else None)
+
+    def audit(
+        self,
+        actor: Actor,
+        filters: Mapping[str, str] = {},
+        *,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> AuditPage:
+        """Give what was changed, the newest first. Filters: `kind`, `key`, `actor`, `action`."""
+        rights.may_audit(actor)
+        conditions = audit.conditions(filters)
+        limit = max(1, min(limit, MOST_ITEMS))
+        found = self._journal.audit(conditions, before, limit + 1)
+        items = tuple(audit.shown(entry) for entry in found[:limit])
+        return AuditPage(items=items, next=items[-1].id if len(found) > limit else None)
+
+    def _make(
+        self,
+        actor: Actor,
+        kind: Kind,
+        value: Any,  # noqa: ANN401  (the kind's model)
+        more: dict[str, Any] | None = None,
+    ) -> Item:
+        with self._writing() as transaction:
+            connection = transaction.connection
+            check_owner(connection, actor, kind, value)
+            if kind is Kind.ACCOUNT:
+                owner = (value.extension, value.caller)
+                there = owner in finding.accounts_of(connection, [value])
+            else:
+                key = finding.key_of(kind, value)
+                there = KEPT[kind].get(connection, key) is not None
+            if there:
+                raise taken(kind, value)
+            pairs: list[Pair] = [(None, value)]
+            key = write(transaction, actor, kind, pairs, now=self._now(), more=more)[0]
+            return self._item(connection, kind, key)
+
+    def _item(self, connection: Connection, kind: Kind, key: Key) -> Item:
+        stored = KEPT[kind].get(connection, key)
+        assert stored is not None
+        return finding.items(connection, kind, [stored])[0]
+
+    def _writing(self) -> AbstractContextManager[Writing]:
+        return writing(self._engine, self._announce)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
+
+
+def _line(line: ledger.Line) -> Line:
+    return Line(**{name: getattr(line, name) for name in Line.__struct_fields__})

@@ -1,0 +1,92 @@
+"""Who may do what. An administrator everything; a client what is its own, and its to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from controller.admin.model import Actor, Forbidden, Kind
+from controller.policy.records import Role
+
+#: What a client makes and removes by itself.
+CLIENT_MAKES: Final = frozenset({Kind.CALLERID, Kind.SOUND})
+#: What a client changes of its own records: these kinds, and of these two these fields alone.
+CLIENT_CHANGES: Final = frozenset({Kind.CALLERID, Kind.SOUND, Kind.EXTENSION, Kind.CLIENT})
+CLIENT_FIELDS: Final = frozenset({"contact_name", "description"})
+#: What of an extension is the operator's to decide: whose it is, how it is reached, where calls
+#: may go and how long (toll fraud is paid by the operator first).
+OPERATOR_FIELDS: Final = frozenset(
+    {
+        "client",
+        "dids",
+        "country",
+        "return_countries",
+        "destination_countries",
+        "blocked_prefixes",
+        "longest_call_seconds",
+        "callbacks_per_number",
+        "callbacks_per_block",
+        "callbacks_per_did",
+        "callbacks_per_extension",
+        "concurrent_calls",
+        "most_spent_per_day",
+        "minimum_credit",
+        "return_call_exposure",
+        "stop_after_unanswered",
+        # I2: a number that is shown must be the operator's to give.
+        "caller_id_number_from",
+        "caller_id_number",
+    }
+)
+#: What nobody sees who sees one client only.
+UNSCOPED_ONLY: Final = frozenset({Kind.CHANNEL, Kind.TOKEN})
+
+
+def may_make(actor: Actor, kind: Kind) -> None:
+    """Check that a kind may be made or removed. Raises `Forbidden`."""
+    _may_write(actor)
+    if actor.role is Role.CLIENT and kind not in CLIENT_MAKES:
+        raise Forbidden(
+            f"a token of role `client` makes and removes {_list(CLIENT_MAKES)} only; "
+            f"ask the operator for the {kind.value}"
+        )
+
+
+def may_change(actor: Actor, kind: Kind, fields: Iterable[str]) -> None:
+    """Check that these fields of a kind may be changed. Raises `Forbidden`."""
+    _may_write(actor)
+    if actor.role is Role.ADMIN:
+        return
+    if kind not in CLIENT_CHANGES:
+        raise Forbidden(f"a token of role `client` does not change a {kind.value}")
+    refused = set(fields)
+    if kind is Kind.CLIENT:
+        refused -= CLIENT_FIELDS
+    elif kind is Kind.EXTENSION:
+        refused &= OPERATOR_FIELDS
+    else:
+        refused &= {"client"}
+    if refused:
+        raise Forbidden(f"{sorted(refused)[0]}: is the operator's to decide; ask him")
+
+
+def may_enter(actor: Actor) -> None:
+    """Check that entries of accounts may be made. Raises `Forbidden`."""
+    _may_write(actor)
+    if actor.role is not Role.ADMIN:
+        raise Forbidden("entries of accounts are made by administrators")
+
+
+def may_audit(actor: Actor) -> None:
+    """Check that the audit log may be read. Raises `Forbidden`."""
+    if actor.client is not None:
+        raise Forbidden("the audit log is for tokens that see all clients")
+
+
+def _may_write(actor: Actor) -> None:
+    if actor.role is Role.READ_ONLY:
+        raise Forbidden("a token of role `read_only` changes nothing")
+
+
+def _list(kinds: Iterable[Kind]) -> str:
+    return " and ".join(sorted(f"{kind.value}s" for kind in kinds))

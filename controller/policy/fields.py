@@ -1,0 +1,187 @@
+"""The types of settings: their bounds and how they are written, in one place.
+
+What a type can say is checked while a document is read, and stands in the API's description. What
+it cannot (that a country exists, that two fields go together) is said by `rules`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Final
+
+import iso4217
+import msgspec
+from msgspec import Meta
+
+#: Money: one unit of a currency is a million.
+MICRO: Final = 1_000_000
+#: The largest amount; a sum of millions of them is still a 64-bit integer.
+MOST_MICROS: Final = 10**15
+
+ExtensionNumber = Annotated[
+    str, Meta(pattern=r"^[0-9]{1,10}\Z", description="The internal number, 1-10 digits.")
+]
+ClientName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,31}\Z",
+        description="A client: small letters, digits and dashes, at most 32.",
+    ),
+]
+ChannelName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_.-]{1,64}\Z",
+        description="A channel, by the name of its FreeSWITCH gateway.",
+    ),
+]
+Number = Annotated[
+    str, Meta(pattern=r"^\+[1-9][0-9]{4,14}\Z", description="E.164, such as +12025550100.")
+]
+Country = Annotated[
+    str, Meta(pattern=r"^[A-Z]{2}\Z", description="ISO 3166, two capitals, such as US.")
+]
+Currency = Annotated[
+    str, Meta(pattern=r"^[A-Z]{3}\Z", description="ISO 4217, three capitals, such as EUR.")
+]
+Language = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z]{2}(-[A-Z]{2})?\Z",
+        description="ISO 639, with a country where it counts: en, pt-BR.",
+    ),
+]
+#: No apostrophe: it ends a quoted value in a dial string, and each call would fail.
+ShownName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[\w .&()/+-]{0,40}\Z",
+        description="At most 40 letters, digits, spaces and . & ( ) / + - are shown.",
+    ),
+]
+Sound = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_./:%(),;=@~+-]{1,512}\Z",
+        description="A sound file's path on the switch; no spaces, no quotes.",
+    ),
+]
+SipAddress = Annotated[
+    str,
+    Meta(
+        pattern=r"^sip:[A-Za-z0-9_.+-]{1,64}@[A-Za-z0-9.-]{1,128}\Z",
+        description="sip:user@domain",
+    ),
+]
+Prefix = Annotated[
+    str,
+    Meta(
+        pattern=r"^\+[1-9][0-9]{0,14}\Z",
+        description="The beginning of E.164 numbers, such as +1900.",
+    ),
+]
+PromptName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z][a-z0-9_]{0,63}\Z",
+        description="A prompt: small letters, digits and _, at most 64.",
+    ),
+]
+#: What a record's name may be where it is one for programs and people.
+RecordName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z",
+        description="Letters, digits, _ . and -, at most 64.",
+    ),
+]
+EntryKey = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_.:/+-]{1,64}\Z",
+        description="Letters, digits and _ . : / + -, at most 64.",
+    ),
+]
+SpeedDial = Annotated[str, Meta(pattern=r"^[0-9]{1,2}\Z", description="One or two digits.")]
+Line = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*\Z",
+        description="One line of text.",
+    ),
+]
+Notes = Annotated[
+    str,
+    Meta(
+        max_length=2000,
+        pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*\Z",
+        description="Text of any lines.",
+    ),
+]
+Micros = Annotated[
+    int,
+    Meta(ge=-MOST_MICROS, le=MOST_MICROS, description="Money: a millionth of the currency's unit."),
+]
+PositiveMicros = Annotated[
+    int,
+    Meta(ge=0, le=MOST_MICROS, description="Money: a millionth of the currency's unit."),
+]
+#: How often: callbacks in a time.
+Times = Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
+class EarlyHangUp(StrEnum):
+    """T2: what a caller gets who hangs up before X."""
+
+    IGNORE = "ignore"
+    CALLBACK = "callback"
+
+
+class ReturnCalls(StrEnum):
+    """T3: who is called back."""
+
+    AUTHORIZED = "authorized"
+    CALLER = "caller"
+    FIXED = "fixed"
+
+
+class ShownFrom(StrEnum):
+    """I1, I2: where a name or a number that is shown comes from."""
+
+    SERVER = "server"
+    EQUIPMENT = "equipment"
+    CUSTOM = "custom"
+
+
+class Choice(StrEnum):
+    """I3: which of several numbers."""
+
+    RANDOM = "random"
+    STICKY = "sticky"
+
+
+class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """G3: at most so many in a minute, an hour, a day; None is no limit."""
+
+    minute: Times | None = None
+    hour: Times | None = None
+    day: Times | None = None
+
+
+def is_currency(code: str) -> bool:
+    """Whether this is a currency of ISO 4217."""
+    return code in _CURRENCIES
+
+
+def currency_digits(code: str) -> int:
+    """Give how many digits a currency has after its point. Raises `KeyError` for none."""
+    return _CURRENCIES[code]
+
+
+_CURRENCIES: Final = {
+    currency.code: currency.exponent
+    for currency in iso4217.Currency
+    # Gold and its like are in the list, and are not counted in anything.
+    if currency.exponent is not None
+}

@@ -1,0 +1,292 @@
+"""What the operator keeps, read from and written to its tables: one class, a line per kind.
+
+No decisions here: `admin` checks, and says what is written. A record that is read carries what
+the tables add to its model: its key, its version, when it was made and changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    delete,
+    false,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+
+from controller.policy.model import Policy
+from controller.policy.records import (
+    Account,
+    AuthorisedCaller,
+    Channel,
+    Client,
+    PublicNumber,
+    SoundFile,
+    Token,
+)
+from controller.policy.versions import read, write
+from controller.store import schema
+
+#: How many keys one statement names; SQLite takes 32,766 values, its planner likes fewer.
+KEYS_AT_A_TIME: Final = 500
+
+Key = tuple[str, ...]
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A record as it is kept. `more` is what its table has beyond the model (an account's id)."""
+
+    key: Key
+    value: Any
+    version: int
+    created: int
+    changed: int
+    more: dict[str, Any] = {}
+
+
+class Kept:
+    """The records of one kind. Every call is inside the transaction of its connection.
+
+    `beside`: columns that are no field of the model; `documents`: fields that are JSON in the
+    table; `owner`: the column that says whose a record is, a client's or an extension's.
+    """
+
+    def __init__(
+        self,
+        model: type[Any],
+        table: Table,
+        key: Key,
+        *,
+        owner: str | None = None,
+        beside: Key = (),
+        documents: Key = (),
+    ) -> None:
+        self.model = model
+        self.table = table
+        self.key = key
+        self.owner = owner
+        self.beside = beside
+        self.documents = documents
+        self._names = tuple(
+            name for name in model.__struct_fields__ if name in table.c and name not in beside
+        )
+        self._key = [table.c[name] for name in key]
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def get(self, connection: Connection, key: Key, *, lock: bool = False) -> Stored | None:
+        """Give one record, or None; `lock` keeps others from changing it meanwhile."""
+        statement = self._select().where(self._is(key))
+        found = self._load(connection, statement.with_for_update() if lock else statement)
+        return found[0] if found else None
+
+    def get_many(
+        self, connection: Connection, keys: Iterable[Key], *, lock: bool = False
+    ) -> dict[Key, Stored]:
+        """Give those of these records that are there, by key."""
+        found: dict[Key, Stored] = {}
+        wanted = list(dict.fromkeys(keys))
+        for start in range(0, len(wanted), KEYS_AT_A_TIME):
+            some = wanted[start : start + KEYS_AT_A_TIME]
+            chosen = (
+                self._key[0].in_([key[0] for key in some])
+                if len(self._key) == 1
+                else tuple_(*self._key).in_(some)
+            )
+            statement = self._select().where(chosen)
+            if lock:
+                # In one order, whoever locks: two who lock the same do not wait for each other.
+                statement = statement.order_by(*self._key).with_for_update()
+            for stored in self._load(connection, statement):
+                found[stored.key] = stored
+        return found
+
+    def page(
+        self,
+        connection: Connection,
+        conditions: Sequence[ColumnElement[bool]],
+        after: Key | None,
+        limit: int,
+    ) -> list[Stored]:
+        """Give the first records after a key, in the order of keys."""
+        statement = self._select().where(*conditions).order_by(*self._key).limit(limit)
+        if after is not None:
+            beyond = (
+                self._key[0] > after[0]
+                if len(self._key) == 1
+                else tuple_(*self._key) > tuple_(*after)
+            )
+            statement = statement.where(beyond)
+        return self._load(connection, statement)
+
+    def of_client(self, client: str) -> ColumnElement[bool]:
+        """Give the condition that a record is one client's."""
+        if self.owner is None:
+            return false()
+        column = self.table.c[self.owner]
+        if self.owner == "extension" and self.table is not schema.extension:
+            owned = select(schema.extension.c.extension).where(schema.extension.c.client == client)
+            return column.in_(owned)
+        return column == client
+
+    def _select(self) -> Select[Any]:
+        return select(self.table)
+
+    def _is(self, key: Key) -> ColumnElement[bool]:
+        return and_(*(column == part for column, part in zip(self._key, key, strict=True)))
+
+    def _load(self, connection: Connection, statement: Select[Any]) -> list[Stored]:
+        rows = connection.execute(statement).mappings().all()
+        return [self._stored(row) for row in rows]
+
+    def _stored(self, row: Any) -> Stored:  # noqa: ANN401  (a row of SQLAlchemy)
+        values = {name: row[name] for name in self._names}
+        for name in self.documents:
+            values[name] = msgspec.json.decode(values[name])
+        return Stored(
+            key=tuple(row[name] for name in self.key),
+            # It was checked when it was written; `convert` makes enumerations of their words.
+            value=msgspec.convert(values, self.model),
+            version=row["version"],
+            created=row["created"],
+            changed=row["changed"],
+            more={name: row[name] for name in self.beside},
+        )
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def add(self, connection: Connection, records: Sequence[Stored]) -> None:
+        """Add records. Raises `IntegrityError` where a key is taken, or something is not there."""
+        if records:
+            # In one order, whoever writes: two who write the same do not wait for each other.
+            ordered = sorted(records, key=lambda record: (record.more.get("owner", ""), record.key))
+            connection.execute(insert(self.table), [self._row(record) for record in ordered])
+
+    def replace(self, connection: Connection, record: Stored) -> None:
+        """Write a record that is there anew."""
+        values = self._row(record)
+        for name in (*self.key, "created"):
+            values.pop(name, None)
+        connection.execute(update(self.table).where(self._is(record.key)).values(**values))
+
+    def remove(self, connection: Connection, key: Key) -> None:
+        """Remove a record. Raises `IntegrityError` where something refers to it."""
+        connection.execute(delete(self.table).where(self._is(key)))
+
+    def _row(self, record: Stored) -> dict[str, Any]:
+        builtins = msgspec.to_builtins(record.value)
+        values = {name: builtins[name] for name in self._names}
+        for name in self.documents:
+            values[name] = msgspec.json.encode(values[name]).decode()
+        return {
+            **values,
+            **record.more,
+            "version": record.version,
+            "created": record.created,
+            "changed": record.changed,
+        }
+
+
+class KeptExtensions(Kept):
+    """Extensions: a policy's document, and beside it DIDs and assigned numbers in their tables."""
+
+    def _load(self, connection: Connection, statement: Select[Any]) -> list[Stored]:
+        rows = connection.execute(statement).mappings().all()
+        numbers = [row["extension"] for row in rows]
+        dids = _numbers_of(connection, schema.did, numbers)
+        shown = _numbers_of(connection, schema.caller_id, numbers)
+        return [
+            Stored(
+                key=(row["extension"],),
+                value=read(
+                    row["policy"],
+                    {
+                        "extension": row["extension"],
+                        "client": row["client"],
+                        "dids": dids.get(row["extension"], ()),
+                        "caller_ids": shown.get(row["extension"], ()),
+                    },
+                ),
+                version=row["version"],
+                created=row["created"],
+                changed=row["changed"],
+            )
+            for row in rows
+        ]
+
+    def add(self, connection: Connection, records: Sequence[Stored]) -> None:
+        """Add extensions with their DIDs and numbers."""
+        super().add(connection, records)
+        self._add_beside(connection, records)
+
+    def replace(self, connection: Connection, record: Stored) -> None:
+        """Write an extension anew, its DIDs and numbers too."""
+        super().replace(connection, record)
+        for table in (schema.did, schema.caller_id):
+            connection.execute(delete(table).where(table.c.extension == record.key[0]))
+        self._add_beside(connection, [record])
+
+    def _add_beside(self, connection: Connection, records: Sequence[Stored]) -> None:
+        for table, field in ((schema.did, "dids"), (schema.caller_id, "caller_ids")):
+            rows = [
+                {"extension": record.key[0], "number": number, "position": position}
+                for record in records
+                for position, number in enumerate(getattr(record.value, field))
+            ]
+            if rows:
+                rows.sort(key=lambda row: row["number"])
+                connection.execute(insert(table), rows)
+
+    def _row(self, record: Stored) -> dict[str, Any]:
+        policy: Policy = record.value
+        return {
+            "extension": policy.extension,
+            "client": policy.client,
+            "enabled": policy.enabled,
+            "policy": write(policy),
+            "version": record.version,
+            "created": record.created,
+            "changed": record.changed,
+        }
+
+
+def _numbers_of(
+    connection: Connection, table: Table, extensions: list[str]
+) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for start in range(0, len(extensions), KEYS_AT_A_TIME):
+        some = extensions[start : start + KEYS_AT_A_TIME]
+        statement = (
+            select(table.c.extension, table.c.number)
+            .where(table.c.extension.in_(some))
+            .order_by(table.c.extension, table.c.position)
+        )
+        for extension, number in connection.execute(statement):
+            found.setdefault(extension, []).append(number)
+    return {extension: tuple(numbers) for extension, numbers in found.items()}
+
+
+CLIENTS: Final = Kept(Client, schema.client, ("name",), owner="name")
+CHANNELS: Final = Kept(Channel, schema.channel, ("name",))
+NUMBERS: Final = Kept(PublicNumber, schema.public_number, ("number",), owner="client")
+EXTENSIONS: Final = KeptExtensions(Policy, schema.extension, ("extension",), owner="client")
+CALLERS: Final = Kept(
+    AuthorisedCaller,
+    schema.authorised_caller,
+    ("extension", "number"),
+    owner="extension",
+    documents=("speed_dials", "presets"),
+)
+ACCOUNTS: Final = Kept(Account, schema.account, ("id",), owner="extension", beside=("id", "owner"))
+SOUNDS: Final = Kept(SoundFile, schema.sound, ("language", "name"), owner="client")
+TOKENS: Final = Kept(Token, schema.token, ("name",), owner="client", beside=("hash",))

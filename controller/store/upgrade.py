@@ -1,0 +1,79 @@
+"""Brings a database to the revision that this release works with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect
+
+#: What PostgreSQL is asked for while the tables are changed: one upgrade at a time. Any number.
+_LOCK: Final = 0x63626400
+
+#: How long a start waits for another one that upgrades already, seconds.
+UPGRADE_SECONDS: Final = 300
+
+#: The revision of databases that were made before there were revisions.
+_FIRST: Final = "0001"
+
+
+class NewerDatabase(RuntimeError):
+    """The database was upgraded by a newer release; the message says to which revision."""
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    # A `%` in a path would be read as an interpolation.
+    location = str(Path(__file__).parent / "migrations").replace("%", "%%")
+    config.set_main_option("script_location", location)
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def head() -> str:
+    """Give the revision that this release works with."""
+    found = ScriptDirectory.from_config(_config()).get_current_head()
+    assert found is not None
+    return found
+
+
+def revision(engine: Engine) -> str | None:
+    """Give the revision of a database; None: it is empty, or older than revisions are."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def _lock(connection: Connection) -> None:
+    # Who upgrades already may take longer than a lock is waited for otherwise.
+    usual = connection.exec_driver_sql("SHOW lock_timeout").scalar_one()
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{UPGRADE_SECONDS}s'")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{usual}'")
+
+
+def upgrade(engine: Engine, to: str = "head") -> None:
+    """Upgrade a database, all the way or not at all; of several who try, one does.
+
+    `engine` must not check foreign keys on SQLite while tables are made anew (`database` gives
+    such a one). Raises `NewerDatabase`, and what the database raises.
+    """
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            _lock(connection)
+        found = MigrationContext.configure(connection).get_current_revision()
+        script = ScriptDirectory.from_config(_config())
+        if found is not None and found not in {known.revision for known in script.walk_revisions()}:
+            raise NewerDatabase(found)
+        config = _config(connection)
+        if found is None and inspect(connection).has_table("callback_request"):
+            command.stamp(config, _FIRST)
+        command.upgrade(config, to)
+        if connection.dialect.name == "sqlite":
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+            if broken is not None:
+                raise RuntimeError(f"the upgrade would leave {broken[0]} without what it refers to")

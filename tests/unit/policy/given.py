@@ -1,0 +1,101 @@
+"""What tests of policies begin with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from hypothesis import strategies as st
+
+from controller.policy.model import Policy
+from controller.policy.rules import NOT_YET, check
+
+#: The least that makes an extension.
+LEAST: Final[dict[str, Any]] = {
+    "extension": "100",
+    "dids": ["+12025550100"],
+    "country": "US",
+    "caller_ids": ["+12025550150"],
+}
+
+#: Inputs from outside that nothing may take for anything else (G1).
+ABUSE: Final[dict[str, list[str]]] = {
+    name: cases
+    for name, cases in json.loads(
+        (Path(__file__).parents[1] / "abuse-cases.json").read_text(encoding="utf-8")
+    ).items()
+    if isinstance(cases, list)
+}
+
+#: A setting other than its default of each field that nothing acts on yet, and what it needs.
+SET: Final[dict[str, dict[str, Any]]] = {
+    "language": {"language": "pt-BR"},
+    "early_hang_up": {"early_hang_up": "callback"},
+    "early_hang_up_seconds": {"early_hang_up_seconds": 2},
+    "return_calls": {"return_calls": "authorized"},
+    "fixed_number": {"return_calls": "fixed", "fixed_number": "+12125550199"},
+    "retries_busy": {"retries_busy": 1},
+    "retries_no_answer": {"retries_no_answer": 1},
+    "retries_failed": {"retries_failed": 1},
+    "retry_seconds": {"retry_seconds": 61},
+    "expiry_seconds": {"expiry_seconds": 60},
+    "human_check": {"human_check": True},
+    "caller_passwords": {"caller_passwords": True},
+    "credit_query": {"credit_query": True},
+    "credit_query_again": {"credit_query": True, "credit_query_again": True},
+    "further_calls": {"further_calls": 1},
+    "say_time_left": {"say_time_left": True},
+    "caller_id_number_from": {"caller_id_number_from": "equipment"},
+    "caller_id_number": {
+        "caller_id_number_from": "custom",
+        "caller_id_number": "+12025550150",
+    },
+    "caller_id_choice": {"caller_id_choice": "sticky"},
+    "hide_caller_id": {"hide_caller_id": True},
+    "p_asserted_identity": {"p_asserted_identity": True},
+    "p_preferred_identity": {"p_preferred_identity": "sip:100@example.com"},
+    "minimum_credit": {"minimum_credit": 1},
+    "return_call_exposure": {"return_call_exposure": 1},
+    "warning_seconds": {"warning_seconds": 61},
+    "warning_sound": {"warning_sound": "/warn.wav"},
+    "blocked_prefixes": {"blocked_prefixes": ["+1900"]},
+    "callbacks_per_number": {"callbacks_per_number": {"minute": 1}},
+    "callbacks_per_block": {"callbacks_per_block": {"hour": 1}},
+    "callbacks_per_did": {"callbacks_per_did": {"day": 1}},
+    "callbacks_per_extension": {"callbacks_per_extension": {"minute": 1, "day": 2}},
+    "concurrent_calls": {"concurrent_calls": 1},
+    "most_spent_per_day": {"most_spent_per_day": 1},
+    "stop_after_unanswered": {"stop_after_unanswered": 1},
+    "prompts": {"prompts": {"goodbye": "/bye.wav"}},
+}
+
+
+def policy(**values: object) -> Policy:
+    """Give a policy checked as each is, but for what nothing acts on yet."""
+    made = msgspec.convert({**LEAST, "default_caller_id": "+12025550150", **values}, Policy)
+    check(made)
+    return made
+
+
+def json_values() -> st.SearchStrategy[Any]:
+    """Give anything that JSON can say, and half characters, which some JSON readers let pass."""
+    texts = st.text(max_size=12) | st.text("+0123456789sipAUS@.:\ud800\x00\n", max_size=8)
+    return st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | texts,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+        max_leaves=6,
+    )
+
+
+def settings_of_any_kind() -> st.SearchStrategy[dict[str, Any]]:
+    """Give dictionaries that are nearly a policy's."""
+    # Half of those that nothing acts on yet would be refused by name, and hide all others.
+    acted_on = sorted(set(Policy.__struct_fields__) - set(NOT_YET))
+    fields = st.sampled_from(acted_on) | st.sampled_from(Policy.__struct_fields__)
+    some = st.dictionaries(fields | st.text(max_size=6), json_values(), max_size=3)
+    plausible = st.sampled_from(list(SET.values()))
+    return st.one_of(
+        some, st.builds(lambda more: {**LEAST, **more}, some), plausible.map(lambda v: LEAST | v)
+    )

@@ -1,0 +1,197 @@
+"""What the operator keeps besides policies: bounds, and errors that begin with the field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import iso4217
+import msgspec
+import pytest
+
+from controller.policy.fields import MOST_MICROS, currency_digits, is_currency
+from controller.policy.model import PolicyError
+from controller.policy.records import (
+    Account,
+    AuthorisedCaller,
+    Channel,
+    Client,
+    Entry,
+    EntryKind,
+    PublicNumber,
+    Role,
+    SoundFile,
+    Token,
+)
+from controller.policy.rules import plain
+
+#: The least that makes a record of each kind.
+LEAST: dict[type[Any], dict[str, Any]] = {
+    Client: {"name": "acme"},
+    AuthorisedCaller: {"extension": "100", "number": "+12125550199"},
+    Channel: {"name": "pstn"},
+    PublicNumber: {"number": "+12025550150", "channel": "pstn"},
+    Account: {"extension": "100", "currency": "USD"},
+    Entry: {"key": "a", "amount": 1},
+    SoundFile: {"name": "over", "path": "/over.wav"},
+    Token: {"name": "page", "role": "admin"},
+}
+
+
+def make(model: type[Any], **values: object) -> Any:
+    """Make a record as `admin` does. Raises `PolicyError` for whatever is wrong with it."""
+    try:
+        made = msgspec.convert({**LEAST[model], **values}, model)
+    except msgspec.ValidationError as error:
+        raise PolicyError(plain(str(error))) from error
+    made.check()
+    return made
+
+
+def test_what_is_not_set_has_its_default() -> None:
+    assert make(Client) == Client(name="acme", description="", contact_name="", enabled=True)
+    assert make(AuthorisedCaller) == AuthorisedCaller(
+        extension="100",
+        number="+12125550199",
+        enabled=True,
+        pin_hash=None,
+        callback_number=None,
+        language=None,
+        speed_dials={},
+        presets={},
+        notes="",
+    )
+    assert make(Account).unlimited is False
+    assert make(PublicNumber).client is None
+    assert make(SoundFile).client is None
+    assert make(Entry).kind is EntryKind.TOP_UP
+    assert make(Token).expires is None
+
+
+def test_what_is_right_is_taken_to_its_bounds() -> None:
+    make(Client, name="a" * 32, contact_name="x" * 40, description="x" * 200)
+    make(
+        AuthorisedCaller,
+        extension="0123456789",
+        number="+12345",
+        callback_number="+123456789012345",
+        language="pt-BR",
+        speed_dials={str(n): "+12125550100" for n in range(100)}
+        | {f"0{n}": "+12125550100" for n in range(10)},
+        presets={"+12025550100": "+12125550100"},
+        notes="x" * 1999 + "\n",
+    )
+    make(Channel, name="A_b.c-9" + "x" * 57)
+    make(SoundFile, name="A" + "_.-9" * 15, language="de", path="/" + "x" * 511)
+    make(Entry, key="A9_.:/+-", amount=-MOST_MICROS, kind="correction")
+    make(Entry, key="x" * 64, amount=MOST_MICROS)
+    make(Token, role="client", client="acme", expires=0)
+    make(Token, role="read_only", client="acme", expires=10**11)
+    make(Token, role="read_only")
+
+
+WRONG: list[tuple[type[Any], dict[str, Any], str]] = [
+    (Client, {"name": ""}, "name: is not written as it has to be: A client: small letters"),
+    (Client, {"name": "Acme"}, "name: is not written as it has to be: A client: small letters"),
+    (Client, {"name": "a" * 33}, "name: is not written as it has to be"),
+    (Client, {"name": "a/b"}, "name: is not written as it has to be"),
+    (Client, {"contact_name": "Bob's"}, "contact_name: is not written as it has to be: At most 40"),
+    (Client, {"description": "a\r\nb"}, "description: is not written as it has to be: One line"),
+    (Client, {"description": "x" * 201}, "description: expected `str` of length <= 200"),
+    (Client, {"colour": "red"}, "colour: there is no such setting"),
+    (AuthorisedCaller, {"extension": "1a"}, "extension: is not written as it has to be"),
+    (AuthorisedCaller, {"number": "2125550199"}, "number: is not written as it has to be: E.164"),
+    (AuthorisedCaller, {"number": None}, "number: expected `str`"),
+    (AuthorisedCaller, {"callback_number": "x"}, "callback_number: is not written as it has to be"),
+    (AuthorisedCaller, {"language": "EN"}, "language: is not written as it has to be: ISO 639"),
+    (
+        AuthorisedCaller,
+        {"speed_dials": {"100": "+12125550100"}},
+        "speed_dials: is not written as it has to be: One or two digits",
+    ),
+    (
+        AuthorisedCaller,
+        {"speed_dials": {"1": "100"}},
+        "speed_dials[...]: is not written as it has to be: E.164",
+    ),
+    (
+        AuthorisedCaller,
+        {"presets": {"100": "+12125550100"}},
+        "presets: is not written as it has to be: E.164",
+    ),
+    (
+        AuthorisedCaller,
+        {"presets": {f"+1202555{n:04}": "+12125550100" for n in range(1001)}},
+        "presets: expected `object` of length <= 1000",
+    ),
+    (AuthorisedCaller, {"notes": "x" * 2001}, "notes: expected `str` of length <= 2000"),
+    (AuthorisedCaller, {"notes": "\x00"}, "notes: is not written as it has to be: Text of any"),
+    (AuthorisedCaller, {"notes": "\x1b[2J"}, "notes: is not written as it has to be"),
+    (AuthorisedCaller, {"enabled": "true"}, "enabled: expected `bool`"),
+    (Channel, {"name": "a b"}, "name: is not written as it has to be: A channel"),
+    (Channel, {"name": "a/b"}, "name: is not written as it has to be: A channel"),
+    (Channel, {"name": "x" * 65}, "name: is not written as it has to be: A channel"),
+    (PublicNumber, {"number": "anonymous"}, "number: is not written as it has to be: E.164"),
+    (PublicNumber, {"channel": ""}, "channel: is not written as it has to be"),
+    (PublicNumber, {"client": ""}, "client: is not written as it has to be"),
+    (Account, {"currency": "usd"}, "currency: is not written as it has to be: ISO 4217"),
+    (Account, {"currency": "ZZZ"}, "currency: 'ZZZ' is none of ISO 4217; write three capitals"),
+    # Gold is in the list, and nothing is paid in it.
+    (Account, {"currency": "XAU"}, "currency: 'XAU' is none of ISO 4217"),
+    (Account, {"balance": 5}, "balance: there is no such setting"),
+    (Account, {"unlimited": 1}, "unlimited: expected `bool`"),
+    (SoundFile, {"name": "-x"}, "name: is not written as it has to be: Letters, digits"),
+    (SoundFile, {"name": "../x"}, "name: is not written as it has to be: Letters, digits"),
+    (SoundFile, {"path": "a b"}, "path: is not written as it has to be: A sound file's path"),
+    (SoundFile, {"language": None}, "language: expected `str`"),
+    (Token, {"name": "cli:root"}, "name: is not written as it has to be: Letters, digits"),
+    (Token, {"role": "root"}, "role: invalid enum value 'root'"),
+    (Token, {"role": "client"}, "client: a token of role `client` is one client's; name it"),
+    (
+        Token,
+        {"role": "admin", "client": "acme"},
+        "client: a token of role `admin` is for all clients; leave it out, or write role `client`",
+    ),
+    (Token, {"expires": -1}, "expires: expected `int` >= 0"),
+    (Token, {"expires": 10**11 + 1}, "expires: expected `int` <= 100000000000"),
+    (Token, {"hash": "x"}, "hash: there is no such setting"),
+]
+
+
+@pytest.mark.parametrize(("model", "values", "says"), WRONG)
+def test_a_wrong_record_is_refused_by_its_field(
+    model: type[Any], values: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(PolicyError) as caught:
+        make(model, **values)
+    assert str(caught.value).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("model", "field"),
+    [(model, field) for model, least in LEAST.items() for field in least],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_a_field_without_a_default_is_named_where_it_is_missing(
+    model: type[Any], field: str
+) -> None:
+    values = {name: value for name, value in LEAST[model].items() if name != field}
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert(values, model)
+    assert plain(str(caught.value)) == f"{field}: is missing; it has no default"
+
+
+def test_m1_every_currency_that_is_counted_has_its_digits() -> None:
+    for code, digits in (("USD", 2), ("EUR", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4)):
+        assert is_currency(code)
+        assert currency_digits(code) == digits
+    for code in ("XAU", "XXX", "usd", "", "US", "DEM "):
+        assert not is_currency(code)
+        with pytest.raises(KeyError):
+            currency_digits(code)
+    # A millionth of the unit is enough for each.
+    assert max(currency.exponent or 0 for currency in iso4217.Currency) <= 6
+
+
+def test_the_roles_are_those_of_spec() -> None:
+    """O2."""
+    assert {role.value for role in Role} == {"admin", "client", "read_only"}

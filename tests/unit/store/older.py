@@ -1,0 +1,107 @@
+"""Databases of older releases, with data in them: what those releases themselves wrote."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import NullPool, create_engine, inspect, make_url, text
+
+from controller.store.upgrade import upgrade
+
+#: Tables and rows of a file that was made before there were revisions.
+WRITTEN = (Path(__file__).parent / "before-revisions.sql").read_text(encoding="utf-8")
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def before_revisions(url: str) -> None:
+    """Make a file of SQLite as it was before there were revisions."""
+    with closing(sqlite3.connect(_path(url))) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(WRITTEN)
+
+
+def at_0001(url: str) -> None:
+    """Make a database of revision 0001, with the same rows."""
+    _raise_to(url, "0001")
+    lines = [line for line in WRITTEN.splitlines() if line.startswith("INSERT")]
+    # What is referred to comes first.
+    execute(url, *sorted(lines, key=lambda line: 'INTO "extension"' not in line))
+
+
+#: Each revision that can be upgraded from. Whoever adds a revision adds the one before it here.
+OLDER = {"0001": at_0001}
+
+
+def _raise_to(url: str, revision: str) -> None:
+    engine = create_engine(url, poolclass=NullPool)
+    upgrade(engine, revision)
+    engine.dispose()
+
+
+def execute(url: str, *statements: str) -> None:
+    """Run statements as they are, past everything of ours."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+def rows(url: str) -> Rows:
+    """Give every row of every table."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        found = {
+            name: sorted(
+                (
+                    dict(row)
+                    for row in connection.execute(text(f'SELECT * FROM "{name}"')).mappings()
+                ),
+                key=repr,
+            )
+            for name in inspect(connection).get_table_names()
+        }
+    engine.dispose()
+    return found
+
+
+def shape(url: str) -> dict[str, Any]:
+    """Give what every table has: columns, keys, references, indexes."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        seen = inspect(connection)
+        found = {
+            name: [
+                [(column["name"], repr(column["type"])) for column in seen.get_columns(name)],
+                # The first files gave their keys no names.
+                seen.get_pk_constraint(name)["constrained_columns"],
+                sorted(repr({**key, "name": ""}) for key in seen.get_foreign_keys(name)),
+                sorted(map(_index, seen.get_indexes(name))),
+            ]
+            for name in seen.get_table_names()
+        }
+    engine.dispose()
+    return found
+
+
+def _index(found: Any) -> str:
+    where = {name: str(value) for name, value in found.pop("dialect_options", {}).items()}
+    return repr((sorted(found.items()), where))
+
+
+def documents() -> dict[str, dict[str, Any]]:
+    """Give the policies that the older release wrote, by extension."""
+    found = re.findall(r"""INTO "extension" VALUES\('(\d+)','(.*)',\d+\)""", WRITTEN)
+    return {extension: json.loads(document) for extension, document in found}
+
+
+def _path(url: str) -> str:
+    path = make_url(url).database
+    assert path is not None
+    return path

@@ -1,0 +1,421 @@
+"""A database of any older release becomes one of this, with all that was in it, or stays it was."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import msgspec
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, NullPool, create_engine, insert, make_url, text
+from sqlalchemy.exc import IntegrityError
+
+import controller.store
+from controller.admin.model import Kind
+from controller.policy.model import Policy
+from controller.policy.rules import DEFAULTS
+from controller.store import schema
+from controller.store.database import DatabaseError, open_database
+from controller.store.extensions import Extensions
+from controller.store.requests import Requests
+from controller.store.upgrade import head, revision, upgrade
+from tests.postgres import PostgreSQL
+from tests.seed import ADMIN, directory
+from tests.unit.store import older
+
+#: Says that it is there, waits for a line, and opens the database.
+OPEN = """
+import sys
+from controller.store.database import open_database
+print("ready", flush=True)
+sys.stdin.readline()
+open_database(sys.argv[1]).dispose()
+"""
+#: The upgrade's lock, as PostgreSQL shows who waits for it.
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+HOLD = "SELECT pg_advisory_lock(1667392512)"
+RELEASE = "SELECT pg_advisory_unlock(1667392512)"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database with nothing in it."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/callbackd.sqlite3"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return server.fresh(empty=True)
+
+
+@pytest.fixture(params=["before revisions", "sqlite 0001", "postgresql 0001"])
+def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database as the first release left it."""
+    if request.param == "postgresql 0001":
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        url = server.fresh(empty=True)
+    else:
+        url = f"sqlite:///{tmp_path}/callbackd.sqlite3"
+    make = older.before_revisions if request.param == "before revisions" else older.at_0001
+    make(url)
+    return url
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    """Open a database as the service does."""
+    engine = open_database(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def revisions() -> list[str]:
+    """Every revision there is, the oldest first."""
+    config = Config()
+    config.set_main_option(
+        "script_location", str(Path(controller.store.__path__[0]) / "migrations")
+    )
+    config.set_main_option("path_separator", "os")
+    return [known.revision for known in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+
+
+# --- what becomes of the tables --------------------------------------------------------------
+
+
+def test_an_empty_database_is_made_as_this_release_has_it(empty_url: str) -> None:
+    with opened(empty_url) as engine:
+        assert revision(engine) == head()
+    kept = older.rows(empty_url)
+    assert [client["name"] for client in kept["client"]] == ["main"]
+    (clock,) = kept["policy_clock"]
+    assert clock["seq"] == 0
+    with opened(empty_url):
+        pass
+    # The second time there is nothing to do.
+    assert older.rows(empty_url) == kept
+
+
+def test_two_databases_are_never_taken_for_one(postgresql: PostgreSQL) -> None:
+    """Their lineage is made with them: what was cached of one says nothing of the other."""
+    lineages = set()
+    for _ in range(2):
+        url = postgresql.fresh(empty=True)
+        with opened(url) as engine:
+            lineages.add(Extensions(engine).position().lineage)
+    assert len(lineages) == 2
+
+
+def test_the_revisions_make_the_tables_that_the_program_knows(empty_url: str) -> None:
+    with opened(empty_url) as engine, engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, schema.metadata) == []
+
+
+def test_a_database_that_was_upgraded_has_the_tables_of_a_new_one(
+    old_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    with opened(old_url) as engine, engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
+        kind = connection.dialect.name
+    if kind == "sqlite":
+        new_url = f"sqlite:///{tmp_path}/new.sqlite3"
+    else:
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        new_url = server.fresh(empty=True)
+    with opened(new_url):
+        pass
+    old, new = older.shape(old_url), older.shape(new_url)
+    # Columns that came later stand later.
+    for name in old:
+        assert sorted(old[name][0]) == sorted(new[name][0]), name
+        assert old[name][1:] == new[name][1:], name
+
+
+def test_there_is_data_of_each_revision_that_can_be_upgraded_from() -> None:
+    assert [*older.OLDER, head()] == revisions()
+
+
+@pytest.mark.parametrize("from_revision", older.OLDER)
+def test_each_revision_is_upgraded_with_the_data_that_is_in_it(
+    empty_url: str, from_revision: str
+) -> None:
+    older.OLDER[from_revision](empty_url)
+    before = older.rows(empty_url)
+    assert before["alembic_version"] == [{"version_num": from_revision}]
+    with opened(empty_url) as engine:
+        assert revision(engine) == head()
+    after = older.rows(empty_url)
+    for table in before:
+        assert len(after[table]) == len(before[table]), table
+
+
+# --- what becomes of the data ----------------------------------------------------------------
+
+
+def test_nothing_is_lost_in_an_upgrade(old_url: str) -> None:
+    before = older.rows(old_url)
+    with opened(old_url):
+        pass
+    after = older.rows(old_url)
+    assert after["did"] == before["did"]
+    assert after["callback_request"] == before["callback_request"]
+    was = {row["extension"]: row for row in before["extension"]}
+    now = {row["extension"]: row for row in after["extension"]}
+    assert len(was) == 4
+    for extension, row in was.items():
+        assert {name: now[extension][name] for name in row} == row
+        assert now[extension]["client"] == "main"
+        assert now[extension]["version"] == 1
+        assert now[extension]["enabled"] == older.documents()[extension]["enabled"]
+
+
+@pytest.mark.parametrize("extension", sorted(older.documents()))
+def test_i5_what_an_extension_shows_and_does_stays_what_it_was(
+    old_url: str, extension: str
+) -> None:
+    document = older.documents()[extension]
+    dids = tuple(
+        row["number"]
+        for row in sorted(older.rows(old_url)["did"], key=lambda row: int(row["position"]))
+        if row["extension"] == extension
+    )
+    with opened(old_url) as engine:
+        policy = Extensions(engine).get(extension)
+    shown = document.pop("caller_id_number")
+    expected = DEFAULTS | document
+    expected |= {"dids": dids, "caller_ids": (shown,), "default_caller_id": shown}
+    assert policy == msgspec.convert(expected, Policy)
+
+
+def test_i8_the_numbers_that_were_shown_are_the_clients_to_assign(old_url: str) -> None:
+    with opened(old_url) as engine:
+        store = directory(engine)
+        numbers = store.list(ADMIN, Kind.NUMBER).items
+        shown = sorted({doc["caller_id_number"] for doc in older.documents().values()})
+        assert sorted(item.key for item in numbers) == shown
+        assert {item.values["client"] for item in numbers} == {"main"}
+        assert {item.values["channel"] for item in numbers} == {"pstn"}
+        assert [item.key for item in store.list(ADMIN, Kind.CHANNEL).items] == ["pstn"]
+
+
+def test_an_extension_of_an_older_release_is_changed_as_any_other(old_url: str) -> None:
+    with opened(old_url) as engine:
+        store, extensions = directory(engine), Extensions(engine)
+        before = extensions.get("200")
+        assert before is not None
+        assert store.change(ADMIN, Kind.EXTENSION, "200", {"enabled": True}).version == 2
+        assert extensions.get("200") == msgspec.structs.replace(before, enabled=True)
+        store.delete(ADMIN, Kind.EXTENSION, "100")
+        # The DIDs go with their extension, and no others.
+        dids = {row["number"] for row in older.rows(old_url)["did"]}
+        assert dids == {"+12025550200", "+442079460300", "+12025550400"}
+
+
+def test_t6_after_an_upgrade_a_repeat_still_joins_the_callback_that_is_open(old_url: str) -> None:
+    with opened(old_url) as engine:
+        requests = Requests(engine)
+        before = len(requests.all())
+        joined = requests.store(
+            extension="100", did="+12025550101", number="+12125550101", due=10, now=9
+        )
+        assert (joined.joined, len(requests.all())) == (2, before)
+        with pytest.raises(IntegrityError), engine.begin() as connection:
+            connection.execute(
+                insert(schema.callback_request).values(
+                    id="x",
+                    extension="100",
+                    did="+12025550101",
+                    number="+12125550101",
+                    state="pending",
+                    created=1,
+                    due=1,
+                    joined=0,
+                )
+            )
+
+
+def test_after_an_upgrade_nothing_can_refer_to_what_is_not_there(old_url: str) -> None:
+    with opened(old_url) as engine:
+        for row in (
+            insert(schema.did).values(number="+12025550777", extension="777", position=0),
+            insert(schema.caller_id).values(extension="100", number="+12025550777", position=1),
+        ):
+            with pytest.raises(IntegrityError), engine.begin() as connection:
+                connection.execute(row)
+
+
+# --- what can go wrong -----------------------------------------------------------------------
+
+
+def test_a_database_of_a_newer_release_is_refused_and_left_as_it_is(empty_url: str) -> None:
+    with opened(empty_url):
+        pass
+    older.execute(empty_url, "UPDATE alembic_version SET version_num = '9999'")
+    before = older.rows(empty_url), older.shape(empty_url)
+    with pytest.raises(DatabaseError) as caught:
+        open_database(empty_url)
+    said = str(caught.value)
+    assert said.startswith("database.url: ")
+    assert "newer release (revision 9999" in said
+    assert "upgrade this controller too" in said
+    assert (older.rows(empty_url), older.shape(empty_url)) == before
+
+
+@pytest.mark.parametrize("document", ["", "[]", "{}", '{"caller_id_number": 5}'])
+def test_an_upgrade_that_fails_leaves_what_was_there_and_says_whose_policy_it_is(
+    old_url: str, document: str
+) -> None:
+    older.execute(old_url, f"UPDATE extension SET policy = '{document}' WHERE extension = '300'")
+    before = older.rows(old_url), older.shape(old_url)
+    with pytest.raises(DatabaseError, match=r"^database.url: .*extension 300: ") as caught:
+        open_database(old_url)
+    assert "restore" in str(caught.value)
+    assert (older.rows(old_url), older.shape(old_url)) == before
+
+
+def test_an_upgrade_does_not_take_over_what_refers_to_nothing(tmp_path: Path) -> None:
+    """SQLite does not check while tables are made anew, so that it is checked at the end."""
+    url = f"sqlite:///{tmp_path}/callbackd.sqlite3"
+    older.before_revisions(url)
+    older.execute(url, "INSERT INTO did VALUES ('+12025550777', '777', 0)")
+    before = older.rows(url), older.shape(url)
+    with pytest.raises(DatabaseError, match="did without what it refers to"):
+        open_database(url)
+    assert (older.rows(url), older.shape(url)) == before
+
+
+def start(url: str, count: int) -> list[subprocess.Popen[str]]:
+    """Start processes that open the database when they are told."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPEN, url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(count)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    return processes
+
+
+def go(processes: list[subprocess.Popen[str]]) -> None:
+    """Tell processes to open the database."""
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+
+
+def assert_ended_well(processes: list[subprocess.Popen[str]]) -> None:
+    for process in processes:
+        _, error = process.communicate(timeout=120)
+        assert process.returncode == 0, error
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what tells nobody that it happened."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_o4_of_two_that_start_at_once_on_an_old_database_one_upgrades_it(old_url: str) -> None:
+    before = older.rows(old_url)
+    processes = start(old_url, 2)
+    holding = create_engine(old_url, poolclass=NullPool)
+    with holding.connect() as connection:
+        # Both find the old revision, and both then want to upgrade.
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(HOLD)
+            go(processes)
+            until(lambda: count(connection.exec_driver_sql(WAITING).scalar()) == 2)
+            connection.exec_driver_sql(RELEASE)
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            go(processes)
+        connection.rollback()
+    holding.dispose()
+    assert_ended_well(processes)
+    with opened(old_url) as engine:
+        assert revision(engine) == head()
+        assert Extensions(engine).get("100") is not None
+    after = older.rows(old_url)
+    assert after["callback_request"] == before["callback_request"]
+    assert len(after["policy_clock"]) == 1
+
+
+def test_o4_a_file_that_is_being_upgraded_is_waited_for_longer_than_for_a_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/callbackd.sqlite3"
+    older.before_revisions(url)
+    wants = Event()
+
+    def noted(engine: Engine) -> None:
+        wants.set()
+        upgrade(engine)
+
+    monkeypatch.setattr("controller.store.database.upgrade", noted)
+    monkeypatch.setattr("controller.store.database.BUSY_SECONDS", 0)
+    holding = create_engine(url, poolclass=NullPool)
+    with ThreadPoolExecutor(1) as pool, holding.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        opening = pool.submit(open_database, url)
+        assert wants.wait(60)
+        # It takes no longer to fail; that it waits is all that can be seen of it.
+        wait([opening], timeout=0.2)
+        connection.rollback()
+        engine = opening.result()
+    assert revision(engine) == head()
+    engine.dispose()
+    holding.dispose()
+
+
+def count(value: Any) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def test_o4_who_finds_an_upgrade_under_way_waits_for_it_however_long_it_takes(
+    postgresql: PostgreSQL,
+) -> None:
+    """Statements wait for a lock so long and no longer; an upgrade may take longer than that."""
+    url = make_url(postgresql.fresh(empty=True))
+    older.at_0001(url.render_as_string(hide_password=False))
+    impatient = create_engine(
+        url, poolclass=NullPool, connect_args={"options": "-c lock_timeout=1"}
+    )
+    holding = create_engine(url, poolclass=NullPool)
+    with ThreadPoolExecutor(1) as pool, holding.connect() as connection:
+        connection.exec_driver_sql(HOLD)
+        upgrading = pool.submit(upgrade, impatient)
+        until(lambda: upgrading.done() or count(connection.exec_driver_sql(WAITING).scalar()) == 1)
+        # Long enough for a millisecond to be over many times, and nothing else depends on it.
+        connection.exec_driver_sql("SELECT pg_sleep(0.05)")
+        connection.exec_driver_sql(RELEASE)
+        connection.rollback()
+        upgrading.result()
+    assert revision(impatient) == head()
+    with impatient.connect() as connection:
+        assert connection.execute(text("SHOW lock_timeout")).scalar() == "1ms"
+    impatient.dispose()
+    holding.dispose()
