@@ -1,4 +1,4 @@
-"""/metrics for Prometheus, /livez and /readyz for whoever runs us."""
+"""/metrics for Prometheus, /livez and /readyz for whoever runs us, and the API beside them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ import msgspec
 from gevent.pywsgi import WSGIServer
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from controller.web.serving import Handler
+
 JSON: Final = "application/json"
+#: Paths of the API begin so.
+API: Final = "/api/"
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class HealthServer:
-    """Serves the three pages.
+    """Serves the three pages, and an application under `/api/`.
 
-    `readiness` gives what is checked, by name, and None where it is well, else what is wrong.
+    `readiness` gives what is checked, by name, and None where it is well, else what is wrong; so
+    does `degraded`, of what is missed and keeps no call from being taken. `api` is a WSGI
+    application; None: there is no API.
     """
 
     def __init__(
@@ -25,10 +32,16 @@ class HealthServer:
         address: tuple[str, int],
         registry: CollectorRegistry,
         readiness: Callable[[], dict[str, str | None]],
+        api: Application | None = None,
+        degraded: Callable[[], dict[str, str | None]] = dict,
     ) -> None:
         self._registry = registry
         self._readiness = readiness
-        self._server = WSGIServer(address, self._serve, log=None, error_log=None)
+        self._api = api
+        self._degraded = degraded
+        self._server = WSGIServer(
+            address, self._serve, log=None, error_log=None, handler_class=Handler
+        )
 
     @property
     def address(self) -> tuple[str, int]:
@@ -45,6 +58,8 @@ class HealthServer:
         self._server.stop(timeout=1)
 
     def _serve(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if self._api is not None and environ.get("PATH_INFO", "").startswith(API):
+            return self._api(environ, start_response)
         method = environ.get("REQUEST_METHOD")
         if method in ("GET", "HEAD"):
             status, kind, body = self._page(environ.get("PATH_INFO", ""))
@@ -64,7 +79,7 @@ class HealthServer:
             checks = self._readiness()
             ready = all(wrong is None for wrong in checks.values())
             status = "200 OK" if ready else "503 Service Unavailable"
-            shown = {name: wrong or "ok" for name, wrong in checks.items()}
+            shown = {name: wrong or "ok" for name, wrong in (checks | self._degraded()).items()}
             return status, JSON, _json({"ready": ready, "checks": shown})
         return "404 Not Found", JSON, _json({"error": "no such page"})
 

@@ -146,3 +146,23 @@ def test_head_is_get_without_its_body(server: HealthServer, path: str) -> None:
     assert answer.status == "200 OK"
     assert int(answer.headers["content-length"]) > 0
     assert answer.body == b""
+
+
+def test_what_is_only_degraded_is_named_and_keeps_nobody_away(metrics: Metrics) -> None:
+    away = "Redis is away"
+    made = HealthServer(
+        ("127.0.0.1", 0),
+        metrics.registry,
+        lambda: {"store": None},
+        degraded=lambda: {"cache": away},
+    )
+    made.start()
+    try:
+        answer = ask(made, "/readyz")
+    finally:
+        made.close()
+    assert answer.status == "200 OK"
+    assert answer.json == {
+        "ready": True,
+        "checks": {"store": "ok", "cache": away},
+    }

@@ -1,0 +1,104 @@
+"""The application: what is served under `/api/`, made of its parts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from controller.admin.model import AdminError, Kind
+from controller.web.api import problems
+from controller.web.api.ledgers import Ledgers
+from controller.web.api.openapi import Description
+from controller.web.api.problems import Refusal
+from controller.web.api.records import Records, Run
+from controller.web.api.tokens import Tokens
+
+if TYPE_CHECKING:
+    from controller.admin.directory import Directory
+
+log: Any = structlog.get_logger("api")
+
+#: The view that tells nothing that is not public.
+_OPEN = "openapi"
+
+
+def create_api(
+    directory: Directory,
+    *,
+    run: Run,
+    away: tuple[type[Exception], ...] = (),
+    on_fault: Callable[[], None] = lambda: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Flask:
+    """Make the application, which is served under `/api/`.
+
+    `run` runs what blocks, and the directory does in every call: in a thread, that is, where an
+    event loop serves. `away` are the errors that mean that the database cannot be reached now;
+    `on_fault` is told of each fault of our own, which has been logged then. `clock` gives seconds
+    that never go back.
+    """
+    app = Flask("callbackd", static_folder=None, template_folder=None)
+    # A path is one path: nothing is sent elsewhere for a stroke too much.
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = True
+    # Faults are answered and logged here, in tests as well.
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    tokens = Tokens(lambda secret: run(directory.authenticate, secret), clock)
+
+    def authenticate() -> None:
+        # Where there is nothing, nobody has to be known; OPTIONS says what the description says.
+        if request.url_rule is None or request.method == "OPTIONS":
+            return
+        if request.endpoint != _OPEN:
+            g.actor = tokens.actor(request.headers.get("Authorization"))
+
+    def on_error(error: Exception) -> Response:
+        match error:
+            case Refusal():
+                return problems.answer(error)
+            case AdminError():
+                return problems.answer(problems.of_admin(error))
+            case HTTPException():
+                return problems.answer(_of_routing(error))
+        if isinstance(error, away):
+            return problems.answer(problems.away())
+        # The rule and not the path: that may hold somebody's number.
+        log.error(
+            "api_fault",
+            method=request.method,
+            rule=str(request.url_rule),
+            exc_info=(type(error), error, error.__traceback__),
+        )
+        on_fault()
+        return problems.answer(Refusal(500))
+
+    app.before_request(authenticate)
+    app.register_error_handler(Exception, on_error)
+    app.after_request(_guarded)
+    for kind in Kind:
+        Records(kind, directory, run).register(app)
+    Ledgers(directory, run).register(app)
+    Description().register(app, _OPEN)
+    return app
+
+
+def _of_routing(error: HTTPException) -> Refusal:
+    """Give the refusal that an error of the routing is: no such path, no such method."""
+    allowed = getattr(error, "valid_methods", None)
+    return Refusal(
+        error.code or 500, headers={"Allow": ", ".join(sorted(allowed))} if allowed else {}
+    )
+
+
+def _guarded(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if not response.content_length:
+        # There is no text of which it could be said what it is.
+        response.headers.remove("Content-Type")
+    return response

@@ -1,0 +1,100 @@
+"""The views that are over no record: ledgers of accounts, the audit log, and who asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import msgspec
+from flask import Flask, Response, request
+
+from controller.admin.model import Invalid, Kind
+from controller.web.api import shown
+from controller.web.api.problems import bad_parameter
+from controller.web.api.reading import JSON, body, query
+from controller.web.api.records import USUAL_ITEMS, Run, actor, next_link
+from controller.web.api.resources import (
+    AUDIT_FILTERS,
+    BASE,
+    ENTRIES,
+    Limit,
+    Position,
+    key_of,
+    rule,
+)
+
+if TYPE_CHECKING:
+    from controller.admin.directory import Directory
+
+#: A header that may stand for the `key` of an entry.
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+
+
+class Ledgers:
+    """Entries of accounts (M1, M8), the audit log, and the token's own."""
+
+    def __init__(self, directory: Directory, run: Run) -> None:
+        self._directory = directory
+        self._run = run
+
+    def register(self, app: Flask) -> None:
+        """Add the views to an application."""
+        for name, path, method, view in (
+            ("entries.list", ENTRIES, "GET", self.entries),
+            ("entries.create", ENTRIES, "POST", self.add_entry),
+            ("audit.list", "/audit", "GET", self.audit),
+            ("whoami", "/whoami", "GET", self.whoami),
+        ):
+            app.add_url_rule(rule(path), name, view, methods=[method])
+
+    def entries(self, **path: str) -> Response:
+        """Give a page of the entries of an account."""
+        said = query(request, {"after": Position, "limit": Limit})
+        lines = self._run(
+            self._directory.entries,
+            actor(),
+            key_of(Kind.ACCOUNT, path),
+            after=said.get("after", 0),
+            limit=said.get("limit", USUAL_ITEMS),
+        )
+        return _page([shown.line(line) for line in lines.items], lines.next)
+
+    def add_entry(self, **path: str) -> Response:
+        """Add an entry to an account; the same one again changes nothing."""
+        query(request, {})
+        values = body(request, JSON)
+        key = _key_of_header(request.headers.get(IDEMPOTENCY_KEY))
+        if key is not None and values.setdefault("key", key) != key:
+            raise Invalid(f"key: the header {IDEMPOTENCY_KEY} says another one; write one of them")
+        account = key_of(Kind.ACCOUNT, path)
+        line, new = self._run(self._directory.add_entry, actor(), account, values)
+        place = f"{BASE}{ENTRIES.format(id=quote(account))}?after={line.position - 1}&limit=1"
+        return shown.answer(shown.line(line), 201 if new else 200, {"Location": place})
+
+    def audit(self) -> Response:
+        """Give a page of the audit log, the newest first."""
+        said = query(request, {**AUDIT_FILTERS, "after": Position, "limit": Limit})
+        after, limit = said.pop("after", None), said.pop("limit", USUAL_ITEMS)
+        try:
+            page = self._run(self._directory.audit, actor(), said, before=after, limit=limit)
+        except Invalid as error:
+            raise bad_parameter(str(error), error.field) from error
+        return _page([shown.audited(change) for change in page.items], page.next)
+
+    def whoami(self) -> Response:
+        """Give who asks."""
+        query(request, {})
+        return shown.answer(msgspec.to_builtins(actor()))
+
+
+def _key_of_header(text: str | None) -> str | None:
+    """Read the header, which may be written as a string of RFC 8941: in quotes."""
+    if text is None:
+        return None
+    quoted = len(text) > 1 and text[0] == text[-1] == '"'
+    return text[1:-1] if quoted else text
+
+
+def _page(items: list[dict[str, Any]], after: int | None) -> Response:
+    following = None if after is None else str(after)
+    return shown.answer({"items": items, "next": following}, headers=next_link(following))

@@ -1,0 +1,142 @@
+"""What there is under `/api/v1`: one line for each kind of record, and what its parameters are.
+
+The rest follows from the shapes: a kind's key is the last parts of its path, its filters are
+query parameters. A new kind is one more line in `COLLECTIONS`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Meta
+
+from controller.admin.model import MOST_ITEMS, Kind, NotFound
+from controller.admin.shapes import FILTERS, KEYS, VIEWS
+from controller.policy.fields import Number
+from controller.policy.rules import plain
+
+#: Where the API is.
+BASE: Final = "/api/v1"
+
+#: Where the records of each kind are; the fields of the key that the path lacks come behind it.
+COLLECTIONS: Final[dict[Kind, str]] = {
+    Kind.CLIENT: "/clients",
+    Kind.CHANNEL: "/channels",
+    Kind.NUMBER: "/numbers",
+    Kind.EXTENSION: "/extensions",
+    Kind.CALLERID: "/extensions/{extension}/callerids",
+    Kind.ACCOUNT: "/accounts",
+    Kind.SOUND: "/sounds",
+    Kind.TOKEN: "/tokens",
+}
+
+#: What is listed in a second place too, whatever it is part of.
+FLAT: Final[dict[Kind, str]] = {Kind.CALLERID: "/callerids"}
+
+#: The ledger of an account.
+ENTRIES: Final = "/accounts/{id}/entries"
+
+AccountId = Annotated[
+    str, Meta(pattern=r"^[0-9a-f-]{36}\Z", description="An account, as it was named when made.")
+]
+Prefix = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_.:/+-]{1,64}\Z", description="Those whose value begins with this one."
+    ),
+]
+Limit = Annotated[int, Meta(ge=1, le=MOST_ITEMS, description="The most that one page holds.")]
+#: Places to go on from: keys, positions and ids are none longer.
+Cursor = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_.:/+-]{1,80}\Z",
+        description="Where to go on: the `next` of the page before.",
+    ),
+]
+Position = Annotated[
+    int, Meta(ge=0, le=2**53, description="Where to go on: the `next` of the page before.")
+]
+Word = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:/+@-]{1,80}\Z")]
+
+#: What pages of the audit log can be filtered by.
+AUDIT_FILTERS: Final[dict[str, Any]] = {"kind": Kind, "key": Word, "actor": Word, "action": Word}
+
+#: Parameters that are no field of the record, or are told more of than the field is.
+_PARAMETERS: Final[dict[tuple[Kind, str], Any]] = {
+    (Kind.ACCOUNT, "id"): AccountId,
+    (Kind.EXTENSION, "did"): Number,
+}
+
+_NAMED: Final = re.compile(r"\{(\w+)\}")
+
+
+def names(path: str) -> tuple[str, ...]:
+    """Give the names of the parameters of a path."""
+    return tuple(_NAMED.findall(path))
+
+
+def rule(path: str) -> str:
+    """Give a path as Flask writes it."""
+    return BASE + _NAMED.sub(r"<\1>", path)
+
+
+def item_path(kind: Kind) -> str:
+    """Give the path of one record of a kind."""
+    collection = COLLECTIONS[kind]
+    there = names(collection)
+    return collection + "".join(f"/{{{name}}}" for name in KEYS[kind] if name not in there)
+
+
+def parameter(kind: Kind, field: str) -> Any:  # noqa: ANN401  (a type)
+    """Give the type of a field where it is part of a path or a filter."""
+    if (kind, field) in _PARAMETERS:
+        return _PARAMETERS[kind, field]
+    shown = next(found for found in msgspec.structs.fields(VIEWS[kind]) if found.name == field)
+    return _without_null(shown.type)
+
+
+def filters(kind: Kind) -> dict[str, Any]:
+    """Give the types of the filters that a list of a kind takes."""
+    return {
+        name: parameter(kind, name) if compared == "is" else Prefix
+        for name, compared in FILTERS[kind].items()
+    }
+
+
+def key_of(kind: Kind, path: Mapping[str, str]) -> str:
+    """Give the key that a path names. Raises `NotFound` for what can be no key."""
+    for name, value in path.items():
+        try:
+            msgspec.convert(value, parameter(kind, name))
+        except msgspec.ValidationError:
+            # Not even asked for: a NUL, say, is nothing that every database takes.
+            raise NotFound(f"there is no such {kind.value}") from None
+    return "/".join(path[name] for name in KEYS[kind])
+
+
+def read_text(name: str, text: str, wanted: Any) -> Any:  # noqa: ANN401
+    """Give the value of a parameter of this type. Raises `ValueError`, which names it."""
+    if wanted is bool:
+        if text not in ("true", "false"):
+            raise ValueError(f"{name}: write true or false")
+        return text == "true"
+    try:
+        if get_args(wanted)[:1] == (int,):
+            # Only what is written plainly: no signs, spaces, underscores or other digits.
+            value: Any = int(text) if re.fullmatch(r"[0-9]{1,18}", text, re.ASCII) else text
+        else:
+            value = text
+        return msgspec.convert(value, wanted)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{name}: {plain(str(error))}") from error
+
+
+def _without_null(wanted: Any) -> Any:  # noqa: ANN401
+    if get_origin(wanted) is Annotated or not isinstance(wanted, type(int | None)):
+        return wanted
+    rest = [one for one in get_args(wanted) if one is not type(None)]
+    return rest[0] if len(rest) == 1 else Union[tuple(rest)]  # noqa: UP007

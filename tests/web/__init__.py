@@ -1,0 +1,1 @@
+"""The API: its rules, hostile requests, and who sees what."""

@@ -1,0 +1,195 @@
+"""O2: the running API does what its description says, whatever is sent (schemathesis).
+
+Each operation gets the examples that its schemas define, edge by edge, and some random ones; the
+same in each run. They go to a world of its own, in which the paths lead to something.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, settings
+
+from controller.store.database import Away, open_database
+from controller.web.api.application import create_api
+from controller.web.api.openapi import document
+from tests.web.server import Running, running
+from tests.web.test_isolation import NEW
+from tests.web.world import BASE, World, check_secret_free
+
+schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
+
+#: What refuses a request that cannot be; a fault of ours does not.
+REFUSED: Final = ["400", "401", "403", "404", "405", "409", "412", "415", "422", "428"]
+
+CONFIG: Final = {
+    "seed": 20261124,
+    "generation": {
+        "max-examples": 20,
+        "deterministic": True,
+        "database": "none",
+        # The token is ours in every request; what comes of others is a check of its own.
+        "with-security-parameters": False,
+    },
+    "checks": {
+        # A description cannot say that a country is one, that a number is assigned, or which of
+        # two records is there: what it allows may be refused for good reasons.
+        "positive_data_acceptance": {"enabled": False},
+        "negative_data_rejection": {"expected-statuses": REFUSED},
+        # RFC 6585: a missing If-Match is 428, which is not among its defaults.
+        "missing_required_header": {"expected-statuses": REFUSED},
+        "not_a_server_error": {"expected-statuses": ["2xx", "3xx", "4xx"]},
+    },
+}
+
+#: Stands for acme's account, whose name is not known before.
+ACCOUNT: Final = "11111111-1111-4111-8111-111111111111"
+#: What paths lead to: something that is there in `World`, and something that is not.
+THERE: Final[dict[str, list[str]]] = {
+    "/clients": ["acme", "bolt", "zeta"],
+    "/channels": ["pstn", "zeta"],
+    "/numbers": ["+12025550111", "+12025550110", "+12025550188"],
+    "/extensions": ["1001", "2001", "9001"],
+    "/accounts": [ACCOUNT, "00000000-0000-4000-8000-000000000000"],
+    "/sounds": ["acme", "shared", "zeta"],
+    "/tokens": ["acme-reads", "zeta"],
+    "callerids": ["+12025550310", "+12025550320", "+12025550388"],
+    "language": ["en", "de"],
+}
+
+
+@cache
+def narrowed() -> Any:
+    """Give the description with what paths lead to, and with bodies that are good."""
+    made = msgspec.json.decode(msgspec.json.encode(document()))
+    for path, item in made["paths"].items():
+        for parameter in item.get("patch", {}).get("parameters", ()):
+            parameter["schema"] = {"type": "string", "enum": ["*", '"1"', '"2"', 'W/"1"']}
+        for parameter in item.get("parameters", ()):
+            name = parameter["name"]
+            collection = "/" + path.split("/")[1]
+            if name == "language":
+                collection = name
+            elif path.endswith("{number}") and name == "number" and "callerids" in path:
+                collection = "callerids"
+            parameter["schema"] = {"type": "string", "enum": THERE[collection]}
+    schemas = made["components"]["schemas"]
+    named = {"callerid": "AuthorisedCallerInput", "number": "PublicNumberInput",
+             "sound": "SoundFileInput", "entries": "Entry"}  # fmt: skip
+    for kind, body in NEW.items():
+        schemas[named.get(kind, f"{kind.title()}Input")]["examples"] = [body]
+    return made
+
+
+def described(**more: Any) -> Any:
+    """Give the description as schemathesis reads it."""
+    config = schemathesis.Config.from_dict({**CONFIG, **more})
+    return schemathesis.openapi.from_dict(narrowed(), config=config)
+
+
+#: The edges of each schema are the same whoever asks; a client is tried with random ones only.
+ADMINS: Final = described()
+CLIENTS: Final = described(phases={"coverage": {"enabled": False}})
+
+
+class Stage:
+    """A directory behind which the world changes."""
+
+    def __init__(self) -> None:
+        self.world: World | None = None
+        self.faults = 0
+
+    def __getattr__(self, name: str) -> Any:
+        assert self.world is not None
+        return getattr(self.world.directory, name)
+
+    def fault(self) -> None:
+        """Count."""
+        self.faults += 1
+
+
+@pytest.fixture(scope="module")
+def stage() -> Stage:
+    return Stage()
+
+
+@pytest.fixture(scope="module")
+def server(stage: Stage) -> Iterator[Running]:
+    behind: Any = stage
+    with running(lambda run: create_api(behind, run=run, away=Away, on_fault=stage.fault)) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The world as it is at first; the others are copies of it."""
+    engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('web')}/first.sqlite3")
+    made = World(engine)
+    # Its last connection writes all into the one file.
+    engine.dispose()
+    return made
+
+
+@pytest.fixture
+def world(first: World, stage: Stage, tmp_path: Path) -> Iterator[World]:
+    url = f"sqlite:///{tmp_path}/callbackd.sqlite3"
+    shutil.copy(str(first.engine.url.database), tmp_path / "callbackd.sqlite3")
+    engine = open_database(url)
+    made = World(engine, like=first)
+    stage.world = made
+    yield made
+    made.check()
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Any]:
+    requests = pytest.importorskip("requests")
+    with requests.Session() as made:
+        made.trust_env = False
+        yield made
+
+
+@pytest.fixture
+def call(world: World, stage: Stage, server: Running, session: Any) -> Callable[[Any, str], None]:
+    """What sends an example with somebody's token, and checks all that is described."""
+    host, port = server.address
+
+    def send(case: Any, token: str) -> None:
+        if case.path_parameters and case.path_parameters.get("id") == ACCOUNT:
+            case.path_parameters["id"] = world.acme_account
+        before = stage.faults
+        headers = {"Authorization": f"Bearer {world.tokens[token]}"}
+        answer = case.call_and_validate(
+            base_url=f"http://{host}:{port}{BASE}", headers=headers, session=session
+        )
+        assert stage.faults == before
+        check_secret_free(answer.content, world.tokens.values())
+
+    return send
+
+
+#: One world for all examples of an operation: what one changes the next one meets.
+one_world = settings(deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@ADMINS.parametrize()  # type: ignore[untyped-decorator]
+@one_world
+def test_each_operation_does_as_it_is_described(
+    case: Any, call: Callable[[Any, str], None]
+) -> None:
+    call(case, "admin")
+
+
+@CLIENTS.parametrize()  # type: ignore[untyped-decorator]
+@one_world
+def test_each_operation_does_so_for_a_client_too(
+    case: Any, call: Callable[[Any, str], None]
+) -> None:
+    call(case, "acme")

@@ -1,0 +1,287 @@
+"""The world of the API's tests: two clients in a database, tokens of every kind, the API."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from functools import cache
+from hashlib import sha256
+from typing import Any, Final
+from urllib.parse import unquote
+
+import msgspec
+from flask import Flask
+from sqlalchemy import Engine, select
+from werkzeug.test import Client as Browser
+
+from controller.admin.directory import Directory
+from controller.admin.model import Actor, Kind
+from controller.policy.records import Role
+from controller.store import schema
+from controller.store.database import Away
+from controller.store.passwords import Passwords
+from controller.web.api.application import create_api
+from controller.web.api.records import Run
+
+ADMIN: Final = Actor(name="cli:test", role=Role.ADMIN)
+BASE: Final = "/api/v1"
+#: Long enough to be nothing else by chance.
+PASSWORD: Final = "73914682015734"
+PIN: Final = "84027519364820"
+#: What every hash of a password begins with, in whatever encoding.
+HASH: Final = b"argon2id$"
+
+
+class Answer(msgspec.Struct):
+    """An answer of the API."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    #: Whose token was shown, and all that was said to the API.
+    token: str | None = None
+    asked: str = ""
+
+    @property
+    def json(self) -> Any:
+        """The body, decoded."""
+        return msgspec.json.decode(self.body)
+
+    @property
+    def keys(self) -> list[str]:
+        """What the items of a page are called: the first field of each."""
+        return [str(next(iter(item.values()))) for item in self.json["items"]]
+
+    @property
+    def whole(self) -> bytes:
+        """All that was said."""
+        head = "\n".join(f"{name}: {value}" for name, value in self.headers.items())
+        return head.encode() + b"\n\n" + self.body
+
+
+def at_once(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """Run what blocks where it is called: nothing else is to be done meanwhile."""
+    return function(*args, **kwargs)
+
+
+class Memory(Passwords):
+    """Hashes as the real one does, and each password once: it takes a tenth of a second."""
+
+    @cache  # noqa: B019  (there is one of them)
+    def hash(self, password: str) -> str:
+        """Hash a password."""
+        return super().hash(password)
+
+
+PASSWORDS: Final = Memory(bytes(32))
+
+
+class Broken:
+    """A directory that can be made to fail in every call."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self.error: Exception | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._directory, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if self.error is not None and name != "authenticate":
+                raise self.error
+            return method(*args, **kwargs)
+
+        return call
+
+
+class World:
+    """Two clients, `acme` and `bolt`, each with one of everything; tokens of every kind.
+
+    Nothing secret may ever be said: `check` looks through all that was.
+    """
+
+    def __init__(self, engine: Engine, run: Run = at_once, like: World | None = None) -> None:
+        self.engine = engine
+        #: Microseconds since 1970, and seconds that never go back: each goes on when it is moved.
+        self.now = 1_795_000_000_000_000
+        self.clock = 0.0
+        self.faults = 0
+        self._ticks = itertools.count()
+        self.directory = Directory(
+            engine, passwords=lambda: PASSWORDS, now=lambda: self.now + next(self._ticks)
+        )
+        self.broken = Broken(self.directory)
+        self.tokens: dict[str, str] = {}
+        #: Secrets that were told once, where they had to be.
+        self.told: list[str] = []
+        self.answers: list[Answer] = []
+        if like is None:
+            self._fill()
+        else:
+            # Its database is a copy.
+            self.tokens.update(like.tokens)
+            self.acme_account, self.bolt_account = like.acme_account, like.bolt_account
+        self.app: Flask = create_api(
+            self.broken,  # type: ignore[arg-type]
+            run=run,
+            away=Away,
+            on_fault=self._fault,
+            clock=lambda: self.clock,
+        )
+        self._browser = Browser(self.app)
+
+    def _fault(self) -> None:
+        self.faults += 1
+
+    def make(self, kind: Kind, **values: Any) -> str:
+        """Make a record as an administrator, and give its key."""
+        return self.directory.create(ADMIN, kind, values).key
+
+    def issue(self, name: str, role: Role, client: str | None = None, **more: Any) -> str:
+        """Issue a token, and give its secret."""
+        values = {"name": name, "role": role.value, "client": client, **more}
+        secret = self.directory.issue_token(ADMIN, values)[1]
+        self.tokens[name] = secret
+        return secret
+
+    def _fill(self) -> None:
+        self.make(Kind.CHANNEL, name="pstn", description="all")
+        self.make(Kind.SOUND, name="shared", path="/everybody.wav")
+        for client, digit in (("acme", "1"), ("bolt", "2")):
+            number = f"+120255501{digit}0"
+            extension = f"{digit}001"
+            self.make(Kind.CLIENT, name=client, description=f"{client}-said", contact_name=client)
+            self.make(Kind.NUMBER, number=number, channel="pstn", client=client)
+            # In the pool, and not assigned.
+            self.make(Kind.NUMBER, number=f"+120255501{digit}1", channel="pstn", client=client)
+            self.make(
+                Kind.EXTENSION,
+                extension=extension,
+                client=client,
+                dids=[f"+120255502{digit}0"],
+                country="US",
+                caller_ids=[number],
+                description=f"{client}-extension",
+                sound_before_disconnecting=f"/{client}-end.wav",
+                password=PASSWORD,
+            )
+            caller = f"+120255503{digit}0"
+            self.make(
+                Kind.CALLERID,
+                extension=extension,
+                number=caller,
+                notes=f"{client}-notes",
+                pin=PIN,
+                speed_dials={"1": f"+120255504{digit}0", "2": f"+120255504{digit}1"},
+            )
+            account = self.make(
+                Kind.ACCOUNT, extension=extension, currency="EUR", description=f"{client}-money"
+            )
+            setattr(self, f"{client}_account", account)
+            entry = {"key": f"{client}-first", "amount": 5_000_000, "notes": f"{client}-paid"}
+            self.directory.add_entry(ADMIN, account, entry)
+            self.make(Kind.SOUND, name=client, path=f"/{client}.wav", client=client)
+            self.issue(client, Role.CLIENT, client)
+            self.issue(f"{client}-reads", Role.READ_ONLY, client)
+        self.issue("admin", Role.ADMIN)
+        self.issue("reads", Role.READ_ONLY)
+
+    acme_account: str
+    bolt_account: str
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = "admin",
+        headers: dict[str, str] | None = None,
+        raw: bytes | None = None,
+    ) -> Answer:
+        """Ask the API: `body` is sent as JSON, `raw` as it is; `token` is the name of one."""
+        said = {} if token is None else {"Authorization": f"Bearer {self.tokens[token]}"}
+        data = raw
+        if body is not None:
+            data = msgspec.json.encode(body)
+            said["Content-Type"] = "application/json"
+        got = self._browser.open(
+            path if path.startswith("/api/") else BASE + path,
+            method=method,
+            data=data,
+            headers={**said, **(headers or {})},
+        )
+        answer = Answer(
+            status=got.status_code,
+            headers={name.lower(): value for name, value in got.headers.items()},
+            body=got.get_data(),
+            token=token,
+            asked=unquote(f"{path} {headers} {(data or b'').decode('latin-1')}"),
+        )
+        self.answers.append(answer)
+        return answer
+
+    def get(self, path: str, token: str | None = "admin", **headers: str) -> Answer:
+        """Ask with GET."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.ask("GET", path, token=token, headers=named)
+
+    def patch(self, path: str, body: Any, match: str | None = "*", token: str = "admin") -> Answer:
+        """Ask with PATCH."""
+        headers = {} if match is None else {"If-Match": match}
+        return self.ask("PATCH", path, body, token=token, headers=headers)
+
+    def check(self) -> None:
+        """Check that nothing secret was said, and that nothing of it is in the audit log."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(schema.audit.c.before, schema.audit.c.after)).all()
+        log = "\n".join(text for row in rows for text in row if text is not None).encode()
+        everything = [answer.whole for answer in self.answers]
+        for text in (*everything, log):
+            check_secret_free(text, self.tokens.values())
+        for answer in self.answers:
+            if answer.token in ("acme", "acme-reads"):
+                self.check_own(answer)
+        for secret in self.told:
+            times = sum(text.count(secret.encode()) for text in everything)
+            assert times == 1, "a secret was told more often than once"
+            assert secret.encode() not in log
+
+    @property
+    def marks(self) -> list[str]:
+        """What tells of bolt: its words, names and numbers; each found nowhere else."""
+        numbers = [f"+120255501{end}" for end in ("20", "21")]
+        others = [f"+120255502{end}" for end in ("20",)]
+        dialled = ["+12025550320", "+12025550420", "+12025550421"]
+        return ["bolt", '"2001', "2001/", self.bolt_account, *numbers, *others, *dialled]
+
+    def check_own(self, answer: Answer) -> None:
+        """Check that acme was told nothing of bolt that it had not said itself."""
+        whole = answer.whole.decode()
+        for mark in self.marks:
+            if mark.strip('"/') not in answer.asked:
+                assert mark not in whole, (answer.asked, answer.body)
+
+
+def check_secret_free(text: bytes, tokens: Any) -> None:
+    """Check that there is no password, PIN, hash or token's secret in a text."""
+    assert PASSWORD.encode() not in text
+    assert PIN.encode() not in text
+    assert HASH not in text
+    for secret in tokens:
+        assert secret.encode() not in text
+        assert sha256(secret.encode()).hexdigest().encode() not in text
+
+
+def is_problem(answer: Answer, status: int, name: str | None = None) -> dict[str, Any]:
+    """Check that an answer is a problem of this status and type, and give it."""
+    assert answer.status == status, (answer.status, answer.body)
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = answer.json
+    assert problem["status"] == status
+    assert problem["type"] == ("about:blank" if name is None else f"/problems/{name}")
+    assert problem["title"]
+    return problem
+
+
+RFC_3339: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z\Z")
