@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
 
 from controller import __version__
-from controller.settings import Settings, SettingsError, load
-
-
-class Context(msgspec.Struct):
-    """What the options before the command said."""
-
-    config: str | None
-
-    def settings(self) -> Settings:
-        """Load the settings; a bad one ends the command with its error."""
-        try:
-            return load(self.config, os.environ)
-        except SettingsError as error:
-            raise click.ClickException(str(error)) from error
-
-
-pass_context = click.make_pass_decorator(Context)
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+from controller.commands.account import account
+from controller.commands.audit import audit
+from controller.commands.callerid import callerid
+from controller.commands.channel import channel
+from controller.commands.client import client
+from controller.commands.common import Context, as_json, pass_context
+from controller.commands.completion import completion
+from controller.commands.extension import extension
+from controller.commands.number import number
+from controller.commands.sound import sound
+from controller.commands.token import token
+from controller.commands.transfer import export, import_
 
 
 @click.group()
@@ -48,6 +39,13 @@ def main(context: click.Context, config: str | None) -> None:
     # The file is no setting of the tree, though its variable has the same prefix.
     os.environ.pop("CALLBACKD_CONFIG", None)
     context.obj = Context(config=config)
+
+
+for command in (
+    client, extension, callerid, channel, number, account, sound, token, audit, import_, export,
+    completion,
+):  # fmt: skip
+    main.add_command(command)
 
 
 @main.command()
@@ -77,131 +75,6 @@ def serve(context: Context, log_format: str, log_level: str) -> None:
             f"{settings.listen.host}:{settings.listen.port} or "
             f"{settings.web.host}:{settings.web.port}? Set listen.port and web.port"
         ) from error
-
-
-# --- extensions ------------------------------------------------------------------------------
-
-
-@main.group()
-def extension() -> None:
-    """Add and show extensions."""
-
-
-def _option(name: str, kind: Any, text: str) -> Callable[[Any], Any]:
-    # No default here: what is not given is left to the policy, the one place of defaults.
-    return click.option(name, type=kind, default=None, help=text)
-
-
-@extension.command("add")
-@click.argument("number")
-@click.option("--did", "dids", multiple=True, required=True, help="Access number, E.164; repeat.")
-@click.option("--country", required=True, help="ISO 3166, such as US: how numbers are written.")
-@click.option("--caller-id", help="Number shown to destinations, E.164 (default: the first DID).")
-@_option("--caller-id-name", str, "Name shown with it.")
-@_option("--ring-seconds", int, "Refuse the trigger call after so long (1-60, default 5).")
-@_option("--delay-seconds", int, "From the end of the trigger call to the return call (default 3).")
-@_option("--return-ring-seconds", int, "How long the return call rings (default 30).")
-@click.option(
-    "--password",
-    help="Digits asked for on the return call (default: none is asked); - asks for them here.",
-)
-@_option("--dial-seconds", int, "Time for dialling the destination, in all (5-300, default 30).")
-@_option("--destination-ring-seconds", int, "How long a destination rings (default 45).")
-@_option("--longest-call-seconds", int, "The switch ends a conversation then (default 3600).")
-@click.option("--return-country", "return_countries", multiple=True, help="Call back here; repeat.")
-@click.option("--dial-country", "destination_countries", multiple=True, help="Dial here; repeat.")
-@_option("--sound-before-disconnecting", str, "A sound file of the switch, played then.")
-@as_json
-@pass_context
-def extension_add(
-    context: Context, /, number: str, password: str | None, as_json: bool, **options: Any
-) -> None:
-    """Add extension NUMBER."""
-    from controller.policy.model import PolicyError, validate
-    from controller.store.passwords import BadPassword, Passwords, load_pepper
-
-    settings = context.settings()
-    if password == "-":  # noqa: S105  (no password: the wish to be asked for one)
-        # Not on the command line, where the shell's history and `ps` would show it.
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    options["caller_id_number"] = options.pop("caller_id") or options["dids"][0]
-    values = {name: value for name, value in options.items() if value not in (None, ())}
-    try:
-        if password is not None:
-            values["password_hash"] = Passwords(load_pepper(settings.pepper_path)).hash(password)
-        policy = validate({"extension": number, **values})
-        with _store(settings) as store:
-            store.add(policy, int(time.time() * 1_000_000))
-    except (PolicyError, BadPassword, OSError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
-    _print_policy(policy, as_json)
-
-
-@extension.command("show")
-@click.argument("number")
-@as_json
-@pass_context
-def extension_show(context: Context, number: str, as_json: bool) -> None:
-    """Show extension NUMBER."""
-    with _store(context.settings()) as store:
-        policy = store.get(number)
-    if policy is None:
-        raise click.ClickException(f"there is no extension {number}")
-    _print_policy(policy, as_json)
-
-
-@extension.command("list")
-@as_json
-@pass_context
-def extension_list(context: Context, as_json: bool) -> None:
-    """List the extensions."""
-    with _store(context.settings()) as store:
-        policies = store.all()
-    if as_json:
-        click.echo(msgspec.json.encode([_public(policy) for policy in policies]))
-        return
-    for policy in policies:
-        state = "on" if policy.enabled else "off"
-        click.echo(f"{policy.extension:<10} {state:<4} {policy.country} {' '.join(policy.dids)}")
-
-
-@contextlib.contextmanager
-def _store(settings: Settings) -> Any:
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from controller.policy.model import PolicyError
-    from controller.store.database import DatabaseError, open_database
-    from controller.store.extensions import Extensions
-
-    try:
-        engine = open_database(settings.database_url)
-    except DatabaseError as error:
-        raise click.ClickException(str(error)) from error
-    try:
-        yield Extensions(engine)
-    except (PolicyError, SQLAlchemyError) as error:
-        raise click.ClickException(str(error)) from error
-    finally:
-        engine.dispose()
-
-
-def _public(policy: Any) -> dict[str, Any]:
-    """Give a policy as it may be shown: whether there is a password, never its hash."""
-    values: dict[str, Any] = msgspec.to_builtins(policy)
-    values["password"] = values.pop("password_hash") is not None
-    return values
-
-
-def _print_policy(policy: Any, as_json: bool) -> None:
-    values = _public(policy)
-    if as_json:
-        click.echo(msgspec.json.encode(values))
-        return
-    for name, value in values.items():
-        shown = " ".join(value) if isinstance(value, (list, tuple)) else value
-        if isinstance(shown, bool):
-            shown = "yes" if shown else "no"
-        click.echo(f"{name:<28} {'-' if shown in (None, '') else shown}")
 
 
 # --- callbacks -------------------------------------------------------------------------------

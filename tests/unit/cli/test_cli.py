@@ -4,148 +4,149 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from sqlalchemy import text
 
 from controller import __version__
-from controller.cli import main
 from controller.settings import Settings
 from controller.store.database import open_database
 from controller.store.extensions import Extensions
 from controller.store.passwords import Passwords, load_pepper
 from controller.store.requests import Requests
 
-Run = Callable[..., Result]
-ADD = ("extension", "add", "100", "--country", "US", "--did", "+12025550100")
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def run(data: Path) -> Run:
-    def run_command(*arguments: str, **environment: str) -> Result:
-        env = {"CALLBACKD_DATA_DIR": str(data), **environment}
-        return CliRunner().invoke(main, arguments, env=env)
-
-    return run_command
-
-
-def ok(result: Result) -> str:
-    """Give what a command printed that went well."""
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def refused(result: Result, *says: str) -> None:
-    """Check that a command ended with 1, a message, and nothing else."""
-    assert result.exit_code == 1, result.output
-    assert isinstance(result.exception, SystemExit)
-    assert result.stdout == ""
-    assert result.stderr.startswith("Error: ")
-    for part in says:
-        assert part in result.stderr
-
-
-def shown(printed: str) -> dict[str, str]:
-    """Read the lines that show an extension."""
-    found: dict[str, str] = {}
-    for line in printed.splitlines():
-        name, value = re.split(r"\s+", line, maxsplit=1)
-        found[name] = value
-    return found
-
+from .running import ADD, PREPARED, Run, ok, refused, said, shown, told
 
 # --- extensions ------------------------------------------------------------------------------
 
 
-def test_o1_an_extension_is_added_with_the_defaults_and_shown(run: Run, data: Path) -> None:
-    added = shown(ok(run(*ADD)))
-    assert added == shown(ok(run("extension", "show", "100")))
+def test_o1_an_extension_is_added_with_the_defaults_and_shown(prepared: Run, data: Path) -> None:
+    added = shown(ok(prepared(*ADD)))
+    assert added == shown(ok(prepared("extension", "show", "100")))
     assert added["extension"] == "100"
     assert added["dids"] == "+12025550100"
-    # The first DID is what destinations see, where nothing else is said.
-    assert added["caller_id_number"] == "+12025550100"
+    # The first number assigned is what destinations see, where nothing else is said.
+    assert added["default_caller_id"] == "+12025550111"
     assert (added["ring_seconds"], added["delay_seconds"]) == ("5", "3")
-    assert (added["enabled"], added["password"], added["caller_id_name"]) == ("yes", "no", "-")
+    assert (added["enabled"], added["password_set"], added["caller_id_name"]) == ("on", "no", "-")
     assert (data / "callbackd.sqlite3").exists()
 
 
-def test_every_option_of_add_is_a_field_of_the_policy(run: Run) -> None:
-    printed = ok(
-        run(
-            *ADD, "--did", "+12025550101", "--caller-id", "+442079460000", "--caller-id-name",
-            "Acme & Co", "--ring-seconds", "7", "--delay-seconds", "0", "--return-ring-seconds",
-            "20", "--password", "4711", "--dial-seconds", "60", "--destination-ring-seconds", "50",
-            "--longest-call-seconds", "1", "--return-country", "US", "--return-country", "GB",
-            "--dial-country", "DE", "--sound-before-disconnecting", "/over.wav", "--json",
+def test_every_option_of_add_is_a_field_of_the_policy(prepared: Run) -> None:
+    printed = said(
+        prepared(
+            *ADD, "--did", "+12025550101", "--default-caller-id", "+12025550111",
+            "--caller-id-name", "Acme & Co", "--caller-id-name-from", "custom", "--ring-seconds",
+            "7", "--delay-seconds", "0", "--return-ring-seconds", "20", "--password", "4711",
+            "--dial-seconds", "60", "--destination-ring-seconds", "50", "--longest-call-seconds",
+            "1", "--return-country", "US", "--return-country", "GB", "--dial-country", "DE",
+            "--sound-before-disconnecting", "/over.wav", "--description", "Front desk",
+            "--no-enabled", "--client", "main", "--json",
         )
     )  # fmt: skip
-    assert json.loads(printed) == {
+    del printed["created"], printed["changed"]
+    assert printed == {
         "extension": "100",
+        "client": "main",
         "dids": ["+12025550100", "+12025550101"],
         "country": "US",
-        "caller_id_number": "+442079460000",
+        "description": "Front desk",
+        "caller_ids": ["+12025550111"],
+        "default_caller_id": "+12025550111",
+        "caller_id_name_from": "custom",
         "caller_id_name": "Acme & Co",
-        "enabled": True,
+        "enabled": False,
         "ring_seconds": 7,
         "delay_seconds": 0,
         "return_ring_seconds": 20,
-        "password": True,
+        "password_set": True,
         "dial_seconds": 60,
         "destination_ring_seconds": 50,
         "longest_call_seconds": 1,
         "return_countries": ["US", "GB"],
         "destination_countries": ["DE"],
         "sound_before_disconnecting": "/over.wav",
+        "version": 1,
     }
 
 
-def test_a_number_is_printed_as_a_number_even_0_and_1(run: Run) -> None:
-    added = shown(ok(run(*ADD, "--delay-seconds", "0", "--longest-call-seconds", "1")))
+def test_i8_a_number_that_is_not_the_clients_is_refused_with_the_commands_that_make_it_so(
+    run: Run,
+) -> None:
+    refused(
+        run(*ADD),
+        "callbackd channel add pstn",
+        "callbackd number add +12025550111 --channel pstn --client main",
+    )
+    for command in PREPARED:
+        ok(run(*command))
+    ok(run("client", "add", "acme"))
+    ok(run("number", "set", "+12025550111", "--client", "acme"))
+    refused(run(*ADD), "callbackd number set +12025550111 --client main makes it so")
+    ok(run("number", "set", "+12025550111", "--client", "main"))
+    ok(run(*ADD))
+
+
+def test_i2_an_extension_without_a_number_to_show_is_refused_with_the_remedy(run: Run) -> None:
+    add = ("extension", "add", "100", "--country", "US", "--did", "+12025550100")
+    refused(run(*add), "caller_ids: no number is assigned", "assign one of the client's public")
+
+
+def test_a_number_is_printed_as_a_number_even_0_and_1(prepared: Run) -> None:
+    added = shown(ok(prepared(*ADD, "--delay-seconds", "0", "--longest-call-seconds", "1")))
     assert (added["delay_seconds"], added["longest_call_seconds"]) == ("0", "1")
 
 
-def test_extensions_are_listed(run: Run) -> None:
-    assert ok(run("extension", "list")) == ""
-    assert json.loads(ok(run("extension", "list", "--json"))) == []
-    ok(run(*ADD))
-    ok(run("extension", "add", "99", "--country", "GB", "--did", "+442079460000"))
-    assert ok(run("extension", "list")).splitlines() == [
-        "100        on   US +12025550100",
-        "99         on   GB +442079460000",
+def test_extensions_are_listed(prepared: Run) -> None:
+    assert ok(prepared("extension", "list")) == ""
+    assert said(prepared("extension", "list", "--json")) == []
+    ok(prepared(*ADD))
+    ok(
+        prepared(
+            "extension", "add", "99", "--country", "GB", "--did", "+442079460000",
+            "--caller-id", "+12025550111",
+        )
+    )  # fmt: skip
+    assert told(ok(prepared("extension", "list"))) == [
+        "extension enabled client country dids caller ids description",
+        "100 on main US +12025550100 +12025550111 -",
+        "99 on main GB +442079460000 +12025550111 -",
     ]
-    listed = json.loads(ok(run("extension", "list", "--json")))
-    assert listed[0] == json.loads(ok(run("extension", "show", "100", "--json")))
+    listed = said(prepared("extension", "list", "--json"))
+    assert listed[0] == said(prepared("extension", "show", "100", "--json"))
     assert [entry["extension"] for entry in listed] == ["100", "99"]
 
 
-def test_a4_neither_the_password_nor_its_hash_is_ever_printed(run: Run, data: Path) -> None:
-    add = run(*ADD, "--password", "47114711")
-    results = [add] + [
-        run("extension", command, *arguments, *options)
-        for command, arguments in (("show", ["100"]), ("list", []))
-        for options in ([], ["--json"])
+def test_a4_neither_the_password_nor_its_hash_is_ever_printed(prepared: Run, data: Path) -> None:
+    results = [
+        prepared(*ADD, "--password", "47114711"),
+        prepared("extension", "set", "100", "--ring-seconds", "6", "--json"),
+        prepared("audit", "list", "--json"),
+        prepared("export"),
+        *(
+            prepared("extension", command, *arguments, *options)
+            for command, arguments in (("show", ["100"]), ("list", []))
+            for options in ([], ["--json"])
+        ),
+        prepared("extension", "remove", "100", "--yes", "--json"),
     ]
-    for result in results:
+    for result in results[:-1]:
         ok(result)
         assert "argon2" not in result.output
         assert "47114711" not in result.output
         assert "password_hash" not in result.output
-    # What is stored is the password all the same.
+    assert b"47114711" not in b"".join(path.read_bytes() for path in data.iterdir())
+
+
+def test_a4_what_is_stored_of_a_password_is_its_hash(prepared: Run, data: Path) -> None:
+    ok(prepared(*ADD, "--password", "47114711"))
     settings = Settings(data_dir=str(data))
     engine = open_database(settings.database_url)
-    policy = Extensions(engine).get("100")
+    policy = Extensions(engine).by_extension("100").policy
     engine.dispose()
     assert policy is not None
     assert policy.password_hash is not None
@@ -157,58 +158,81 @@ def test_a4_neither_the_password_nor_its_hash_is_ever_printed(run: Run, data: Pa
     [
         (("--ring-seconds", "61"), "ring_seconds: expected `int` <= 60"),
         (("--dial-seconds", "4"), "dial_seconds: expected `int` >= 5"),
-        (("--did", "2025550100"), "dids: '2025550100' is not E.164; write it as +12025550100"),
-        (("--caller-id", "anonymous"), "caller_id_number: 'anonymous' is not E.164"),
-        (("--caller-id-name", "Bob's"), "caller_id_name: at most 40"),
-        (("--dial-country", "Germany"), "destination_countries: 'Germany' is no country"),
+        (("--did", "2025550100"), "dids[1]: is not written as it has to be: E.164, such as +12025"),
+        (("--caller-id", "anonymous"), "caller_ids[1]: is not written as it has to be: E.164"),
+        (("--caller-id-name", "Bob's"), "caller_id_name: is not written as it has to be: At most"),
+        (("--dial-country", "Germany"), "destination_countries[0]: is not written as it has to be"),
+        (("--dial-country", "ZZ"), "destination_countries: 'ZZ' is no country"),
         (("--password", "12"), "password: write 4 to 20 digits"),
         (("--password", ""), "password: write 4 to 20 digits"),
         (("--sound-before-disconnecting", "a b"), "sound_before_disconnecting: "),
+        (("--description", "\udcff"), "description: is not UTF-8"),
+        (("--client", "nobody"), "is no public number of client nobody"),
     ],
 )
 def test_what_cannot_be_is_refused_and_not_stored(
-    run: Run, options: tuple[str, ...], says: str
+    prepared: Run, options: tuple[str, ...], says: str
 ) -> None:
-    refused(run(*ADD, *options), says)
-    assert ok(run("extension", "list")) == ""
+    refused(prepared(*ADD, *options), says)
+    assert ok(prepared("extension", "list")) == ""
 
 
-def test_what_is_there_already_is_refused(run: Run) -> None:
-    ok(run(*ADD))
-    refused(run(*ADD), "extension: 100 is there already")
-    other = ("extension", "add", "200", "--country", "US", "--did", "+12025550100")
-    refused(run(*other), "+12025550100 reaches extension 100 already")
+def test_what_is_there_already_is_refused(prepared: Run) -> None:
+    ok(prepared(*ADD))
+    refused(prepared(*ADD), "extension 100 is there already")
+    refused(prepared(*ADD[:2], "200", *ADD[3:]), "+12025550100 reaches extension 100 already")
 
 
 def test_what_is_not_there_is_an_error(run: Run) -> None:
-    refused(run("extension", "show", "100"), "there is no extension 100")
+    for command in ("show", "set", "remove"):
+        options = {"set": ("--ring-seconds", "6"), "remove": ("--yes",)}.get(command, ())
+        refused(run("extension", command, "100", *options), "there is no extension 100")
 
 
 def test_a_command_that_is_not_understood_ends_with_2(run: Run) -> None:
-    for arguments in (("extension", "add", "100"), (*ADD, "--ring-seconds", "x"), ("nothing",)):
+    for arguments in (
+        ("extension", "add", "100"),
+        (*ADD, "--ring-seconds", "x"),
+        (*ADD, "--human-check"),
+        ("extension", "set", "100", "--reset", "extension"),
+        ("extension", "set", "100", "--did", "+12025550100", "--add-did", "+12025550101"),
+        ("nothing",),
+    ):
         assert run(*arguments).exit_code == 2
 
 
-def test_a_stored_extension_that_this_release_cannot_read_is_an_error(run: Run, data: Path) -> None:
-    ok(run(*ADD))
+def test_a_stored_extension_that_this_release_cannot_read_is_an_error(
+    stocked: Run, data: Path
+) -> None:
     engine = open_database(Settings(data_dir=str(data)).database_url)
     with engine.begin() as connection:
-        connection.execute(text("""UPDATE extension SET policy = '{"colour": "red"}'"""))
+        connection.execute(
+            text("""UPDATE extension SET policy = '{"version": 2, "colour": "red"}'""")
+        )
     engine.dispose()
-    refused(run("extension", "show", "100"), "colour")
-    refused(run("extension", "list"), "colour")
+    refused(stocked("extension", "show", "100"), "colour")
+    refused(stocked("extension", "list"), "colour")
+    refused(stocked("export"), "colour")
 
 
-def test_a4_a_password_can_be_typed_where_no_history_keeps_it(data: Path) -> None:
-    result = CliRunner().invoke(
-        main,
-        [*ADD, "--password", "-"],
-        input="47114711\n47114711\n",
-        env={"CALLBACKD_DATA_DIR": str(data)},
-    )
-    assert result.exit_code == 0, result.output
+def test_a4_a_password_can_be_typed_where_no_history_keeps_it(
+    prepared: Run, terminal: None
+) -> None:
+    result = prepared(*ADD, "--password", "-", "--json", types="47114711\n47114711\n")
+    # Asked on standard error: what a program reads is the record alone.
+    assert said(result)["password_set"] is True
     assert "47114711" not in result.output
-    assert re.search(r"password +yes", result.output)
+
+
+def test_a4_a_password_that_is_typed_differently_the_second_time_is_asked_for_again(
+    prepared: Run, terminal: None
+) -> None:
+    result = prepared(*ADD, "--password", "-", types="1111\n2222\n3333\n3333\n")
+    assert shown(ok(result))["password_set"] == "yes"
+
+
+def test_a4_a_program_may_give_the_password_on_standard_input(prepared: Run) -> None:
+    assert said(prepared(*ADD, "--password", "-", "--json", types="4711\n"))["password_set"] is True
 
 
 # --- callbacks -------------------------------------------------------------------------------
@@ -268,7 +292,8 @@ def test_it_runs_as_a_process(data: Path) -> None:
         )
 
     assert run_process("--version").stdout == f"callbackd, version {__version__}\n"
-    assert run_process(*ADD).returncode == 0
+    for command in (*PREPARED, ADD):
+        assert run_process(*command).returncode == 0
     done = run_process("extension", "show", "100", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["extension"] == "100"

@@ -1,0 +1,126 @@
+"""Completion of keys from the store: extensions, clients, numbers.
+
+Whoever presses Tab wants words or nothing: where the store cannot be read, there are none, and
+nothing is made, upgraded or said.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from itertools import islice
+from typing import Any, Final
+
+import click
+
+#: How many words are offered; more cannot be read.
+_MOST: Final = 200
+#: How many records are looked at for them.
+_MOST_LOOKED_AT: Final = 20_000
+
+Complete = Callable[[click.Context, click.Parameter, str], list[str]]
+#: The kind of record that a field names, and which of its fields that is.
+_NAMED: Final = {
+    "client": ("client", "name"),
+    "channel": ("channel", "name"),
+    "extension": ("extension", "extension"),
+    "caller_ids": ("number", "number"),
+    "default_caller_id": ("number", "number"),
+}
+
+
+def of_field(field: str) -> Complete | None:
+    """Give what completes the option of a field, where it names a record."""
+    return names(*_NAMED[field]) if field in _NAMED else None
+
+
+def names(kind: str, field: str, within: str | None = None) -> Complete:
+    """Give what completes a field of a kind; `within`: of records that agree in that argument."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+        del param
+        try:
+            filters = {within: ctx.params[within]} if within else {}
+            return _find(ctx, kind, field, filters, incomplete)
+        except Exception:  # noqa: BLE001  (no store, no words: a shell's prompt is no place for it)
+            return []
+
+    return complete
+
+
+def _find(
+    ctx: click.Context, kind: str, field: str, filters: dict[str, str], incomplete: str
+) -> list[str]:
+    from controller.admin.directory import Directory
+    from controller.admin.model import MOST_ITEMS, Kind
+    from controller.admin.shapes import FILTERS
+    from controller.commands.common import actor
+
+    engine = _engine(ctx)
+    if engine is None:
+        return []
+    try:
+        directory = Directory(engine, passwords=_no_passwords, now=lambda: 0)
+        if FILTERS[Kind(kind)].get(field) == "prefix":
+            filters = {**filters, field: incomplete}
+        # Keys are in order: what begins so comes next after it, and it alone before that.
+        ordered = bool(incomplete) and not filters
+        after = incomplete if ordered else None
+        found: dict[str, None] = {}
+        looked_at = 0
+        if after is not None and _is_there(directory, kind, after):
+            found[after] = None
+        while len(found) < _MOST and looked_at < _MOST_LOOKED_AT:
+            page = directory.list(actor(), Kind(kind), filters, after=after, limit=MOST_ITEMS)
+            words = [str(item.values[field]) for item in page.items]
+            found |= dict.fromkeys(word for word in words if word.startswith(incomplete))
+            looked_at += len(words)
+            after = page.next
+            if after is None or (ordered and not words[-1].startswith(incomplete)):
+                break
+        return list(islice(found, _MOST))
+    finally:
+        engine.dispose()
+
+
+def _is_there(directory: Any, kind: str, key: str) -> bool:
+    from controller.admin.model import Kind, NotFound
+    from controller.commands.common import actor
+
+    try:
+        directory.get(actor(), Kind(kind), key)
+    except NotFound:
+        return False
+    return True
+
+
+def _engine(ctx: click.Context) -> Any:
+    """Open the store if it is there, and as this release knows it."""
+    from pathlib import Path
+
+    from sqlalchemy import create_engine, make_url
+
+    from controller.settings import load
+    from controller.store.database import open_database
+    from controller.store.upgrade import head, revision
+
+    environment = {name: value for name, value in os.environ.items() if name != "CALLBACKD_CONFIG"}
+    url = make_url(load(ctx.find_root().params.get("config"), environment).database_url)
+    if url.drivername == "sqlite":
+        if not Path(url.database or "").is_file():
+            return None
+        probe = create_engine(url)
+    else:
+        probe = create_engine(
+            url.set(drivername="postgresql+psycopg"), connect_args={"connect_timeout": 2}
+        )
+    try:
+        if revision(probe) != head():
+            return None
+    finally:
+        probe.dispose()
+    return open_database(url.render_as_string(hide_password=False))
+
+
+def _no_passwords() -> Any:
+    raise NotImplementedError

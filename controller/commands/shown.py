@@ -1,0 +1,164 @@
+"""How records are printed: aligned for people, JSON for programs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import msgspec
+
+if TYPE_CHECKING:
+    from controller.admin.model import Item
+
+_MICRO_DIGITS: Final = 6
+_AMOUNT: Final = re.compile(r"([+-]?)([0-9]{1,12})(?:\.([0-9]+))?\Z", re.ASCII)
+
+
+# --- times and money -------------------------------------------------------------------------
+
+
+def rfc3339(micros: int) -> str:
+    """Give a time as RFC 3339, UTC, to the microsecond."""
+    from datetime import UTC, datetime, timedelta
+
+    when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+    return when.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def clock(micros: int) -> str:
+    """Give a time as people read it, UTC, to the second."""
+    return _read(rfc3339(micros))
+
+
+def _read(when: str) -> str:
+    return when.partition(".")[0].replace("T", " ")
+
+
+def micros(amount: str) -> int:
+    """Read an amount of money, `12.50`, as micro-units, exactly."""
+    found = _AMOUNT.match(amount)
+    if found is None:
+        raise click.ClickException(
+            f"amount: {amount!r} is no amount; write digits with a point: 12.50"
+        )
+    sign, whole, part = found[1], found[2], found[3] or ""
+    if len(part) > _MICRO_DIGITS:
+        raise click.ClickException(
+            f"amount: {amount} has more than {_MICRO_DIGITS} digits after the point; no account "
+            "counts finer"
+        )
+    value = int(whole + part.ljust(_MICRO_DIGITS, "0"))
+    return -value if sign == "-" else value
+
+
+def money(amount: int, currency: str) -> str:
+    """Give micro-units as an amount of a currency: `12.50 EUR`, finer only where it is finer."""
+    from controller.policy.fields import MICRO, currency_digits
+
+    whole, rest = divmod(abs(amount), MICRO)
+    part = f"{rest:0{_MICRO_DIGITS}d}"
+    digits = max(currency_digits(currency), len(part.rstrip("0")))
+    point = f".{part[:digits]}" if digits else ""
+    return f"{'-' if amount < 0 else ''}{whole}{point} {currency}"
+
+
+# --- records ---------------------------------------------------------------------------------
+
+
+def public(item: Item) -> dict[str, Any]:
+    """Give a record as the API shows it."""
+    from controller.admin.shapes import VIEWS
+
+    values = {
+        **item.values,
+        "version": item.version,
+        "created": rfc3339(item.created),
+        "changed": rfc3339(item.changed),
+    }
+    ordered = {name: values.pop(name) for name in VIEWS[item.kind].__struct_fields__}
+    return {**ordered, **values}
+
+
+def echo_json(value: Any) -> None:
+    """Print a value as one line of JSON."""
+    click.echo(msgspec.json.encode(value))
+
+
+def echo_item(item: Item, *, as_json: bool) -> None:
+    """Print a record."""
+    values = public(item)
+    if as_json:
+        echo_json(values)
+        return
+    for name, value in values.items():
+        text = "-" if value in (None, "") or value == [] else plain(name, value, values)
+        click.echo(f"{name:<28} {text}")
+
+
+def plain(name: str, value: Any, record: dict[str, Any]) -> str:
+    """Give one value of a record as people read it."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return ("on" if value else "off") if name == "enabled" else ("yes" if value else "no")
+    if name == "balance":
+        return money(value, record["currency"])
+    if name == "expires":
+        return clock(value * 1_000_000)
+    if name in ("created", "changed", "at"):
+        return _read(value)
+    if isinstance(value, dict):
+        value = [f"{key}={inner}" for key, inner in value.items() if inner is not None]
+    if isinstance(value, list | tuple):
+        value = " ".join(str(inner) for inner in value)
+    # What a terminal would act on is not printed.
+    return "".join(letter if letter.isprintable() else " " for letter in str(value)) or "-"
+
+
+# --- lists -----------------------------------------------------------------------------------
+
+
+def echo_list(
+    pages: Iterator[Sequence[dict[str, Any]]], columns: Sequence[str], *, as_json: bool
+) -> None:
+    """Print records page by page, never more of them in memory.
+
+    The first page is read before anything is printed: where reading fails, nothing is.
+    """
+    first = next(pages, ())
+    if as_json:
+        _echo_array(_chained(first, pages))
+        return
+    if not first:
+        return
+    heads = [name.replace("_", " ") for name in columns]
+    widths = [len(head) for head in heads]
+    pending = [heads]
+    for page in _again(first, pages):
+        rows = [[plain(name, record[name], record) for name in columns] for record in page]
+        widths = [
+            max([width, *(len(row[column]) for row in rows)]) for column, width in enumerate(widths)
+        ]
+        for row in pending + rows:
+            click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+        pending = []
+
+
+def _again(first: Sequence[Any], rest: Iterator[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    yield first
+    yield from rest
+
+
+def _chained(first: Sequence[Any], rest: Iterator[Sequence[Any]]) -> Iterator[Any]:
+    for page in _again(first, rest):
+        yield from page
+
+
+def _echo_array(records: Iterable[Any]) -> None:
+    begin = "["
+    for record in records:
+        click.echo(begin + msgspec.json.encode(record).decode(), nl=False)
+        begin = ",\n"
+    click.echo("[]" if begin == "[" else "]")

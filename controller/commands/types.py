@@ -1,0 +1,89 @@
+"""Types of options that click does not have."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import click
+
+_LASTS: Final = re.compile(r"([1-9][0-9]{0,5})([dhm])\Z", re.ASCII)
+_SECONDS: Final = {"d": 86_400, "h": 3600, "m": 60}
+
+
+class Pair(click.ParamType[Any]):
+    """`1=+12025550100`: a key and its value."""
+
+    name = "key=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Part a pair."""
+        if isinstance(value, tuple):
+            return value
+        key, equals, text = str(value).partition("=")
+        if not equals or not key:
+            self.fail(f"{value!r} is no pair; write KEY=VALUE", param, ctx)
+        return key, text
+
+
+class Parts(click.ParamType[Any]):
+    """`minute=3,hour=10`: numbers by name."""
+
+    name = "parts"
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Give how it is written."""
+        return ",".join(f"{name}=N" for name in self._names)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dict[str, int]:
+        """Read numbers by name."""
+        if isinstance(value, dict):
+            return value
+        made: dict[str, int] = {}
+        for part in str(value).split(","):
+            name, _, number = part.partition("=")
+            if name not in self._names or not re.fullmatch("[0-9]{1,12}", number, re.ASCII):
+                self.fail(
+                    f"{part!r} is none of {', '.join(f'{known}=N' for known in self._names)}",
+                    param,
+                    ctx,
+                )
+            made[name] = int(number)
+        return made
+
+
+class Expires(click.ParamType[Any]):
+    """A day, `2027-01-31`, or a time from now, `90d`: seconds since 1970."""
+
+    name = "expires"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Give how it is written."""
+        return "YYYY-MM-DD|90d|12h|30m"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read a day or a time from now, which is still to come."""
+        from datetime import UTC, datetime
+
+        from controller.commands.common import now
+
+        if isinstance(value, int):
+            return value
+        seconds = now() // 1_000_000
+        lasts = _LASTS.match(str(value))
+        if lasts is not None:
+            return seconds + int(lasts[1]) * _SECONDS[lasts[2]]
+        try:
+            when = datetime.strptime(str(value), "%Y-%m-%d").replace(tzinfo=UTC)
+        except ValueError:
+            self.fail(f"{value!r} is no time; write 2027-01-31, or 90d", param, ctx)
+        if when.timestamp() <= seconds:
+            self.fail(f"{value} is over already", param, ctx)
+        return int(when.timestamp())
