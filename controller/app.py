@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import gevent
 import structlog
 from gevent.event import Event as Flag
 
+from controller.admin.directory import Directory
+from controller.cache.client import open_redis
+from controller.cache.embedded import EmbeddedServer
+from controller.cache.metrics import CacheMetrics
+from controller.cache.policies import Policies
 from controller.esl import commands
 from controller.esl.errors import EslError
 from controller.esl.events import ChannelData, Event, text
@@ -20,6 +27,7 @@ from controller.esl.session import OutboundSession
 from controller.esl.switch import Job, SwitchLink
 from controller.metrics import Metrics
 from controller.runtime import return_leg, trigger_leg
+from controller.runtime.announcing import Announcing
 from controller.runtime.clock import Clock
 from controller.runtime.dispatcher import Dispatcher
 from controller.runtime.legs import Leg
@@ -28,10 +36,11 @@ from controller.runtime.prompts import Prompts
 from controller.runtime.reconcile import reconcile
 from controller.runtime.services import Services
 from controller.settings import Settings
-from controller.store.database import open_database
+from controller.store.database import Away, open_database
 from controller.store.extensions import Extensions
 from controller.store.passwords import Passwords, load_pepper
 from controller.store.requests import Requests
+from controller.web.api.application import create_api
 from controller.web.health import HealthServer
 
 log: Any = structlog.get_logger("app")
@@ -43,6 +52,10 @@ LINK_FILTERS: Final = (("Event-Name", "BACKGROUND_JOB"), ("variable_callback_leg
 UNSEEN_SECONDS: Final = 2.0
 #: Threads that read the store.
 READERS: Final = 2
+#: Threads that write to a store which takes several writers.
+WRITERS: Final = 4
+#: Threads for what administrators do.
+ADMINISTRATORS: Final = 2
 #: How often nodes are asked for what should be alive on them.
 JANITOR_SECONDS: Final = 30.0
 
@@ -53,22 +66,47 @@ class Controller:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
+        self._embedded: EmbeddedServer | None = None
+        if not settings.redis.url:
+            self._embedded = EmbeddedServer(
+                Path(settings.data_dir), maxmemory=settings.redis.maxmemory
+            )
+        redis = open_redis(self._embedded.url if self._embedded else settings.redis.url)
         self._engine = open_database(settings.database_url)
         extensions = Extensions(self._engine)
+        passwords = Passwords(load_pepper(settings.pepper_path, extensions.any_password))
+        clock = Clock()
+        # A reader waits for no writer.
+        reads = Offload(READERS)
+        self.policies = Policies(
+            extensions,
+            redis=redis,
+            run=reads.run,
+            now=time.monotonic,
+            metrics=CacheMetrics(self.metrics.registry),
+            embedded=self._embedded,
+        )
         self.services = Services(
             settings=settings,
             name=settings.name or f"{socket.gethostname()}-{os.getpid()}",
-            clock=Clock(),
+            clock=clock,
             metrics=self.metrics,
             # SQLite takes one writer at a time anyway: one thread makes a queue of it.
-            sql=Offload(1),
-            # A reader waits for no writer.
-            reads=Offload(READERS),
+            sql=Offload(1 if self._engine.dialect.name == "sqlite" else WRITERS),
+            reads=reads,
             hashing=Offload(2),
-            extensions=extensions,
+            policies=self.policies,
             requests=Requests(self._engine),
-            passwords=Passwords(self._pepper(extensions)),
+            passwords=passwords,
             prompts=Prompts(settings.prompts.directory),
+        )
+        #: What administrators do waits for none of the calls' threads, nor they for it.
+        self._admin = Announcing(ADMINISTRATORS, self.policies.announce)
+        directory = Directory(
+            self._engine,
+            passwords=lambda: passwords,
+            now=clock.micros,
+            announce=self._admin.note,
         )
         self.dispatcher = Dispatcher(self.services)
         self.server = EslServer(
@@ -83,7 +121,16 @@ class Controller:
         self.metrics.connections.set_function(lambda: len(self.server.sessions))
         self.metrics.greenlets.set_function(lambda: len(self.services.greenlets))
         self.health = HealthServer(
-            (settings.web.host, settings.web.port), self.metrics.registry, self.readiness
+            (settings.web.host, settings.web.port),
+            self.metrics.registry,
+            self.readiness,
+            api=create_api(
+                directory,
+                run=self._admin.run,
+                away=Away,
+                on_fault=self.metrics.faults.labels("api").inc,
+            ),
+            degraded=lambda: {"cache": self.policies.fault},
         )
         self._draining = False
         self._stopped = Flag()
@@ -101,20 +148,11 @@ class Controller:
             )
             self.metrics.link_up.labels(node.name).set(0)
 
-    def _pepper(self, extensions: Extensions) -> bytes:
-        path = self.settings.pepper_path
-        if not path.exists() and extensions.any_password():
-            # A new one would make every right password wrong, and nobody would know why.
-            raise ValueError(
-                f"{path} is not there, but the database holds passwords made with it: "
-                "restore it from your backup, together with the database"
-            )
-        return load_pepper(path)
-
     # --- life ------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin to serve. Raises `OSError` where an address cannot be had."""
+        self.policies.start()
         self.server.start()
         self.health.start()
         for link in self.services.links.values():
@@ -172,9 +210,13 @@ class Controller:
         gevent.joinall(list(self.services.greenlets), timeout=5)
         gevent.killall(list(self.services.greenlets))
         self.health.close()
+        self.policies.close()
+        self._admin.close()
         self.services.sql.close()
         self.services.reads.close()
         self.services.hashing.close()
+        if self._embedded is not None:
+            self._embedded.close()
         self._engine.dispose()
         log.info("stopped")
 

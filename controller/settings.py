@@ -38,9 +38,24 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Database(_Section, frozen=True):
-    """Where the system of record is. Without a URL: a SQLite file in `data_dir`."""
+    """Where the system of record is. Without a URL: a SQLite file in `data_dir`.
+
+    `sqlite:////absolute/path` or `postgresql://user:password@host/database`.
+    """
 
     url: str = ""
+
+
+class Redis(_Section, frozen=True):
+    """Where policies are cached. Without a URL: a server of our own, with its socket in `data_dir`.
+
+    `redis://`, `rediss://`, `unix://`, or `redis+sentinel://host:port,host:port/service`. The
+    environment's `REDIS_URL` counts too, where nothing else is said.
+    """
+
+    url: str = ""
+    #: The most memory that a server of our own takes, as Redis writes it.
+    maxmemory: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,9}(kb|mb|gb)\Z")] = "512mb"
 
 
 class Listen(_Section, frozen=True):
@@ -58,7 +73,7 @@ class Listen(_Section, frozen=True):
 
 
 class Web(_Section, frozen=True):
-    """Where /metrics, /livez and /readyz are served."""
+    """Where the API, /metrics, /livez and /readyz are served."""
 
     host: str = "127.0.0.1"
     port: Port = 8085
@@ -110,6 +125,7 @@ class Settings(_Section, frozen=True):
     #: How long a controller that is told to stop lets its calls go on before it hands them over.
     drain_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
     database: Database = Database()
+    redis: Redis = Redis()
     listen: Listen = Listen()
     web: Web = Web()
     nodes: Annotated[tuple[Node, ...], msgspec.Meta(min_length=1)] = (Node(),)
@@ -148,6 +164,9 @@ def load(path: str | None, environment: Mapping[str, str]) -> Settings:
     for name, value in sorted(environment.items()):
         if name.startswith(_PREFIX) and not _KUBERNETES.match(name):
             _put(tree, name, value)
+    redis = tree.setdefault("redis", {})
+    if environment.get("REDIS_URL") and isinstance(redis, dict):
+        redis.setdefault("url", environment["REDIS_URL"])
     try:
         settings = msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as error:

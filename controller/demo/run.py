@@ -18,13 +18,15 @@ from typing import IO, Any, Final
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
-from controller.demo.scripts import COMMON, EXTENSIONS, Script, make_scripts
+from controller.admin.directory import Directory
+from controller.admin.model import Actor, Kind
+from controller.demo.scripts import CALLER_ID, COMMON, EXTENSIONS, Script, make_scripts
 from controller.demo.view import View
 from controller.demo.watch import Watch
-from controller.policy.model import validate
+from controller.policy.model import MAIN_CLIENT
+from controller.policy.records import Role
 from controller.simulator.phones import JournalEntry, TriggerCall
 from controller.store.database import open_database
-from controller.store.extensions import Extensions
 from controller.store.passwords import Passwords, load_pepper
 from controller.store.requests import Requests
 
@@ -61,13 +63,18 @@ class Demo:
     def prepare(self) -> None:
         """Store the extensions of the demo."""
         passwords = Passwords(load_pepper(self.directory / "pepper"))
-        extensions = Extensions(self._engine)
+        directory = Directory(
+            self._engine,
+            passwords=lambda: passwords,
+            now=lambda: int(time.time() * 1_000_000),
+        )
+        actor = Actor(name="demo", role=Role.ADMIN)
+        directory.create(actor, Kind.CHANNEL, {"name": "pstn"})
+        directory.create(
+            actor, Kind.NUMBER, {"number": CALLER_ID, "channel": "pstn", "client": MAIN_CLIENT}
+        )
         for number, own in EXTENSIONS.items():
-            values = {"extension": number, **COMMON, **own}
-            password = values.pop("password", None)
-            if password is not None:
-                values["password_hash"] = passwords.hash(password)
-            extensions.add(validate(values), int(time.time() * 1_000_000))
+            directory.create(actor, Kind.EXTENSION, {"extension": number, **COMMON, **own})
 
     def start(self) -> None:
         """Start the switch, then the controller, and wait until both are ready."""

@@ -26,7 +26,7 @@ EXTENSIONS: Final[dict[str, dict[str, Any]]] = {
 }
 COMMON: Final[dict[str, Any]] = {
     "country": "US",
-    "caller_id_number": CALLER_ID,
+    "caller_ids": (CALLER_ID,),
     "caller_id_name": "Acme",
     "ring_seconds": 2,
     "delay_seconds": 1,

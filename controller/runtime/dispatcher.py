@@ -166,7 +166,7 @@ class Dispatcher:
     def _call(self, request: Request) -> None:
         services = self._services
         try:
-            policy = services.reads.run(services.extensions.get, request.extension)
+            policy = services.policies.get(request.extension)
             if policy is None or request.number is None:
                 finish(services, request.id, "extension_gone", "")
                 self.end_attempt(request.id)
@@ -270,7 +270,7 @@ class Dispatcher:
         request = services.reads.run(services.requests.by_attempt, text(event.job_uuid) or "")
         if request is None or request.state != "calling":
             return
-        policy = services.reads.run(services.extensions.get, request.extension)
+        policy = services.policies.get(request.extension)
         body = event.body if isinstance(event.body, str) else ""
         if policy is not None and body:
             self._take_answer(request, policy, body.strip())

@@ -189,8 +189,8 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
 
 
 def _find(services: Services, request_id: str) -> tuple[Request, Policy] | None:
-    request = services.requests.get(request_id)
-    policy = None if request is None else services.extensions.get(request.extension)
+    request = services.reads.run(services.requests.get, request_id)
+    policy = None if request is None else services.policies.get(request.extension)
     return None if request is None or policy is None else (request, policy)
 
 
@@ -204,7 +204,7 @@ def unseen_end(services: Services, event: Event) -> None:
     uuid, request_id = text(event.uuid), text(event.request)
     if uuid is None or request_id is None or text(event.answer_uepoch) in (None, "0"):
         return
-    found = services.reads.run(_find, services, request_id)
+    found = _find(services, request_id)
     if found is None or found[0].state not in ("calling", "answered"):
         return
     ended = LegEnded(

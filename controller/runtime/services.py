@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 import gevent
 import structlog
 
+from controller.cache.policies import Policies
 from controller.esl import commands
 from controller.esl.errors import EslError, WireError
 from controller.esl.switch import SwitchLink
@@ -17,7 +18,6 @@ from controller.runtime.offload import Offload
 from controller.runtime.prompts import Prompts
 from controller.settings import Settings
 from controller.store.database import Away
-from controller.store.extensions import Extensions
 from controller.store.passwords import Passwords
 from controller.store.requests import Requests
 
@@ -81,7 +81,7 @@ class Services:
         sql: Offload,
         reads: Offload,
         hashing: Offload,
-        extensions: Extensions,
+        policies: Policies,
         requests: Requests,
         passwords: Passwords,
         prompts: Prompts,
@@ -93,7 +93,7 @@ class Services:
         self.sql = sql
         self.reads = reads
         self.hashing = hashing
-        self.extensions = extensions
+        self.policies = policies
         self.requests = requests
         self.passwords = passwords
         self.prompts = prompts

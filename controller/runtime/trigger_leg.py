@@ -141,7 +141,7 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
     services.clock.follow()
     rung_number = data.get("Caller-Destination-Number") or ""
     readings = readings_of(rung_number, services.settings.route.country)
-    found = services.reads.run(services.extensions.by_dids, readings)
+    found = services.policies.by_dids(readings)
     policy: Policy | None = found[1] if found is not None else None
     did = found[0] if found is not None else (readings or [rung_number[:16]])[0]
     caller = identify(

@@ -51,7 +51,14 @@ class Bench:
             self.controllers.append(
                 Controller(folder, self.folder / "data", port, self.switch.event_port, PASSWORD)
             )
-        words = [word for k, v in settings.items() for word in (f"--{k}", str(v))]
+        shown = str(settings.get("caller-id", settings["did"]))
+        for command in (
+            ("channel", "add", "pstn"),
+            ("number", "add", shown, "--channel", "pstn", "--client", "main"),
+        ):
+            self.controllers[0].run(*command)
+        own = {**settings, "caller-id": shown}
+        words = [word for k, v in own.items() for word in (f"--{k}", str(v))]
         self.controllers[0].run("extension", "add", "1001", *words)
         for controller in self.controllers:
             controller.start()

@@ -1,5 +1,6 @@
 """Free ports on the loopback interface, and waiting."""
 
+import random
 import socket
 import time
 from collections.abc import Callable
@@ -9,15 +10,18 @@ HOST = "127.0.0.1"
 
 
 def free_ports(count: int) -> list[int]:
-    """Choose ports that are free for UDP and TCP now; all are held until the last is chosen."""
+    """Choose ports that are free for UDP and TCP now; all are held until the last is chosen.
+
+    They are below those that the system gives to connections: none is taken before it is used.
+    """
     ports: list[int] = []
     with ExitStack() as held:
         while len(ports) < count:
             udp = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             tcp = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            udp.bind((HOST, 0))
-            port = int(udp.getsockname()[1])
+            port = random.randrange(10_000, 32_000)
             try:
+                udp.bind((HOST, port))
                 tcp.bind((HOST, port))
             except OSError:
                 continue

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import sys
@@ -15,13 +17,14 @@ import msgspec
 from gevent import subprocess
 
 from controller.app import Controller
-from controller.policy.model import validate
+from controller.policy.rules import validate
 from controller.settings import Dispatcher, Listen, Node, Route, Settings, Web
 from controller.simulator import Behaviour, HangUp, Keys, Phone, Simulator, TriggerCall
 from controller.store.database import open_database
 from controller.store.extensions import Extensions
 from controller.store.passwords import Passwords, load_pepper
 from controller.store.requests import Request, Requests
+from tests.seed import keep
 
 DIALPLAN = Path(__file__).parents[2] / "fs-config" / "dialplan"
 DID = "12025550101"
@@ -33,10 +36,12 @@ PATIENCE = 20.0
 
 
 def free_port() -> int:
-    """A port of this machine that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of this machine that nothing listens on, nor will by chance: no connection gets it."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class World:
@@ -77,7 +82,7 @@ class World:
             "extension": number,
             "dids": ("+" + DID,),
             "country": "US",
-            "caller_id_number": "+12025550111",
+            "caller_ids": ("+12025550111",),
             "ring_seconds": 1,
             "delay_seconds": 0,
             **values,
@@ -85,7 +90,7 @@ class World:
         if password is not None:
             pepper = load_pepper(self.directory / "pepper")
             policy["password_hash"] = Passwords(pepper).hash(password)
-        self.extensions.add(validate(policy), 1)
+        keep(self.engine, validate(policy))
 
     def settings(self, index: int = 0, **values: Any) -> Settings:
         """The settings of a controller."""

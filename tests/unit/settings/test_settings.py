@@ -82,6 +82,17 @@ def test_o1_a_file_gives_the_tree_and_the_environment_goes_before_it(tmp_path: P
     assert settings.database_url == "sqlite:////tmp/x.sqlite3"
 
 
+def test_redis_is_our_own_unless_one_is_named(tmp_path: Path) -> None:
+    """`REDIS_URL` counts, and whatever names our own setting goes before it."""
+    assert load(None, {}).redis.url == ""
+    one, two, three = (f"redis://192.0.2.{number}/0" for number in (1, 2, 3))
+    assert load(None, {"REDIS_URL": one}).redis.url == one
+    path = written(tmp_path, f'[redis]\nurl = "{two}"\n')
+    assert load(path, {"REDIS_URL": one}).redis.url == two
+    both = {"REDIS_URL": one, "CALLBACKD_REDIS__URL": three}
+    assert load(path, both).redis.url == three
+
+
 def test_a_text_that_looks_like_a_number_stays_a_text() -> None:
     settings = load(None, {"CALLBACKD_NAME": "7", "CALLBACKD_DATA_DIR": "1e3"})
     assert (settings.name, settings.data_dir) == ("7", "1e3")
