@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,11 @@ def postgresql() -> Iterator[PostgreSQL]:
         yield server
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+#: Both, unless told that one will do: the tests on a second Python need not prove it again.
+DATABASES = os.environ.get("TEST_DATABASES", "sqlite postgresql").split()
+
+
+@pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a fresh database: the contract of the store holds over both."""
     if request.param == "sqlite":

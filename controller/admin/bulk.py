@@ -12,7 +12,7 @@ from controller.admin import drafts, rights
 from controller.admin.finding import accounts_of, key_of, name_of, page
 from controller.admin.model import MOST_ITEMS, Actor, Conflict, Invalid, Kind
 from controller.admin.owning import check_both
-from controller.admin.references import KEPT, troubles
+from controller.admin.references import KEPT
 from controller.admin.shapes import FIXED
 from controller.admin.writing import Pair, write
 from controller.policy.changes import Change
@@ -90,18 +90,6 @@ class Bulk:
                 write(transaction, actor, kind, differ, now=self._now())
         created = sum(before is None for before, _ in differ)
         return Applied(created, len(differ) - created, len(pairs) - len(differ))
-
-    def check_against(
-        self, actor: Actor, kind: Kind, records: Sequence[Any]
-    ) -> list[tuple[int, str]]:
-        """Give what contradicts the database in records: index and error. Writes nothing."""
-        found = []
-        for start in range(0, len(records), AT_A_TIME):
-            with self._engine.begin() as connection:
-                pairs = _pairs(connection, kind, records[start : start + AT_A_TIME])
-                some = troubles(connection, actor, pairs)
-            found += [(start + index, message) for index, message in some]
-        return found
 
     def walk(
         self,

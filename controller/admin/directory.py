@@ -33,7 +33,7 @@ from controller.admin.model import (
 )
 from controller.admin.owning import check_own, check_owner, taken
 from controller.admin.references import KEPT, use
-from controller.admin.shapes import FIXED, KEYS
+from controller.admin.shapes import FIXED, KEYS, SECRETS
 from controller.admin.writing import Pair, touch, write
 from controller.policy.changes import Change
 from controller.policy.model import PolicyError
@@ -113,6 +113,11 @@ class Directory(Bulk):
         `version`: the one that was read; `Stale` is raised where it is another by now. Raises
         `NotFound`, `Invalid`, `Forbidden`, `Conflict` too.
         """
+        if kind in SECRETS and SECRETS[kind][1] in patch:
+            # Nobody has a password hashed here for nothing.
+            with self._reader.connect() as connection:
+                finding.find(connection, actor, kind, key)
+            rights.may_change(actor, kind, patch)
         # Before the transaction: hashing takes a tenth of a second, and others wait meanwhile.
         patch = drafts.patched(kind, patch, self._passwords)
         with self._writing() as transaction:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from controller.admin import drafts, rights
 from controller.admin.model import Actor, Invalid, Item, Kind, NotFound
@@ -13,7 +13,7 @@ from controller.admin.references import KEPT
 from controller.admin.shapes import FILTERS, KEYS
 from controller.policy.records import Account
 from controller.store import ledger, schema
-from controller.store.kept import ACCOUNTS, Key, Stored
+from controller.store.kept import ACCOUNTS, Key, Stored, among
 
 
 def find(
@@ -105,10 +105,10 @@ def accounts_of(connection: Connection, records: Sequence[Account]) -> dict[Key,
     """Give those accounts that are there already, by whose they are."""
     table = schema.account
     own = [record.extension for record in records if record.caller is None]
-    others = [(record.extension, record.caller) for record in records if record.caller is not None]
+    others = [(str(record.extension), record.caller) for record in records if record.caller]
     condition = or_(
         and_(table.c.caller.is_(None), table.c.extension.in_(own)),
-        tuple_(table.c.extension, table.c.caller).in_(others),
+        among((table.c.extension, table.c.caller), others),
     )
     found = ACCOUNTS.page(connection, [condition], None, len(records))
     return {(stored.value.extension, stored.value.caller): stored for stored in found}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -74,7 +75,8 @@ def troubles(
             found += _missing_clients(connection, records)
         case _:
             pass
-    return sorted(found)
+    # Of one record, what it refers to comes first: the rest follows from that.
+    return sorted(found, key=itemgetter(0))
 
 
 def _new(records: Sequence[tuple[Stored | None, Any]], field: str) -> dict[str, list[int]]:

@@ -33,6 +33,8 @@ OPERATOR_FIELDS: Final = frozenset(
         "minimum_credit",
         "return_call_exposure",
         "stop_after_unanswered",
+        # I7: an identity of the operator's choice.
+        "p_preferred_identity",
         # I2: a number that is shown must be the operator's to give.
         "caller_id_number_from",
         "caller_id_number",

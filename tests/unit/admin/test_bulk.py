@@ -155,44 +155,6 @@ def test_what_never_changes_does_not_in_bulk_either(engine: Engine, store: Direc
     assert contents(engine) == before
 
 
-def test_everything_that_contradicts_the_store_is_found_at_once(
-    engine: Engine, store: Directory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    two_clients(store)
-    monkeypatch.setattr(bulk, "AT_A_TIME", 2)
-    before = contents(engine)
-    new = {**NEW[Kind.EXTENSION][0], "default_caller_id": "+12025550151"}
-    policies = [
-        msgspec.convert(new | values, Policy)
-        for values in (
-            {},
-            {"extension": "301", "dids": ["+12025550200"]},
-            {"extension": "302", "dids": ["+12025550302"], "client": "none"},
-            {
-                "extension": "303",
-                "dids": ["+12025550100"],
-                "caller_ids": ["+12025550120"],
-                "default_caller_id": "+12025550120",
-            },
-        )
-    ]
-    found = store.check_against(ADMIN, Kind.EXTENSION, policies)
-    assert [(index, message.partition(":")[0]) for index, message in found] == [
-        (1, "dids"),
-        (2, "caller_ids"),
-        (2, "client"),
-        (3, "caller_ids"),
-        (3, "dids"),
-    ]
-    assert store.check_against(ADMIN, Kind.CLIENT, [Client(name="a")]) == []
-    numbers = [PublicNumber(number="+12025550110", channel="none", client="other")]
-    assert [m.partition(":")[0] for _, m in store.check_against(ADMIN, Kind.NUMBER, numbers)] == [
-        "channel",
-        "client",
-    ]
-    assert contents(engine) == before
-
-
 def test_one_did_in_two_records_is_a_conflict_of_the_second(store: Directory) -> None:
     two_clients(store)
     new = {**NEW[Kind.EXTENSION][0], "default_caller_id": "+12025550151"}

@@ -116,9 +116,7 @@ def test_rows_are_written_in_one_order_so_that_two_never_wait_for_each_other(
     create(store, Kind.EXTENSION, extension(109, *numbers))
     callers = [AuthorisedCaller(extension="109", number=number) for number in numbers]
     store.apply(ADMIN, Kind.CALLERID, callers)
-    accounts = [
-        Account(extension="109", caller=number, currency="USD") for number in numbers
-    ]
+    accounts = [Account(extension="109", caller=number, currency="USD") for number in numbers]
     store.apply(ADMIN, Kind.ACCOUNT, accounts)
     assert rows["did"] == rows["authorised_caller"] == sorted(numbers)
     assert [key[-12:] for key in rows["account"]] == sorted(numbers)

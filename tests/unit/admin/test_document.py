@@ -41,8 +41,8 @@ def test_both_databases_take_a_document_and_refuse_one_alike(
             "currency: NOK", "currency: USD"
         )
         assert [error.partition(": ")[2][:30] for error in world.refused(wrong)] == [
-            "dids: +12025550100 reaches ext", "caller_ids: +4721234567 is no ",
-            "client: there is no client swe", "currency: is NOK already, and ",
+            "dids: +12025550100 reaches ext", "client: there is no client swe",
+            "caller_ids: +4721234567 is no ", "currency: is NOK already, and ",
         ]  # fmt: skip
     finally:
         world.engine.dispose()

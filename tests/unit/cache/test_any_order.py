@@ -163,8 +163,12 @@ class AnyOrder(RuleBasedStateMachine):
             controller.cache.policies.on_heard(True)
 
     def teardown(self) -> None:
-        while self.under_way:
-            self.go_on(0, None)
+        with gevent.Timeout(LONG, AssertionError("something hangs")):
+            while self.under_way:
+                # All of them: one may wait for another.
+                for step in self.under_way:
+                    step.go_on(None)
+                self.settle()
         for controller in self.controllers:
             controller.cache.policies.close()
         self.plain.close()

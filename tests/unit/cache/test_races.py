@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from pathlib import Path
+
 import gevent
 import pytest
 from gevent.event import Event
@@ -422,6 +425,7 @@ def test_a_script_is_named_by_its_hash(held: Held) -> None:
 def test_nothing_is_left_running_or_open(cached: Opens, shared_valkey: Server) -> None:
     with shared_valkey.client() as client:
         before = client.info("clients")["connected_clients"]
+        ours = open_and_running()
         cache = cached(shared_valkey.url)
         cache.begin()
         gevent.joinall([gevent.spawn(cache.version, f"+1202555{n:04}") for n in range(40)])
@@ -432,3 +436,11 @@ def test_nothing_is_left_running_or_open(cached: Opens, shared_valkey: Server) -
             "all connections are closed",
             pause=gevent.sleep,
         )
+        assert open_and_running() == ours
+
+
+def open_and_running() -> tuple[int, int]:
+    """Give how many descriptors and greenlets there are."""
+    gc.collect()
+    greenlets = [found for found in gc.get_objects() if isinstance(found, gevent.Greenlet)]
+    return len(list(Path("/proc/self/fd").iterdir())), sum(not it.dead for it in greenlets)

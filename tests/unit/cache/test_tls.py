@@ -62,7 +62,8 @@ def port(certificate: Path, shared_valkey: Server) -> Iterator[int]:
 
     listener = StreamServer(("127.0.0.1", 0), serve, ssl_context=context)
     listener.start()
-    yield listener.server_port
+    bound: int = listener.socket.getsockname()[1]
+    yield bound
     listener.stop(timeout=1)
 
 

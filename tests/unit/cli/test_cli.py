@@ -167,7 +167,7 @@ def test_a4_what_is_stored_of_a_password_is_its_hash(prepared: Run, data: Path) 
         (("--password", ""), "password: write 4 to 20 digits"),
         (("--sound-before-disconnecting", "a b"), "sound_before_disconnecting: "),
         (("--description", "\udcff"), "description: is not UTF-8"),
-        (("--client", "nobody"), "is no public number of client nobody"),
+        (("--client", "nobody"), "client: there is no client nobody"),
     ],
 )
 def test_what_cannot_be_is_refused_and_not_stored(
