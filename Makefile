@@ -33,7 +33,7 @@ demo: $(VENV)/.base
 	$(BIN)/callbackd demo
 
 test: $(VENV)/.dev
-	PATH="$$PATH:$(PYENV)" $(BIN)/tox run
+	PATH="$$PATH:$(PYENV)" $(BIN)/tox run-parallel --parallel auto --parallel-no-spinner
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

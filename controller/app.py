@@ -38,7 +38,8 @@ from controller.runtime.services import Services
 from controller.settings import Settings
 from controller.store.database import Away, open_database
 from controller.store.extensions import Extensions
-from controller.store.passwords import Passwords, load_pepper
+from controller.store.passwords import Passwords
+from controller.store.pepper import open_pepper
 from controller.store.requests import Requests
 from controller.web.api.application import create_api
 from controller.web.health import HealthServer
@@ -74,7 +75,7 @@ class Controller:
         redis = open_redis(self._embedded.url if self._embedded else settings.redis.url)
         self._engine = open_database(settings.database_url)
         extensions = Extensions(self._engine)
-        passwords = Passwords(load_pepper(settings.pepper_path, extensions.any_password))
+        passwords = Passwords(open_pepper(self._engine, settings.pepper_path))
         clock = Clock()
         # A reader waits for no writer.
         reads = Offload(READERS)
@@ -211,12 +212,13 @@ class Controller:
         gevent.killall(list(self.services.greenlets))
         self.health.close()
         self.policies.close()
+        if self._embedded is not None:
+            # It waits for the server to end: not on the hub.
+            self.services.reads.run(self._embedded.close)
         self._admin.close()
         self.services.sql.close()
         self.services.reads.close()
         self.services.hashing.close()
-        if self._embedded is not None:
-            self._embedded.close()
         self._engine.dispose()
         log.info("stopped")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ from controller.store.passwords import Passwords
 
 #: How many records one transaction writes: calls are stored between two of them.
 AT_A_TIME: Final = 200
+#: What others have between two transactions on SQLite, seconds.
+PAUSE_SECONDS: Final = 0.002
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -75,6 +78,9 @@ class Bulk:
         _may_make(actor, kind)
         total = Applied()
         for start in range(0, len(records), AT_A_TIME):
+            if start and self._engine.dialect.name == "sqlite":
+                # Its writers look again now and then: without a pause, this one would always win.
+                time.sleep(PAUSE_SECONDS)
             total += self._apply(actor, kind, records[start : start + AT_A_TIME], dry_run=dry_run)
         return total
 

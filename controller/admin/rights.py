@@ -18,6 +18,8 @@ CLIENT_FIELDS: Final = frozenset({"contact_name", "description"})
 OPERATOR_FIELDS: Final = frozenset(
     {
         "client",
+        # Or a client could undo what the operator switched off.
+        "enabled",
         "dids",
         "country",
         "return_countries",

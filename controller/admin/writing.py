@@ -70,7 +70,7 @@ def touch(transaction: Writing, before: Stored | None, after: Stored | None) -> 
     match found[0]:
         case Policy(extension=extension):
             transaction.touch(extension, [did for policy in found for did in policy.dids])
-        case Client() if len(found) == 2:
+        case Client() if len({(one.contact_name, one.enabled) for one in found}) == 2:
             # A new client has no extension yet, and one that is removed none any more.
             transaction.touch_everything()
         case _:

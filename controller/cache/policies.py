@@ -65,6 +65,7 @@ class Policies:
         metrics: CacheMetrics,
         embedded: EmbeddedServer | None = None,
     ) -> None:
+        self._hub = gevent.get_hub()
         self._source = source
         self._run = run
         self._now = now
@@ -142,6 +143,8 @@ class Policies:
         return self._find("e", extension) if _EXTENSION.match(extension) else None
 
     def _find(self, kind: str, name: str) -> Policy | None:
+        # Sockets and greenlets are one thread's: in another, look-ups would break each other.
+        assert gevent.get_hub() is self._hub, "policies are looked up in the hub's thread only"
         key = f"{kind}:{name}"
         while True:
             snapshot = self._local.get(key)

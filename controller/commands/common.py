@@ -60,8 +60,8 @@ def opened(settings: Settings) -> Iterator[Opened]:
     """Open the store for a command; what goes wrong inside ends the command with its message."""
     from controller.admin.directory import Directory
     from controller.store.database import open_database
-    from controller.store.extensions import Extensions
-    from controller.store.passwords import Passwords, load_pepper
+    from controller.store.passwords import Passwords
+    from controller.store.pepper import open_pepper
 
     known: list[Passwords] = []
 
@@ -69,8 +69,7 @@ def opened(settings: Settings) -> Iterator[Opened]:
         # Only a command that has to do with a password needs the pepper, and makes one if needed.
         if not known:
             try:
-                pepper = load_pepper(settings.pepper_path, Extensions(engine).any_password)
-                known.append(Passwords(pepper))
+                known.append(Passwords(open_pepper(engine, settings.pepper_path)))
             except (OSError, ValueError) as error:
                 raise click.ClickException(f"the passwords' pepper: {error}") from error
         return known[0]

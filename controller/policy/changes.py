@@ -3,6 +3,10 @@
 The store counts every change that touches a policy (`seq`). A policy that was read carries the
 count as of which it is true; a change names what it touched. Whoever keeps a copy compares the
 two, and needs no clock for it.
+
+Both sides rely on this: each change has a count of its own, one more than the last, taken under a
+lock that is held until the commit; it names all DIDs of an extension, old and new,
+whichever field changed; and what is read comes from the primary, never from a replica that lags.
 """
 
 from __future__ import annotations

@@ -135,6 +135,12 @@ class Dispatcher:
                 services.note_store_fault("dispatcher")
                 self._next = None
                 self._wake.wait(timeout=poll)
+            except Exception:
+                # Without this greenlet no callback is made at all: it outlives any fault.
+                log.exception("fault", where="dispatcher")
+                services.metrics.faults.labels("dispatcher").inc()
+                self._next = None
+                self._wake.wait(timeout=poll)
 
     def _look(self) -> None:
         services, requests = self._services, self._services.requests
@@ -169,6 +175,11 @@ class Dispatcher:
             policy = services.policies.get(request.extension)
             if policy is None or request.number is None:
                 finish(services, request.id, "extension_gone", "")
+                self.end_attempt(request.id)
+                return
+            if not policy.enabled:
+                # Switched off since the number rang: whoever did that means it.
+                finish(services, request.id, "disabled", "")
                 self.end_attempt(request.id)
                 return
             self._originate(request, request.number, policy)

@@ -159,7 +159,7 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
     """Take a return leg that has connected, for the first time or again."""
     socket.subscribe(uuid)
     services.clock.follow()
-    found = services.reads.run(_find, services, data.variable("callback_request") or "")
+    found = _find(services, data.variable("callback_request") or "")
     if found is None:
         # A leg of a request that nobody knows: nothing of ours may happen on it.
         log.error("unknown_request", leg=uuid)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExceptionContext
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
@@ -35,6 +35,9 @@ class DatabaseError(RuntimeError):
 
 #: What is raised while the database is locked or away: what was to be done can be done again.
 Away: Final = (OperationalError, PoolTimeout)
+
+#: What PostgreSQL says of a write to a server that is a replica now, and of a session it ended.
+_DEMOTED: Final = ("25006", "25P03")
 
 #: The execution option of a connection that only reads.
 READING = "callbackd_reading"
@@ -125,7 +128,7 @@ def _engine(url: URL, *, upgrading: bool = False) -> Engine:
         event.listen(engine, "begin", _begin)
         return engine
     statement = 0 if upgrading else STATEMENT_SECONDS * 1000
-    return create_engine(
+    engine = create_engine(
         url,
         poolclass=NullPool if upgrading else QueuePool,
         hide_parameters=True,
@@ -139,6 +142,21 @@ def _engine(url: URL, *, upgrading: bool = False) -> Engine:
             "application_name": "callbackd",
         },
     )
+    event.listen(engine, "handle_error", _name_fail_over)
+    return engine
+
+
+def _name_fail_over(context: ExceptionContext) -> None:
+    """Take a server that was demoted for one that is away: its connections are made anew.
+
+    It still answers what only reads, and refuses what writes as something that was done wrong.
+    """
+    state = getattr(context.original_exception, "sqlstate", None)
+    if state in _DEMOTED:
+        context.is_disconnect = True
+        raise OperationalError(
+            context.statement, None, context.original_exception, hide_parameters=True
+        ) from context.original_exception
 
 
 def _prepare_upgrade(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:

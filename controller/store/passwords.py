@@ -59,7 +59,7 @@ def load_pepper(path: Path, in_use: Callable[[], bool] = lambda: False) -> bytes
             # A new one would make every right password wrong, and nobody would know why.
             raise ValueError(
                 f"{path} is not there, but the database holds passwords made with it: "
-                "restore it from your backup, together with the database"
+                "copy it from another host, or restore it from your backup"
             ) from None
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = secrets.token_bytes(32)

@@ -233,6 +233,15 @@ audit: Final = Table(
     Index("audit_of", "kind", "key"),
 )
 
+#: One row: by what the pepper is known that the passwords are made with.
+pepper: Final = Table(
+    "pepper",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("fingerprint", String(64), nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
 #: One row: the count of changes that touch policies, and a name made with the database.
 policy_clock: Final = Table(
     "policy_clock",

@@ -10,6 +10,7 @@ from collections import Counter
 import gevent
 import pytest
 
+from controller.admin.model import Kind
 from controller.simulator import Behaviour, HangUp
 from tests.peer.world import (
     CALLER,
@@ -22,6 +23,7 @@ from tests.peer.world import (
     talking,
     typed,
 )
+from tests.seed import ADMIN, directory
 
 
 def test_t1_t8_a1_i5_the_whole_way(world: World) -> None:
@@ -262,6 +264,31 @@ def test_a_caller_who_hangs_up_leaves_nothing(world: World) -> None:
     while _greenlets() - before and time.monotonic() < until:
         gevent.sleep(0.1)
     assert not _greenlets() - before
+
+
+def test_a_return_call_that_is_answered_late_is_asked_like_any_other(world: World) -> None:
+    """By then the policy is not in the process's own memory any more."""
+    world.extension(password=PASSWORD)
+    world.controller()
+    world.phone(CALLER, answering(typed(PASSWORD), typed(FRIEND), after=2.5))
+    world.phone(FRIEND, talking(2.5))
+    world.ring()
+    (request,) = world.ended()
+    assert request.outcome == "completed"
+    world.idle()
+
+
+def test_o6_what_is_switched_off_after_the_number_rang_is_not_called(world: World) -> None:
+    world.extension(delay_seconds=2)
+    world.controller()
+    world.ring()
+    world.wait(lambda: world.switch.seen("refused", role="trigger"))
+    (pending,) = world.requests.all()
+    assert pending.state == "pending"
+    directory(world.engine).change(ADMIN, Kind.EXTENSION, "1001", {"enabled": False})
+    (request,) = world.ended()
+    assert (request.state, request.outcome) == ("done", "disabled")
+    assert not world.switch.seen("called", role="return")
 
 
 def _greenlets() -> Counter[str]:

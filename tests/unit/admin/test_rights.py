@@ -234,6 +234,7 @@ def test_o2_many_at_a_time_are_one_clients_own_too(store: Directory) -> None:
 
 #: A value other than the one that is there, of each field that a client may try.
 OTHER_VALUE: dict[str, Any] = {
+    "enabled": False,
     "client": "other",
     "dids": ["+12025550177"],
     "country": "GB",
@@ -263,7 +264,6 @@ def test_o2_what_else_an_extension_has_is_its_clients_to_decide(store: Directory
     two_clients(store)
     mine = {
         "description": "Ours",
-        "enabled": False,
         "ring_seconds": 9,
         "delay_seconds": 9,
         "return_ring_seconds": 9,

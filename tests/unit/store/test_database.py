@@ -5,12 +5,15 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from controller.store.database import DatabaseError, open_database, reader
+from controller.store.database import Away, DatabaseError, open_database, reader
+from controller.store.requests import Requests
+from tests.postgres import PostgreSQL
 
 OPEN = """
 import sys
@@ -93,3 +96,26 @@ def test_o4_processes_that_start_at_the_same_time_open_one_file(tmp_path: Path) 
     for process in processes:
         _, error = process.communicate(timeout=120)
         assert process.returncode == 0, error.decode()
+
+
+def test_o5_a_server_that_was_demoted_counts_as_away(postgresql: PostgreSQL) -> None:
+    """After a fail-over a pooled connection may be to the old primary: it reads, and refuses."""
+    engine = open_database(postgresql.fresh())
+    requests = Requests(engine)
+    with engine.begin() as connection:
+        name = connection.exec_driver_sql("SELECT current_database()").scalar()
+    store = partial(requests.store, extension="1", did="+1", number="+12125550199", due=1, now=1)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(
+            f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'
+        )
+    engine.dispose()  # the connections that are made from now on are to a replica
+    with pytest.raises(Away):
+        store()
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("SET default_transaction_read_only = off")
+        connection.exec_driver_sql(
+            f'ALTER DATABASE "{name}" SET default_transaction_read_only = off'
+        )
+    assert store().state == "pending"
+    engine.dispose()

@@ -227,6 +227,13 @@ def _tables() -> None:
     op.create_index("audit_client", "audit", ["client"])
     op.create_index("audit_of", "audit", ["kind", "key"])
     op.create_table(
+        "pepper",
+        sa.Column("id", sa.Integer, autoincrement=False),
+        sa.Column("fingerprint", sa.String(64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pepper_pkey"),
+        sa.CheckConstraint("id = 1", name=op.f("pepper_one_row")),
+    )
+    op.create_table(
         "policy_clock",
         sa.Column("id", sa.Integer, autoincrement=False),
         sa.Column("lineage", sa.String(36), nullable=False),

@@ -1,0 +1,43 @@
+"""The pepper that a database's passwords are made with: one for all hosts, and the right one."""
+
+from __future__ import annotations
+
+import hmac
+from hashlib import sha256
+from pathlib import Path
+
+from sqlalchemy import Engine, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from controller.store.database import reader
+from controller.store.extensions import Extensions
+from controller.store.passwords import load_pepper
+from controller.store.schema import pepper as table
+
+
+def open_pepper(engine: Engine, path: Path) -> bytes:
+    """Read the pepper of a database, making it only where it never had one.
+
+    Each host has the file, and the database a fingerprint of it: with another pepper every right
+    password would be wrong, on one host and not on the next. Raises `ValueError` where the file is
+    lost or another one, `OSError` where it cannot be had.
+    """
+    with reader(engine).connect() as connection:
+        known = connection.execute(select(table.c.fingerprint)).scalar()
+    pepper = load_pepper(path, lambda: known is not None or Extensions(engine).any_password())
+    fingerprint = hmac.new(pepper, b"callbackd", sha256).hexdigest()
+    if known is None:
+        try:
+            with engine.begin() as connection:
+                connection.execute(insert(table).values(id=1, fingerprint=fingerprint))
+            known = fingerprint
+        except IntegrityError:
+            # Another host was first.
+            with reader(engine).connect() as connection:
+                known = connection.execute(select(table.c.fingerprint)).scalar_one()
+    if not hmac.compare_digest(known, fingerprint):
+        raise ValueError(
+            f"{path} is not the pepper that the passwords of this database are made with: "
+            "copy the file from a host where passwords are right, or restore it from your backup"
+        )
+    return pepper
