@@ -9,9 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from controller.admin.model import Invalid, Kind
-from controller.admin.shapes import MODELS, SECRETS
+from controller.admin.shapes import MODELS, SECRETS, not_shown
 from controller.policy.model import PolicyError
-from controller.policy.rules import NOT_YET, check_text, plain, validate
+from controller.policy.rules import check_text, plain, validate
 from controller.store.passwords import BadPassword, Passwords
 
 #: What a stored hash looks like, as an export writes it.
@@ -113,9 +113,8 @@ def shown(kind: Kind, value: Any) -> dict[str, Any]:  # noqa: ANN401
     if kind in SECRETS:
         stored, clear = SECRETS[kind]
         values[f"{clear}_set"] = values.pop(stored) is not None
-    if kind is Kind.EXTENSION:
-        for name in NOT_YET:
-            del values[name]
+    for name in not_shown(kind):
+        del values[name]
     return values
 
 

@@ -14,6 +14,7 @@ from msgspec import NODEFAULT, UNSET, Meta, UnsetType
 from controller.admin.model import Kind
 from controller.policy.model import Policy
 from controller.policy.records import (
+    RECORDS_NOT_YET,
     Account,
     AuthorisedCaller,
     Channel,
@@ -78,10 +79,14 @@ _ADDED: Final[dict[Kind, list[tuple[str, Any]]]] = {
 }
 
 
+def not_shown(kind: Kind) -> set[str]:
+    """Give the fields that nothing acts on yet: they can only have their defaults."""
+    return set(NOT_YET if kind is Kind.EXTENSION else RECORDS_NOT_YET.get(MODELS[kind], ()))
+
+
 def _fields(kind: Kind) -> list[msgspec.structs.FieldInfo]:
     hidden = {SECRETS[kind][0]} if kind in SECRETS else set()
-    if kind is Kind.EXTENSION:
-        hidden |= set(NOT_YET)
+    hidden |= not_shown(kind)
     return [field for field in msgspec.structs.fields(MODELS[kind]) if field.name not in hidden]
 
 

@@ -127,6 +127,8 @@ PositiveMicros = Annotated[
     int,
     Meta(ge=0, le=MOST_MICROS, description="Money: a millionth of the currency's unit."),
 ]
+#: G3: calls at a time.
+ConcurrentCalls = Annotated[int, Meta(ge=1, le=100_000)]
 #: How often: callbacks in a time.
 Times = Annotated[int, Meta(ge=0, le=1_000_000)]
 

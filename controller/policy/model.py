@@ -15,6 +15,7 @@ from msgspec import Meta
 from controller.policy.fields import (
     Choice,
     ClientName,
+    ConcurrentCalls,
     Country,
     EarlyHangUp,
     ExtensionNumber,
@@ -97,7 +98,9 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
         return_countries, destination_countries: G2, where calls may go; ISO 3166, by default the
             extension's own country only.
-        blocked_prefixes: G2, where none goes all the same; beginnings of E.164 numbers.
+        return_prefixes, destination_prefixes: G2, where calls may go besides, also where that is
+            denied by default; beginnings of E.164 numbers.
+        blocked_countries, blocked_prefixes: G2, where none goes all the same.
         callbacks_per_number, callbacks_per_block, callbacks_per_did, callbacks_per_extension: G3.
         concurrent_calls: G3, at a time. most_spent_per_day: G3.
         longest_call_seconds: G3; the switch itself ends the conversation then.
@@ -159,12 +162,15 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     return_countries: Annotated[tuple[Country, ...], Meta(max_length=300)] = ()
     destination_countries: Annotated[tuple[Country, ...], Meta(max_length=300)] = ()
+    return_prefixes: tuple[Prefix, ...] = ()
+    destination_prefixes: tuple[Prefix, ...] = ()
+    blocked_countries: Annotated[tuple[Country, ...], Meta(max_length=300)] = ()
     blocked_prefixes: tuple[Prefix, ...] = ()
     callbacks_per_number: Rate = Rate()
     callbacks_per_block: Rate = Rate()
     callbacks_per_did: Rate = Rate()
     callbacks_per_extension: Rate = Rate()
-    concurrent_calls: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    concurrent_calls: ConcurrentCalls | None = None
     most_spent_per_day: PositiveMicros | None = None
     longest_call_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 3600
     stop_after_unanswered: Annotated[int, Meta(ge=1, le=1000)] | None = None

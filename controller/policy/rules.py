@@ -48,6 +48,9 @@ NOT_YET: Final[dict[str, str]] = {
     "return_call_exposure": "M3",
     "warning_seconds": "M6",
     "warning_sound": "M6",
+    "return_prefixes": "G2",
+    "destination_prefixes": "G2",
+    "blocked_countries": "G2",
     "blocked_prefixes": "G2",
     "callbacks_per_number": "G3",
     "callbacks_per_block": "G3",
@@ -58,6 +61,9 @@ NOT_YET: Final[dict[str, str]] = {
     "stop_after_unanswered": "G4",
     "prompts": "S2",
 }
+
+#: Lists of countries.
+_COUNTRIES: Final = ("return_countries", "destination_countries", "blocked_countries")
 
 #: The default of each field that has one.
 DEFAULTS: Final[dict[str, Any]] = {
@@ -113,10 +119,10 @@ _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 def check(policy: Policy) -> None:
     """Check what fields must keep together. Raises `PolicyError`."""
-    for field in ("dids", "caller_ids", "return_countries", "destination_countries"):
+    for field in ("dids", "caller_ids", *_COUNTRIES):
         once(field, getattr(policy, field))
     check_country("country", policy.country)
-    for field in ("return_countries", "destination_countries"):
+    for field in _COUNTRIES:
         for code in getattr(policy, field):
             check_country(field, code)
     _check_return_calls(policy)

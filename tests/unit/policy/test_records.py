@@ -8,16 +8,19 @@ import iso4217
 import msgspec
 import pytest
 
-from controller.policy.fields import MOST_MICROS, currency_digits, is_currency
+from controller.policy.fields import MOST_MICROS, Rate, currency_digits, is_currency
 from controller.policy.model import PolicyError
 from controller.policy.records import (
+    RECORDS_NOT_YET,
     Account,
     AuthorisedCaller,
     Channel,
     Client,
     Entry,
     EntryKind,
+    HiddenIdentity,
     PublicNumber,
+    RefusalCause,
     Role,
     SoundFile,
     Token,
@@ -195,3 +198,20 @@ def test_m1_every_currency_that_is_counted_has_its_digits() -> None:
 def test_the_roles_are_those_of_spec() -> None:
     """O2."""
     assert {role.value for role in Role} == {"admin", "client", "read_only"}
+
+
+@pytest.mark.parametrize(
+    ("record", "field"),
+    [
+        (Client(name="acme", callbacks=Rate(hour=5)), "callbacks"),
+        (Client(name="acme", concurrent_calls=5), "concurrent_calls"),
+        (Channel(name="pstn", refusal_cause=RefusalCause.CALL_REJECTED), "refusal_cause"),
+        (Channel(name="pstn", hidden_identity=HiddenIdentity.PRIVATE), "hidden_identity"),
+        (Channel(name="pstn", concurrent_calls=5), "concurrent_calls"),
+    ],
+)
+def test_what_nothing_acts_on_yet_is_refused_by_name(record: Client | Channel, field: str) -> None:
+    rule = RECORDS_NOT_YET[type(record)][field]
+    with pytest.raises(PolicyError, match=rf"^{field}: is not built in this release \({rule}\)"):
+        record.check()
+    type(record)(name=record.name).check()
