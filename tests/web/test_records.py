@@ -6,10 +6,12 @@ import re
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from controller.admin.model import Kind
 from controller.admin.shapes import FILTERS
 from controller.policy.records import Role
+from controller.store import schema
 from controller.web.api.resources import COLLECTIONS
 from tests.web.world import BASE, PASSWORD, PIN, RFC_3339, World, is_problem
 
@@ -458,3 +460,14 @@ def test_where_there_is_nothing_is_404_and_nothing_is_sent_elsewhere(
     answer = still.ask("GET", path if path == "/api/" else f"{BASE}{path}")
     is_problem(answer, 404)
     assert "location" not in answer.headers
+
+
+def test_a_policy_of_a_newer_release_is_named_and_no_fault(world: World) -> None:
+    """As an older controller meets it in a rolling upgrade."""
+    with world.engine.begin() as connection:
+        connection.execute(
+            update(schema.extension).values(policy='{"version": 99, "oldest_reader": 99}')
+        )
+    problem = is_problem(world.get("/extensions"), 409, "conflict")
+    assert "newer release" in problem["detail"]
+    assert world.faults == 0

@@ -10,7 +10,8 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from controller.admin.model import AdminError, Kind
+from controller.admin.model import AdminError, Conflict, Kind
+from controller.policy.versions import StoredPolicyError
 from controller.web.api import problems
 from controller.web.api.ledgers import Ledgers
 from controller.web.api.openapi import Description
@@ -63,6 +64,9 @@ def create_api(
                 return problems.answer(error)
             case AdminError():
                 return problems.answer(problems.of_admin(error))
+            case StoredPolicyError():
+                # Written by a newer release, or damaged: it says which one, and what to do.
+                return problems.answer(problems.of_admin(Conflict(str(error))))
             case HTTPException():
                 return problems.answer(_of_routing(error))
         if isinstance(error, away):
