@@ -14,7 +14,9 @@ import gevent
 import structlog
 from gevent.event import Event as Flag
 
+from controller.admin.callbacks import Callbacks
 from controller.admin.directory import Directory
+from controller.admin.stopping import Stopping
 from controller.cache.client import open_redis
 from controller.cache.embedded import EmbeddedServer
 from controller.cache.metrics import CacheMetrics
@@ -33,6 +35,7 @@ from controller.runtime.dispatcher import Dispatcher
 from controller.runtime.legs import Leg
 from controller.runtime.offload import Offload
 from controller.runtime.prompts import Prompts
+from controller.runtime.recent import Recent
 from controller.runtime.reconcile import reconcile
 from controller.runtime.services import Services
 from controller.settings import Settings
@@ -49,16 +52,15 @@ log: Any = structlog.get_logger("app")
 #: What a node's link brings: answers to our jobs, and the end of return legs.
 LINK_EVENTS: Final = ("BACKGROUND_JOB", "CHANNEL_HANGUP_COMPLETE")
 LINK_FILTERS: Final = (("Event-Name", "BACKGROUND_JOB"), ("variable_callback_leg", "return"))
-#: How long the end of a return leg that nobody here holds is left to the one who holds it.
-UNSEEN_SECONDS: Final = 2.0
+#: How long an answer, or the end of a return leg, is left to the one whose it is. Whoever takes it
+#: then moves nothing that was moved already; who dies meanwhile takes his knowledge of it along.
+UNSEEN_SECONDS: Final = 0.5
 #: Threads that read the store.
 READERS: Final = 2
 #: Threads that write to a store which takes several writers.
 WRITERS: Final = 4
 #: Threads for what administrators do.
 ADMINISTRATORS: Final = 2
-#: How often nodes are asked for what should be alive on them.
-JANITOR_SECONDS: Final = 30.0
 
 
 class Controller:
@@ -100,6 +102,8 @@ class Controller:
             requests=Requests(self._engine),
             passwords=passwords,
             prompts=Prompts(settings.prompts.directory),
+            trunks=Recent(extensions.trunks, reads=reads, on_fault=self._recent_fault),
+            stops=Recent(extensions.stops, reads=reads, on_fault=self._recent_fault),
         )
         #: What administrators do waits for none of the calls' threads, nor they for it.
         self._admin = Announcing(ADMINISTRATORS, self.policies.announce)
@@ -127,9 +131,16 @@ class Controller:
             self.readiness,
             api=create_api(
                 directory,
+                Callbacks(
+                    self._engine,
+                    now=clock.micros,
+                    expiry_seconds=settings.dispatcher.expiry_seconds,
+                ),
+                Stopping(self._engine, now=clock.micros),
                 run=self._admin.run,
                 away=Away,
                 on_fault=self.metrics.faults.labels("api").inc,
+                on_callback=self.dispatcher.expect,
             ),
             degraded=lambda: {"cache": self.policies.fault},
         )
@@ -153,6 +164,9 @@ class Controller:
 
     def start(self) -> None:
         """Begin to serve. Raises `OSError` where an address cannot be had."""
+        # What every call asks is known before the first one: later the store may be away.
+        self.services.trunks.start()
+        self.services.stops.start()
         self.policies.start()
         self.server.start()
         self.health.start()
@@ -211,6 +225,8 @@ class Controller:
         gevent.joinall(list(self.services.greenlets), timeout=5)
         gevent.killall(list(self.services.greenlets))
         self.health.close()
+        self.services.trunks.stop()
+        self.services.stops.stop()
         self.policies.close()
         if self._embedded is not None:
             # It waits for the server to end: not on the hub.
@@ -221,6 +237,9 @@ class Controller:
         self.services.hashing.close()
         self._engine.dispose()
         log.info("stopped")
+
+    def _recent_fault(self) -> None:
+        self.metrics.faults.labels("recent").inc()
 
     def readiness(self) -> dict[str, str | None]:
         """What is checked, and what is wrong with it."""
@@ -266,7 +285,9 @@ class Controller:
 
     def _on_link_event(self, event: Event) -> None:
         if event.name == "BACKGROUND_JOB":
-            gevent.spawn_later(UNSEEN_SECONDS, self._unseen, self.dispatcher.unseen_answer, event)
+            gevent.spawn_later(
+                UNSEEN_SECONDS, self._unseen, self.dispatcher.calling.answers.unseen, event
+            )
             return
         leg = self.services.legs.get(text(event.uuid) or "")
         if leg is not None and leg.socket is None:
@@ -288,7 +309,7 @@ class Controller:
 
     def _on_link_up(self, link: SwitchLink, jobs: list[Job]) -> None:
         self.metrics.link_up.labels(link.name).set(1)
-        self.services.spawn(reconcile, self.services, link)
+        self.services.spawn(reconcile, self.services, link, self.dispatcher.calling)
 
     def _on_link_down(self, link: SwitchLink, error: EslError | None) -> None:
         self.metrics.link_up.labels(link.name).set(0)
@@ -296,6 +317,7 @@ class Controller:
             self.services.note_esl_error(error)
 
     def _janitor(self) -> None:
-        while not self._stopped.wait(timeout=JANITOR_SECONDS):
+        seconds = self.settings.dispatcher.reconcile_seconds
+        while not self._stopped.wait(timeout=seconds):
             for link in self.services.live_links():
-                self.services.spawn(reconcile, self.services, link)
+                self.services.spawn(reconcile, self.services, link, self.dispatcher.calling)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -13,14 +12,16 @@ import msgspec
 from controller import __version__
 from controller.commands.account import account
 from controller.commands.audit import audit
+from controller.commands.callback import callback
 from controller.commands.callerid import callerid
 from controller.commands.channel import channel
 from controller.commands.client import client
-from controller.commands.common import Context, as_json, pass_context
+from controller.commands.common import Context, pass_context
 from controller.commands.completion import completion
 from controller.commands.extension import extension
 from controller.commands.number import number
 from controller.commands.sound import sound
+from controller.commands.stopping import resume, stop, stops
 from controller.commands.token import token
 from controller.commands.transfer import export, import_
 
@@ -42,8 +43,8 @@ def main(context: click.Context, config: str | None) -> None:
 
 
 for command in (
-    client, extension, callerid, channel, number, account, sound, token, audit, import_, export,
-    completion,
+    client, extension, callerid, channel, number, account, sound, token, callback, stop, resume,
+    stops, audit, import_, export, completion,
 ):  # fmt: skip
     main.add_command(command)
 
@@ -75,42 +76,6 @@ def serve(context: Context, log_format: str, log_level: str) -> None:
             f"{settings.listen.host}:{settings.listen.port} or "
             f"{settings.web.host}:{settings.web.port}? Set listen.port and web.port"
         ) from error
-
-
-# --- callbacks -------------------------------------------------------------------------------
-
-
-@main.group()
-def callback() -> None:
-    """Look at callback requests."""
-
-
-@callback.command("list")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
-@as_json
-@pass_context
-def callback_list(context: Context, limit: int, as_json: bool) -> None:
-    """List callback requests and trigger calls that got none, the newest first."""
-    from controller.store.database import DatabaseError, open_database
-    from controller.store.requests import Requests
-
-    try:
-        engine = open_database(context.settings().database_url)
-    except DatabaseError as error:
-        raise click.ClickException(str(error)) from error
-    try:
-        found = Requests(engine).all(limit)
-    finally:
-        engine.dispose()
-    if as_json:
-        click.echo(msgspec.json.encode(found))
-        return
-    for request in found:
-        when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(request.created / 1_000_000))
-        click.echo(
-            f"{when}  {request.extension:<10} {request.number or '-':<16} "
-            f"{request.state:<9} {request.outcome or '-'}"
-        )
 
 
 # --- the simulator ---------------------------------------------------------------------------

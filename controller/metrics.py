@@ -22,6 +22,12 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self.retries = Counter(
+            "callbackd_callback_retries",
+            "Return calls that were not answered and are made again, by how they ended.",
+            ["outcome"],
+            registry=registry,
+        )
         self.legs = Gauge(
             "callbackd_legs",
             "Legs that this controller holds or follows, by kind (trigger, return).",

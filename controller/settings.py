@@ -112,8 +112,14 @@ class Dispatcher(_Section, frozen=True):
     max_calling: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 50
     #: A return call that could not be made for so long is not made any more.
     expiry_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 900
+    #: Return calls being set up at a time on one node, and by way of one channel first, by all
+    #: controllers together.
+    max_calling_per_node: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+    max_calling_per_channel: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 50
     #: How often requests are looked for that other controllers stored.
     poll_seconds: PositiveSeconds = 1.0
+    #: How often nodes are asked for the calls that should be alive on them.
+    reconcile_seconds: PositiveSeconds = 30.0
 
 
 class Settings(_Section, frozen=True):

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement
 
 from controller.admin import drafts
+from controller.admin.callback_shapes import Stopped
 from controller.admin.model import Actor, Audited, Invalid, Kind
 from controller.admin.shapes import SECRETS
 from controller.store import schema
 from controller.store.journal import Entry
 from controller.store.kept import Stored
 from controller.store.ledger import Line
+
+
+class AuditKind(StrEnum):
+    """What the log tells of: the kinds of record, callbacks that were asked for, and stops."""
+
+    CLIENT = "client"
+    CHANNEL = "channel"
+    NUMBER = "number"
+    EXTENSION = "extension"
+    CALLERID = "callerid"
+    ACCOUNT = "account"
+    SOUND = "sound"
+    TOKEN = "token"  # noqa: S105  (a word, no secret)
+    CALLBACK = "callback"
+    STOP = "stop"
+
 
 #: What the log can be filtered by.
 FILTERS: Final = ("kind", "key", "actor", "action")
@@ -70,6 +88,52 @@ def of_entry(now: int, actor: Actor, account: Stored, line: Line, client: str | 
             "amount": line.amount,
             "order_number": line.order_number,
         },
+    )
+
+
+def of_callback(
+    now: int,
+    actor: Actor,
+    key: str,
+    before: dict[str, Any] | None,
+    after: dict[str, Any],
+    client: str | None,
+) -> Entry:
+    """Give the line for a callback that was asked for (T11) or cancelled."""
+    return Entry(
+        at=now,
+        actor=actor.name,
+        action="create" if before is None else "change",
+        kind=AuditKind.CALLBACK.value,
+        key=key,
+        client=client,
+        before=before,
+        after=after,
+    )
+
+
+def of_stop(
+    now: int, actor: Actor, before: Stopped | None, after: Stopped | None, client: str | None
+) -> Entry:
+    """Give the line for a stop that was put, changed or taken away (O6)."""
+    some = before or after
+    assert some is not None
+    old, new = (
+        None if stop is None else {name: getattr(stop, name) for name in ("hang_up", "reason")}
+        for stop in (before, after)
+    )
+    if old is not None and new is not None:
+        differ = [name for name in new if old[name] != new[name]]
+        old, new = ({name: values[name] for name in differ} for values in (old, new))
+    return Entry(
+        at=now,
+        actor=actor.name,
+        action="create" if before is None else "delete" if after is None else "change",
+        kind=AuditKind.STOP.value,
+        key="/".join(filter(None, (some.scope.value, some.name))),
+        client=client,
+        before=old,
+        after=new,
     )
 
 

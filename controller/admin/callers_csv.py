@@ -47,7 +47,7 @@ _SAID: Final = {
     "off": False, "no": False, "0": False, "false": False,
 }  # fmt: skip
 #: What people put between digits.
-_BETWEEN: Final = re.compile(r"[\s().\u00a0\u2010-\u2015/-]")
+BETWEEN: Final = re.compile(r"[\s().\u00a0\u2010-\u2015/-]")
 #: What a spreadsheet takes for a formula, and an apostrophe before it that was there already.
 _FORMULA: Final = re.compile(r"'*[=+\-@\t]")
 _TYPES: Final = {field.name: field.type for field in msgspec.structs.fields(AuthorisedCaller)}
@@ -199,7 +199,7 @@ class CallersFile:
                 "number anew"
             )
         try:
-            return parse(_BETWEEN.sub("", text), self._country)
+            return parse(BETWEEN.sub("", text), self._country)
         except BadNumber as error:
             what = "has more than digits" if error.reason == "not_digits" else "is in no plan"
             raise Invalid(

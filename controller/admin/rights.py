@@ -90,6 +90,18 @@ def may_audit(actor: Actor) -> None:
         raise Forbidden("the audit log is for tokens that see all clients")
 
 
+def may_ask(actor: Actor) -> None:
+    """Check that callbacks may be asked for and cancelled. Raises `Forbidden`."""
+    _may_write(actor)
+
+
+def may_stop(actor: Actor, *, everywhere: bool) -> None:
+    """Check that callbacks may be stopped, and resumed (O6). Raises `Forbidden`."""
+    _may_write(actor)
+    if everywhere and actor.role is not Role.ADMIN:
+        raise Forbidden("callbacks are stopped everywhere, and resumed, by administrators")
+
+
 def _may_write(actor: Actor) -> None:
     if actor.role is Role.READ_ONLY:
         raise Forbidden("a token of role `read_only` changes nothing")

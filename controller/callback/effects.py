@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from controller.callback.events import Secret
+from controller.numbers.caller import Caller
 
 
 class SetTimer(msgspec.Struct, frozen=True):
@@ -15,28 +16,31 @@ class SetTimer(msgspec.Struct, frozen=True):
 
 
 class StoreRequest(msgspec.Struct, frozen=True):
-    """Store what this trigger call leads to, then send `RequestStored`.
+    """Ask for the callback of this trigger call, have that stored, then send `RequestStored`.
 
     Attributes:
-        number: who rang, E.164; None where that is not known.
-        reason: why nobody is called back (T10); None where `number` is to be.
-        due: when the return call is due, seconds since 1970.
+        number: of this storing; the session knows the one that counts.
+        did, caller: what was rung, and by whom.
+        ends: when the trigger call ends, seconds since 1970: the delay counts from there (T5).
+        second: it is a carrier's second try, and joins the first (T1).
 
     """
 
-    extension: str
+    number: int
     did: str
-    number: str | None
-    reason: str | None
-    due: float
+    caller: Caller
+    ends: float
+    second: bool = False
 
 
 class NoteTrigger(msgspec.Struct, frozen=True):
-    """Keep, with its reason, a trigger call that gets no callback (T10); nobody waits for it."""
+    """Keep a trigger call that gets no callback (T10); nobody waits for it.
 
-    extension: str
+    `reason` is why, unless there is none for the extension or this caller anyway.
+    """
+
     did: str
-    number: str | None
+    caller: Caller
     reason: str
 
 

@@ -36,12 +36,18 @@ class TriggerAttached(msgspec.Struct, frozen=True):
         rung: seconds it has rung already, by the switch's own clock.
         caller: who rang, or why nobody can be called back.
         did: the number that was rung, E.164.
+        refusal: the cause that its trunk is refused with.
 
     """
 
     rung: float
     caller: Caller
     did: str
+    refusal: str = "USER_BUSY"
+
+
+class SecondTry(msgspec.Struct, frozen=True):
+    """The call was found to be a carrier's second try of one that was refused a moment ago (T1)."""
 
 
 class ReturnAttached(msgspec.Struct, frozen=True):
@@ -68,7 +74,9 @@ class TimerFired(msgspec.Struct, frozen=True):
 
 
 class RequestStored(msgspec.Struct, frozen=True):
-    """What was to be stored of a trigger call is stored."""
+    """What was to be stored of a trigger call is stored; `number` is that of `StoreRequest`."""
+
+    number: int
 
 
 class StepDone(msgspec.Struct, frozen=True):
@@ -122,7 +130,7 @@ class SocketClosed(msgspec.Struct, frozen=True):
     """The leg's connection to us has ended."""
 
 
-TriggerEvent = TriggerAttached | TimerFired | RequestStored | LegEnded | SocketClosed
+TriggerEvent = TriggerAttached | SecondTry | TimerFired | RequestStored | LegEnded | SocketClosed
 ReturnEvent = (
     ReturnAttached | StepDone | PasswordChecked | Bridged | TimerFired | LegEnded | SocketClosed
 )

@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from controller.callback.effects import Effect
-from controller.callback.events import Bridged, PasswordChecked, StepDone, TimerFired, kind
+from controller.callback.events import (
+    Bridged,
+    PasswordChecked,
+    RequestStored,
+    StepDone,
+    TimerFired,
+    kind,
+)
 from controller.callback.states import Row, State
 
 
@@ -35,6 +42,8 @@ def is_stale(session: Session, event: object) -> bool:
         return event.number != session.timer
     if isinstance(event, (StepDone, PasswordChecked)):
         return event.step != session.step
+    if isinstance(event, RequestStored):
+        return event.number != getattr(session, "stored", 0)
     if isinstance(event, Bridged):
         # A bridge of ours is named by its leg; one that names none is the one under way.
         legs: tuple[str, ...] = getattr(session, "destination_legs", ())

@@ -7,9 +7,10 @@ and nothing but the stored request joins them, so that any controller can drive 
 
 A machine is a table: for every state and every event one row, with the action that is taken and
 the states that it may lead to. There is no default: an event that means nothing in a state is a
-row that says why. Three kinds of stale event never get to the table, since they are told apart by
+row that says why. Four kinds of stale event never get to the table, since they are told apart by
 number alone: a timer that was set for an earlier wait, an application that is not the one under
-way, and a bridge that is not of the last destination dialled (see `machine.step`).
+way, a storing that another one followed, and a bridge that is not of the last destination dialled
+(see `machine.step`).
 
 Two rules hold in both tables:
 
@@ -100,6 +101,7 @@ LEAVING: Final = nothing("the leg is being hung up; nothing else counts any more
 TRIGGER: Final[dict[Trigger, dict[str, Row]]] = {
     Trigger.NEW: {
         "Attached": go("begin_ringing", Trigger.RINGING, Trigger.STORING, Trigger.REFUSING),
+        "SecondTry": NOT_ATTACHED,
         "TimerFired": NO_WAIT,
         "RequestStored": NO_STORE,
         "LegEnded": go("ended", Trigger.ENDED),
@@ -107,8 +109,12 @@ TRIGGER: Final[dict[Trigger, dict[str, Row]]] = {
     },
     Trigger.RINGING: {
         "Attached": ONE_ATTACH,
-        "TimerFired": go("store", Trigger.STORING),
-        "RequestStored": NO_STORE,
+        "SecondTry": go("second_try", Trigger.STORING),
+        # X is over; or, where a caller who hangs up early is called back, the time is from which on
+        # he is (T2): that is stored ahead, since a controller that dies when he does would know
+        # nothing of it.
+        "TimerFired": go("time_over", Trigger.STORING, Trigger.RINGING),
+        "RequestStored": nothing("stored ahead; it rings on"),
         "LegEnded": go("hung_up_early", Trigger.ENDED),
         "SocketClosed": go("let_go", Trigger.ENDED),
     },
@@ -116,6 +122,7 @@ TRIGGER: Final[dict[Trigger, dict[str, Row]]] = {
     # dies in between leaves a leg that still rings, and the next one refuses it and joins.
     Trigger.STORING: {
         "Attached": ONE_ATTACH,
+        "SecondTry": nothing("it is being stored already, and joins as it is"),
         "TimerFired": go("refuse_unstored", Trigger.REFUSING),
         "RequestStored": go("refuse", Trigger.REFUSING),
         "LegEnded": go("ended", Trigger.ENDED),
@@ -123,6 +130,7 @@ TRIGGER: Final[dict[Trigger, dict[str, Row]]] = {
     },
     Trigger.REFUSING: {
         "Attached": ONE_ATTACH,
+        "SecondTry": nothing("it is being refused already"),
         "TimerFired": go("kill", Trigger.REFUSING),
         "RequestStored": nothing("stored later than it was waited for; the refusal is on its way"),
         "LegEnded": go("ended", Trigger.ENDED),
@@ -130,6 +138,7 @@ TRIGGER: Final[dict[Trigger, dict[str, Row]]] = {
     },
     Trigger.ENDED: {
         "Attached": ONE_ATTACH,
+        "SecondTry": OVER,
         "TimerFired": OVER,
         "RequestStored": OVER,
         "LegEnded": OVER,

@@ -21,10 +21,13 @@ def audit() -> None:
 @click.option(
     "--kind",
     type=click.Choice(
-        ["client", "channel", "number", "extension", "callerid", "account", "sound", "token"]
+        [
+            "client", "channel", "number", "extension", "callerid", "account", "sound", "token",
+            "callback", "stop",
+        ]
     ),
-    help="Changes of this kind of record.",
-)
+    help="Changes of this kind of record; callbacks that were asked for or cancelled; stops.",
+)  # fmt: skip
 @click.option("--key", help="Changes of this record: 1001, 1001/+12025550100.")
 @click.option("--actor", help="Changes that this one made: a token's name, or cli:USER.")
 @click.option(

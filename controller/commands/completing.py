@@ -15,6 +15,8 @@ import click
 
 #: How many words are offered; more cannot be read.
 _MOST: Final = 200
+#: How many callbacks are looked at for them, the newest first.
+_MOST_NEWEST: Final = 1000
 #: How many records are looked at for them.
 _MOST_LOOKED_AT: Final = 20_000
 
@@ -46,6 +48,35 @@ def names(kind: str, field: str, within: str | None = None) -> Complete:
             return []
 
     return complete
+
+
+def callbacks(state: str | None = None) -> Complete:
+    """Give what completes the id of a callback: the newest ones; `state`: of those that are so."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+        del param
+        try:
+            return _newest(ctx, {} if state is None else {"state": state}, incomplete)
+        except Exception:  # noqa: BLE001  (as above)
+            return []
+
+    return complete
+
+
+def _newest(ctx: click.Context, filters: dict[str, str], incomplete: str) -> list[str]:
+    from controller.admin.callbacks import Callbacks
+    from controller.commands.common import actor
+
+    engine = _engine(ctx)
+    if engine is None:
+        return []
+    try:
+        found = Callbacks(engine, now=lambda: 0, expiry_seconds=1)
+        page = found.list(actor(), filters, limit=_MOST_NEWEST)
+        words = [one.id for one in page.items if one.id.startswith(incomplete)]
+        return words[:_MOST]
+    finally:
+        engine.dispose()
 
 
 def _find(

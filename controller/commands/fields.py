@@ -115,7 +115,7 @@ def _options(kind: str, field: FieldInfo, *, change: bool) -> Iterator[click.Opt
     one = singular(dashed)
     common["multiple"] = True
     pairs = isinstance(wanted, inspect.DictType)
-    kind_of: click.ParamType[Any] = Pair() if pairs else click.STRING
+    kind_of = Pair() if isinstance(wanted, inspect.DictType) else _type(bare(wanted.item_type)[0])
     yield click.Option(
         [f"--{one}", *ALIASES.get(field.name, ()), field.name], type=kind_of, **common
     )
@@ -123,7 +123,8 @@ def _options(kind: str, field: FieldInfo, *, change: bool) -> Iterator[click.Opt
         common["help"] = f"One {one} more" + (", or another in its place." if pairs else ".")
         yield click.Option([f"--add-{one}", ADD + field.name], type=kind_of, **common)
         common["help"] = f"One {one} less" + (": by what stands before the `=`." if pairs else ".")
-        yield click.Option([f"--remove-{one}", REMOVE + field.name], **common)
+        kind_of = click.STRING if pairs else kind_of
+        yield click.Option([f"--remove-{one}", REMOVE + field.name], type=kind_of, **common)
 
 
 def bare(wanted: Any) -> tuple[Any, str]:
@@ -142,8 +143,8 @@ def bare(wanted: Any) -> tuple[Any, str]:
 
 
 def singular(plural: str) -> str:
-    """Give the word for one of several: `did`, `return-country`, `blocked-prefix`."""
-    for end, one in (("ies", "y"), ("xes", "x"), ("s", "")):
+    """Give the word for one of several: `did`, `return-country`, `blocked-prefix`, `address`."""
+    for end, one in (("ies", "y"), ("xes", "x"), ("sses", "ss"), ("s", "")):
         if plural.endswith(end):
             return plural.removesuffix(end) + one
     return plural
@@ -196,6 +197,8 @@ def _default(field: FieldInfo) -> Any:
 
 
 def _word(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(_word, value))
     return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 

@@ -12,7 +12,7 @@ _SECONDS: Final = {"d": 86_400, "h": 3600, "m": 60}
 
 
 class Pair(click.ParamType[Any]):
-    """`1=+12025550100`: a key and its value."""
+    """`1=+12025550100`: a key and its value; either may be empty."""
 
     name = "key=value"
 
@@ -23,7 +23,7 @@ class Pair(click.ParamType[Any]):
         if isinstance(value, tuple):
             return value
         key, equals, text = str(value).partition("=")
-        if not equals or not key:
+        if not equals:
             self.fail(f"{value!r} is no pair; write KEY=VALUE", param, ctx)
         return key, text
 
@@ -57,6 +57,39 @@ class Parts(click.ParamType[Any]):
                 )
             made[name] = int(number)
         return made
+
+
+class Moment(click.ParamType[Any]):
+    """A time that was: a day, `2027-01-31`, one as it is printed, RFC 3339, or `2h` ago.
+
+    Microseconds since 1970; what does not say its zone is UTC.
+    """
+
+    name = "moment"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Give how it is written."""
+        return "YYYY-MM-DD[THH:MM:SS]|7d|12h|30m"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read a day, a time, or how long ago it was."""
+        from datetime import UTC, datetime, timedelta
+
+        from controller.commands.common import now
+
+        if isinstance(value, int):
+            return value
+        ago = _LASTS.match(str(value))
+        if ago is not None:
+            return now() - int(ago[1]) * _SECONDS[ago[2]] * 1_000_000
+        try:
+            when = datetime.fromisoformat(str(value))
+            when = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
+            return (when - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        except (ValueError, OverflowError):
+            self.fail(
+                f"{value!r} is no time; write 2027-01-31, 2027-01-31T12:00:00Z, or 2h", param, ctx
+            )
 
 
 class Expires(click.ParamType[Any]):

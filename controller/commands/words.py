@@ -9,6 +9,11 @@ HELP: Final[dict[str, str]] = {
     "description": "For the operator.",
     "client.contact_name": "I1: the name shown on public calls.",
     "client.enabled": "Off: all its extensions are off.",
+    "addresses": "Where its calls come from.",
+    "identity": "T4: a header that says who rings; the first of them that is there counts.",
+    "channel.country": "It writes numbers by this country's dial plan; else the extension's.",
+    "rewrite": "T4: a beginning of its numbers, and what is put in its place before they are read.",
+    "refusal_cause": "T1: how trigger calls are refused that come over it.",
     "number.channel": "The channel it may be shown on.",
     "number.client": "I8: whose pool it is in; without one no extension can be given it.",
     "extension.client": "Who owns it.",
@@ -25,8 +30,12 @@ HELP: Final[dict[str, str]] = {
     "retries_busy": "T5: how often again, after busy.",
     "retries_no_answer": "T5: how often again, after no answer.",
     "retries_failed": "T5: how often again, after a failure of the network.",
+    "retry_causes": "T5: a hang-up cause, and what it counts as: busy, no_answer, failed, never.",
     "retry_seconds": "T5: from one try to the next.",
     "expiry_seconds": "T5: after which no more is tried.",
+    "time_zone": "T5: of the quiet hours; a name of the IANA's list: Europe/Berlin.",
+    "quiet_from": "T5: from this time of day on nobody is called back.",
+    "quiet_until": "T5: the end of the quiet hours.",
     "return_ring_seconds": "T8: how long the return call rings.",
     "human_check": 'T9: "press 1" before anything else.',
     "password": "A1: asked for on the return call; - asks for it here, unseen.",
@@ -54,6 +63,9 @@ HELP: Final[dict[str, str]] = {
     "sound_before_disconnecting": "M5: played when the switch ended the conversation.",
     "return_countries": "G2: call back here; by default the extension's own country only.",
     "destination_countries": "G2: dial here; by default the extension's own country only.",
+    "return_prefixes": "G2: call back numbers that begin so, too.",
+    "destination_prefixes": "G2: dial numbers that begin so, too.",
+    "blocked_countries": "G2: no call goes here, whatever is allowed.",
     "blocked_prefixes": "G2: no call goes to numbers that begin so.",
     "callbacks_per_number": "G3: at most so many callbacks to a number.",
     "callbacks_per_block": "G3: at most so many callbacks to a block of numbers.",
@@ -81,5 +93,8 @@ HELP: Final[dict[str, str]] = {
     "expires": "When it ends: a day (from its beginning, UTC), or how long from now.",
 }
 
-#: Names of options that stayed from an older release.
-ALIASES: Final[dict[str, tuple[str, ...]]] = {"destination_countries": ("--dial-country",)}
+#: Second names of options, that are shorter or stayed from an older release.
+ALIASES: Final[dict[str, tuple[str, ...]]] = {
+    "destination_countries": ("--dial-country",),
+    "destination_prefixes": ("--dial-prefix",),
+}

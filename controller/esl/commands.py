@@ -231,6 +231,11 @@ def api(command: str, *arguments: str) -> bytes:
     return _line("api " + " ".join(words))
 
 
+def set_global(name: str, value: str = "") -> bytes:
+    """Build `global_setvar`: a variable of the whole switch until it ends; empty removes it."""
+    return api("global_setvar", f"{_checked(_NAME, name, 'variable name')}={value}")
+
+
 def originate(
     common: Mapping[str, str],
     routes: Sequence[Route],

@@ -168,8 +168,13 @@ class Connection:
 
     # --- sending ---------------------------------------------------------------------------
 
-    def transmit(self, command: bytes, on_reply: OnReply | None = None) -> None:
+    def transmit(
+        self, command: bytes, on_reply: OnReply | None = None, *, first: bytes | None = None
+    ) -> None:
         """Send a command without waiting for its reply, which has to come within the deadline.
+
+        `first` is one that goes before it, in one piece with it: whoever gets the second has got
+        the first.
 
         Raises `NotConnected`. Without `on_reply`, a reply of `-ERR` goes unseen: what the command
         was to do is then watched by a deadline of its own.
@@ -177,6 +182,9 @@ class Connection:
         if not self.connected:
             raise NotConnected("the connection has ended")
         now = gevent.get_hub().loop.now()
+        if first is not None:
+            self._pending.append((now + self.command_seconds, None))
+            command = first + command
         self._pending.append((now + self.command_seconds, on_reply))
         if self._reply_timer is None:
             self._arm(self.command_seconds)

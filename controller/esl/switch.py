@@ -150,6 +150,8 @@ class SwitchLink:
         self._greenlet: Any = None
         self._jobs: dict[str, Job] = {}
         self.up = Flag()
+        #: Which run of the switch this is: its Core-UUID, another one after each start of it.
+        self.core = ""
 
     @property
     def in_flight(self) -> list[Job]:
@@ -178,14 +180,22 @@ class SwitchLink:
         frame = self.request(commands.api(command, *arguments))
         return frame.body.decode(errors="replace").rstrip("\n")
 
+    def send(self, command: bytes) -> None:
+        """Send a command whose reply nobody waits for. Raises `NotConnected`."""
+        self._live().transmit(command)
+
     def submit(
         self,
         command: bytes,
         job_uuid: str,
         leg_uuids: Sequence[str],
         on_done: Callable[[str | None, EslError | None], None],
+        *,
+        first: bytes | None = None,
     ) -> None:
         """Send a `bgapi` command; `on_done` is called once with what became of it.
+
+        `first` is a command that the switch carries out before it; both are sent as one.
 
         It is on the list before it is sent. Raises `NotConnected` where nothing was sent; after
         that, a break of the link leaves it on the list, for `on_up` to hand out.
@@ -202,7 +212,7 @@ class SwitchLink:
                 on_done(None, CommandRefused(reply))
 
         try:
-            connection.transmit(command, on_reply)
+            connection.transmit(command, on_reply, first=first)
         except EslError as error:
             # The connection was there, and broke while sending: the switch may have the command,
             # so the list decides.
@@ -255,6 +265,8 @@ class SwitchLink:
         for header, value in self._filters:
             connection.request(commands.filter_events(header, value))
         connection.request(commands.subscribe(self._events))
+        answer = connection.request(commands.api("global_getvar", "core_uuid"))
+        self.core = answer.body.decode(errors="replace").strip()[:64]
 
     def _stay(self, connection: InboundConnection, ended: AsyncResult[EslError | None]) -> None:
         self._connection = connection

@@ -87,6 +87,15 @@ def country_of(number: str) -> str | None:
     return region if region and region != "001" else None
 
 
+def is_of_no_country(prefix: str) -> bool:
+    """Whether numbers that begin so belong to no country: satellites, global services (+88…)."""
+    return any(
+        prefix.startswith(f"+{code}")
+        for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items()
+        if regions == ("001",)
+    )
+
+
 def is_costly(number: str) -> bool:
     """Whether an E.164 number is of a kind that costs more than a call (premium and its like)."""
     return phonenumbers.number_type(phonenumbers.parse(number, None)) in _COSTLY

@@ -87,6 +87,34 @@ PromptName = Annotated[
         description="A prompt: small letters, digits and _, at most 64.",
     ),
 ]
+TimeOfDay = Annotated[
+    str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z", description="A time of day: 07:30.")
+]
+TimeZone = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_+/-]{1,64}\Z",
+        description="A time zone of the IANA's list, such as Europe/Berlin.",
+    ),
+]
+HangupCause = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Z][A-Z0-9_]{1,63}\Z",
+        description="A hang-up cause by FreeSWITCH's name, such as USER_BUSY.",
+    ),
+]
+Network = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9A-Fa-f.:]{2,45}(/[0-9]{1,3})?\Z",
+        description="An address or a network: 192.0.2.10 or 192.0.2.0/24.",
+    ),
+]
+#: How numbers that a trunk sends begin, and with what they ought to.
+Beginning = Annotated[
+    str, Meta(pattern=r"^\+?[0-9]{0,15}\Z", description="A plus and digits, such as 00 or +49.")
+]
 #: What a record's name may be where it is one for programs and people.
 RecordName = Annotated[
     str,
@@ -146,6 +174,24 @@ class ReturnCalls(StrEnum):
     AUTHORIZED = "authorized"
     CALLER = "caller"
     FIXED = "fixed"
+
+
+class Again(StrEnum):
+    """T5: as which kind of failure a hang-up cause counts: each has its own number of retries."""
+
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    FAILED = "failed"
+    NEVER = "never"
+
+
+class IdentityHeader(StrEnum):
+    """Where a trunk says who rings."""
+
+    FROM = "from"
+    P_ASSERTED_IDENTITY = "p-asserted-identity"
+    REMOTE_PARTY_ID = "remote-party-id"
+    P_PREFERRED_IDENTITY = "p-preferred-identity"
 
 
 class ShownFrom(StrEnum):

@@ -13,12 +13,14 @@ import msgspec
 from msgspec import Meta
 
 from controller.policy.fields import (
+    Again,
     Choice,
     ClientName,
     ConcurrentCalls,
     Country,
     EarlyHangUp,
     ExtensionNumber,
+    HangupCause,
     Language,
     Line,
     Number,
@@ -31,6 +33,8 @@ from controller.policy.fields import (
     ShownName,
     SipAddress,
     Sound,
+    TimeOfDay,
+    TimeZone,
 )
 
 __all__ = ["MAIN_CLIENT", "Policy", "PolicyError"]
@@ -64,8 +68,13 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return_calls: T3; `fixed` always calls `fixed_number`.
         delay_seconds: T5, from the end of the trigger call to the return call.
         retries_busy, retries_no_answer, retries_failed: T5, how often again, by cause.
+        retry_causes: T5, hang-up causes that count as another kind of failure than usual.
         retry_seconds: T5, from one try to the next.
-        expiry_seconds: T5, after which no more is tried; None as the service is set.
+        expiry_seconds: T5, after the first was due, after which no more is tried; None as the
+            service is set.
+        time_zone: of the quiet hours; IANA.
+        quiet_from, quiet_until: nobody is called back from this time of day until that one; what
+            is due then waits for the end, if it has not expired by then.
         return_ring_seconds: T8, how long the return call rings.
         human_check: T9, "press 1" before anything else.
 
@@ -98,8 +107,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
         return_countries, destination_countries: G2, where calls may go; ISO 3166, by default the
             extension's own country only.
-        return_prefixes, destination_prefixes: G2, where calls may go besides, also where that is
-            denied by default; beginnings of E.164 numbers.
+        return_prefixes, destination_prefixes: G2, where calls may go besides; beginnings of E.164
+            numbers. Numbers that cost more than a call stay refused.
         blocked_countries, blocked_prefixes: G2, where none goes all the same.
         callbacks_per_number, callbacks_per_block, callbacks_per_did, callbacks_per_extension: G3.
         concurrent_calls: G3, at a time. most_spent_per_day: G3.
@@ -127,8 +136,12 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     retries_busy: Tries = 0
     retries_no_answer: Tries = 0
     retries_failed: Tries = 0
+    retry_causes: dict[HangupCause, Again] = {}
     retry_seconds: Annotated[int, Meta(ge=5, le=86_400)] = 60
     expiry_seconds: MaybeSeconds = None
+    time_zone: TimeZone = "UTC"
+    quiet_from: TimeOfDay | None = None
+    quiet_until: TimeOfDay | None = None
     return_ring_seconds: Annotated[int, Meta(ge=5, le=120)] = 30
     human_check: bool = False
 
@@ -177,10 +190,25 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     prompts: dict[PromptName, Sound] = {}
 
-    def may_return_to(self, country: str | None) -> bool:
-        """Whether a caller in this country is called back (G2)."""
-        return country is not None and country in (self.return_countries or (self.country,))
+    def may_return_to(self, number: str, country: str | None) -> bool:
+        """Whether a number in this country is called back (G2)."""
+        return self._may(number, country, self.return_countries, self.return_prefixes)
 
-    def may_dial_to(self, country: str | None) -> bool:
+    def may_dial_to(self, number: str, country: str | None) -> bool:
         """Whether a destination in this country may be dialled (G2)."""
-        return country is not None and country in (self.destination_countries or (self.country,))
+        return self._may(number, country, self.destination_countries, self.destination_prefixes)
+
+    def _may(
+        self,
+        number: str,
+        country: str | None,
+        countries: tuple[str, ...],
+        prefixes: tuple[str, ...],
+    ) -> bool:
+        if country is None or self.blocks(number, country):
+            return False
+        return country in (countries or (self.country,)) or number.startswith(prefixes)
+
+    def blocks(self, number: str, country: str | None) -> bool:
+        """Whether no call goes to a number, whatever is allowed (G2)."""
+        return country in self.blocked_countries or number.startswith(self.blocked_prefixes)

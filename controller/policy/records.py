@@ -6,22 +6,28 @@ it is stored is `store`'s business, who may change it `admin`'s.
 
 from __future__ import annotations
 
+import ipaddress
 from enum import StrEnum
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
+from controller.numbers.e164 import is_country
 from controller.policy.fields import (
+    Beginning,
     ChannelName,
     ClientName,
     ConcurrentCalls,
+    Country,
     Currency,
     EntryKey,
     ExtensionNumber,
+    IdentityHeader,
     Language,
     Line,
     Micros,
+    Network,
     Notes,
     Number,
     Rate,
@@ -32,7 +38,7 @@ from controller.policy.fields import (
     is_currency,
 )
 from controller.policy.model import MAIN_CLIENT, PolicyError
-from controller.policy.rules import not_yet
+from controller.policy.rules import not_yet, once
 
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -114,6 +120,14 @@ class Channel(_Record, frozen=True, kw_only=True):
     Attributes:
         name: the gateway's.
         description: for the operator.
+        addresses: from where its calls come: networks. A call from anywhere else is of no channel,
+            and is read as one of a channel that has defaults only.
+        identity: T4, which headers say who rings, the first that is there; only a trunk that
+            checks them deserves to be believed more than From.
+        country: by whose dial plan it writes numbers, where not internationally; None: as the
+            extension's.
+        rewrite: how numbers that it sends begin, and what is put in place of that before they are
+            read; the longest beginning that fits counts.
         refusal_cause: T1, with which trigger calls that come over it are refused.
         hidden_identity: I7, what becomes of P-Asserted-Identity where the number is hidden (I6).
         concurrent_calls: G3, at a time.
@@ -122,12 +136,31 @@ class Channel(_Record, frozen=True, kw_only=True):
 
     name: ChannelName
     description: Line = ""
+    addresses: Annotated[tuple[Network, ...], Meta(max_length=1000)] = ()
+    identity: Annotated[tuple[IdentityHeader, ...], Meta(min_length=1, max_length=4)] = (
+        IdentityHeader.FROM,
+    )
+    country: Country | None = None
+    rewrite: Annotated[dict[Beginning, Beginning], Meta(max_length=100)] = {}
     refusal_cause: RefusalCause = RefusalCause.USER_BUSY
     hidden_identity: HiddenIdentity = HiddenIdentity.OMIT
     concurrent_calls: ConcurrentCalls | None = None
 
     def check(self) -> None:
         """Check what types cannot say. Raises `PolicyError`."""
+        once("addresses", self.addresses)
+        once("identity", self.identity)
+        for address in self.addresses:
+            try:
+                ipaddress.ip_network(address)
+            except ValueError as error:
+                raise PolicyError(
+                    f"addresses: {address!r} is no network; write 192.0.2.10 or 192.0.2.0/24"
+                ) from error
+        if self.country is not None and not is_country(self.country):
+            raise PolicyError(
+                f"country: {self.country!r} is no country; write two capitals of ISO 3166: US"
+            )
         _refuse_what_nothing_acts_on(self)
 
 
@@ -252,7 +285,7 @@ class Token(_Record, frozen=True, kw_only=True):
 #: can only have their defaults, and have no column.
 RECORDS_NOT_YET: Final[dict[type[msgspec.Struct], dict[str, str]]] = {
     Client: {"callbacks": "G3", "concurrent_calls": "G3"},
-    Channel: {"refusal_cause": "T1", "hidden_identity": "I7", "concurrent_calls": "G3"},
+    Channel: {"hidden_identity": "I7", "concurrent_calls": "G3"},
 }
 
 

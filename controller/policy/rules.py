@@ -13,25 +13,18 @@ from typing import Any, Final
 
 import msgspec
 
-from controller.numbers.e164 import is_country
+from controller.numbers.e164 import is_country, is_of_no_country
 from controller.policy import fields
-from controller.policy.fields import ReturnCalls, ShownFrom
+from controller.policy.endings import CAUSES, is_final
+from controller.policy.fields import Again, ReturnCalls, ShownFrom
 from controller.policy.model import Policy, PolicyError
+from controller.policy.quiet import is_time_zone
 
 #: Fields that nothing acts on yet, with the rule that will. They can only have their defaults:
 #: what is stored and ignored is worse than what is refused. Whoever builds a rule strikes its
 #: fields from here.
 NOT_YET: Final[dict[str, str]] = {
     "language": "S2",
-    "early_hang_up": "T2",
-    "early_hang_up_seconds": "T2",
-    "return_calls": "T3",
-    "fixed_number": "T3",
-    "retries_busy": "T5",
-    "retries_no_answer": "T5",
-    "retries_failed": "T5",
-    "retry_seconds": "T5",
-    "expiry_seconds": "T5",
     "human_check": "T9",
     "caller_passwords": "A2",
     "credit_query": "C1",
@@ -48,22 +41,19 @@ NOT_YET: Final[dict[str, str]] = {
     "return_call_exposure": "M3",
     "warning_seconds": "M6",
     "warning_sound": "M6",
-    "return_prefixes": "G2",
-    "destination_prefixes": "G2",
-    "blocked_countries": "G2",
-    "blocked_prefixes": "G2",
     "callbacks_per_number": "G3",
     "callbacks_per_block": "G3",
     "callbacks_per_did": "G3",
     "callbacks_per_extension": "G3",
     "concurrent_calls": "G3",
     "most_spent_per_day": "G3",
-    "stop_after_unanswered": "G4",
     "prompts": "S2",
 }
 
 #: Lists of countries.
 _COUNTRIES: Final = ("return_countries", "destination_countries", "blocked_countries")
+#: Lists of beginnings of numbers.
+_PREFIXES: Final = ("return_prefixes", "destination_prefixes", "blocked_prefixes")
 
 #: The default of each field that has one.
 DEFAULTS: Final[dict[str, Any]] = {
@@ -119,13 +109,17 @@ _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 def check(policy: Policy) -> None:
     """Check what fields must keep together. Raises `PolicyError`."""
-    for field in ("dids", "caller_ids", *_COUNTRIES):
+    for field in ("dids", "caller_ids", *_COUNTRIES, *_PREFIXES):
         once(field, getattr(policy, field))
     check_country("country", policy.country)
     for field in _COUNTRIES:
         for code in getattr(policy, field):
             check_country(field, code)
+    for field in ("return_prefixes", "destination_prefixes"):
+        _check_prefixes(field, getattr(policy, field))
     _check_return_calls(policy)
+    _check_quiet_hours(policy)
+    _check_retries(policy)
     _check_shown(policy)
     for rate in (
         "callbacks_per_number",
@@ -176,6 +170,48 @@ def _check_return_calls(policy: Policy) -> None:
             f"early_hang_up_seconds: {policy.early_hang_up_seconds} is longer than the call rings "
             f"(ring_seconds: {policy.ring_seconds}); write at most that"
         )
+
+
+def _check_prefixes(field: str, prefixes: tuple[str, ...]) -> None:
+    for prefix in prefixes:
+        if is_of_no_country(prefix):
+            raise PolicyError(
+                f"{field}: {prefix} is of no country (satellites, global services), and those are "
+                "never called in this release (G2); leave it out"
+            )
+
+
+def _check_quiet_hours(policy: Policy) -> None:
+    if (policy.quiet_from is None) != (policy.quiet_until is None):
+        missing = "quiet_from" if policy.quiet_from is None else "quiet_until"
+        raise PolicyError(
+            f"{missing}: quiet hours have a beginning and an end; set both quiet_from and "
+            "quiet_until, or neither"
+        )
+    if policy.quiet_from is not None and policy.quiet_from == policy.quiet_until:
+        raise PolicyError(
+            "quiet_until: the quiet hours would end as they begin; to call nobody back, switch the "
+            "extension off (enabled)"
+        )
+    if not is_time_zone(policy.time_zone):
+        raise PolicyError(
+            f"time_zone: {policy.time_zone!r} is no time zone; write one of the IANA's list: "
+            "Europe/Berlin"
+        )
+
+
+def _check_retries(policy: Policy) -> None:
+    for cause, again in policy.retry_causes.items():
+        if cause not in CAUSES:
+            raise PolicyError(
+                f"retry_causes: {cause} is no hang-up cause of FreeSWITCH; write one by its name: "
+                "USER_BUSY"
+            )
+        if is_final(cause) and again is not Again.NEVER:
+            raise PolicyError(
+                f"retry_causes: {cause} says that nobody wants the call or that there is no such "
+                "number, and is never tried again (T5); leave it out"
+            )
 
 
 def _check_shown(policy: Policy) -> None:

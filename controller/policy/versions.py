@@ -18,9 +18,9 @@ from controller.policy.model import Policy, PolicyError
 from controller.policy.rules import plain
 
 #: The version that is written.
-VERSION: Final = 2
+VERSION: Final = 3
 #: The oldest version whose readers understand what is written now.
-OLDEST_READER: Final = 2
+OLDEST_READER: Final = 3
 #: What a policy has and is not in its document: it lies in tables of its own.
 BESIDE: Final = ("extension", "client", "dids", "caller_ids")
 
@@ -76,5 +76,10 @@ def _from_1(values: dict[str, Any]) -> None:
     values["default_caller_id"] = values.pop("caller_id_number")
 
 
+def _from_2(values: dict[str, Any]) -> None:
+    # Nothing was taken away; what acts from version 3 on (T2, T3, T5, G2) could not be set before.
+    pass
+
+
 #: What makes of a document of one version one of the next.
-UPGRADES: Final[dict[int, Callable[[dict[str, Any]], None]]] = {1: _from_1}
+UPGRADES: Final[dict[int, Callable[[dict[str, Any]], None]]] = {1: _from_1, 2: _from_2}

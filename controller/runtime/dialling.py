@@ -21,10 +21,10 @@ from controller.policy.model import Policy
 
 #: The cause by which the switch ends a leg whose time is over.
 TIME_OVER: Final = "ALLOTTED_TIMEOUT"
-#: A refusal by the person, or by the number: another gateway would only ring it again.
+#: A refusal by the person or the number, or our own end (O6): another gateway would only ring it.
 FINAL_CAUSES: Final = (
     "USER_BUSY,NO_ANSWER,NO_USER_RESPONSE,ALLOTTED_TIMEOUT,PROGRESS_TIMEOUT,CALL_REJECTED,"
-    "UNALLOCATED_NUMBER,INVALID_NUMBER_FORMAT"
+    "UNALLOCATED_NUMBER,INVALID_NUMBER_FORMAT,MANAGER_REQUEST"
 )
 
 

@@ -15,11 +15,12 @@ import structlog
 from controller.callback.events import LegEnded
 from controller.esl.errors import EslError
 from controller.esl.switch import SwitchLink
+from controller.runtime.answers import channels_of, finish, mark_of
+from controller.runtime.calling import Calling
 from controller.runtime.dialling import leg_uuids
-from controller.runtime.dispatcher import finish
 from controller.runtime.return_leg import ReturnLeg
 from controller.runtime.services import Services
-from controller.store.requests import Request
+from controller.store.requests import Attempt, Request
 
 log: Any = structlog.get_logger("reconcile")
 
@@ -27,8 +28,11 @@ log: Any = structlog.get_logger("reconcile")
 GRACE_SECONDS: Final = 4.0
 
 
-def reconcile(services: Services, link: SwitchLink) -> None:
-    """Ask a node for what should be alive on it; end what is not. Waits for the grace time."""
+def reconcile(services: Services, link: SwitchLink, calling: Calling) -> None:
+    """Ask a node for what should be alive on it; send what never was, and end what is not.
+
+    Waits for the grace time.
+    """
     if services.store_fault is not None:
         # Ends that are known wait to be written: they are better than what could be said here.
         return
@@ -39,14 +43,27 @@ def reconcile(services: Services, link: SwitchLink) -> None:
             return
         # Its end may be on its way, or being written: what is still open then is nobody's.
         gevent.sleep(GRACE_SECONDS)
-        again = {request.id for request in _gone(services, link)}
+        before = {attempt.id for _, attempt in gone}
+        for request, attempt in _gone(services, link):
+            if attempt.id in before:
+                _end_or_send(services, link, calling, request, attempt)
     except EslError as error:
         log.warning("not_reconciled", node=link.name, error=str(error))
-        return
-    for request in gone:
-        if request.id in again:
-            finish(services, request.id, "unknown", "NOT_ON_NODE")
-            services.on_attempt_over(request.id)
+
+
+def _end_or_send(
+    services: Services, link: SwitchLink, calling: Calling, request: Request, attempt: Attempt
+) -> None:
+    if request.state == "calling" and attempt.core == link.core and link.core:
+        age = services.clock.micros() - attempt.begun
+        if age < GRACE_SECONDS * 1_000_000:
+            return  # whoever wrote it is about to send it
+        if link.api("global_getvar", mark_of(attempt.id)) != "1":
+            calling.send_unsent(link, request, attempt)
+            return
+    finish(services, request.id, "unknown", "NOT_ON_NODE", attempt=attempt.id)
+    calling.answers.unmark(attempt)
+    services.on_attempt_over(request.id)
 
 
 def _followed(services: Services, link: SwitchLink) -> None:
@@ -57,13 +74,13 @@ def _followed(services: Services, link: SwitchLink) -> None:
             leg.post(LegEnded(cause="UNKNOWN"))
 
 
-def _gone(services: Services, link: SwitchLink) -> list[Request]:
+def _gone(services: Services, link: SwitchLink) -> list[tuple[Request, Attempt]]:
     rows = services.reads.run(services.requests.open_on, link.name)
-    return [request for request in rows if not _alive(services, link, request)]
+    return [found for found in rows if not _alive(services, link, found[1])]
 
 
-def _alive(services: Services, link: SwitchLink, request: Request) -> bool:
-    legs = leg_uuids(request.attempt or "", services.settings.route.gateways)
+def _alive(services: Services, link: SwitchLink, attempt: Attempt) -> bool:
+    legs = leg_uuids(attempt.id, channels_of(services, attempt))
     if any(services.legs.get(leg) is not None for leg in legs):
         return True
     return any(link.api("uuid_exists", leg) == "true" for leg in legs)

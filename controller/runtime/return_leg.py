@@ -32,8 +32,8 @@ from controller.esl import commands
 from controller.esl.events import DIGITS_VARIABLE, ChannelData, Event, text
 from controller.esl.session import OutboundSession
 from controller.policy.model import Policy
+from controller.runtime.answers import answered_until, finish
 from controller.runtime.dialling import bridge_command
-from controller.runtime.dispatcher import answered_until, finish
 from controller.runtime.legs import VARIABLE, Leg, step_id, step_of
 from controller.runtime.services import Services
 from controller.store.requests import Request
@@ -170,8 +170,7 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
     request, policy = found
     services.on_attempt_over(request.id)
     if request.state == "calling":
-        until = answered_until(services, policy)
-        services.spawn(services.keep, services.requests.answered, request.id, until)
+        services.spawn(_answered, services, request, answered_until(services, policy))
     leg = ReturnLeg(services, socket, uuid, _session(services, uuid, request, policy))
     leg.node = request.node
     leg.many_hops = len(data.variable("cb_hops") or "") >= MANY_HOPS
@@ -185,6 +184,16 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
             bridge_hangup_cause=data.variable("bridge_hangup_cause"),
             originate_disposition=data.variable("originate_disposition"),
         )
+    )
+
+
+def _answered(services: Services, request: Request, until: int) -> None:
+    services.keep(
+        services.requests.answered,
+        request.id,
+        until,
+        now=services.clock.micros(),
+        attempt=request.attempt,
     )
 
 

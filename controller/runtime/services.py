@@ -13,13 +13,17 @@ from controller.esl import commands
 from controller.esl.errors import EslError, WireError
 from controller.esl.switch import SwitchLink
 from controller.metrics import Metrics
+from controller.policy.model import Policy
+from controller.policy.trunks import Trunks
 from controller.runtime.clock import Clock
 from controller.runtime.offload import Offload
 from controller.runtime.prompts import Prompts
+from controller.runtime.recent import Recent
 from controller.settings import Settings
 from controller.store.database import Away
 from controller.store.passwords import Passwords
 from controller.store.requests import Requests
+from controller.store.stops import Stop, is_stopped
 
 if TYPE_CHECKING:
     from controller.runtime.legs import Leg
@@ -85,6 +89,8 @@ class Services:
         requests: Requests,
         passwords: Passwords,
         prompts: Prompts,
+        trunks: Recent[Trunks],
+        stops: Recent[tuple[Stop, ...]],
     ) -> None:
         self.settings = settings
         self.name = name
@@ -97,6 +103,8 @@ class Services:
         self.requests = requests
         self.passwords = passwords
         self.prompts = prompts
+        self.trunks = trunks
+        self.stops = stops
         self.legs = Legs(metrics)
         self.links: dict[str, SwitchLink] = {}
         self.greenlets: set[Any] = set()
@@ -106,6 +114,7 @@ class Services:
         self.on_attempt_over: Callable[[str], None] = lambda request: None
         #: What is wrong with the store, None while it is well.
         self.store_fault: str | None = None
+        self._store_away = 0.0
 
     # --- the store ---------------------------------------------------------------------------
 
@@ -123,21 +132,39 @@ class Services:
         For what must not be lost and may be written twice: each such write says from which state
         it moves a row, so that the second time changes nothing.
         """
+        return self.insist(
+            getattr(function, "__name__", "write"), lambda: self.write(function, *args, **kwargs)
+        )
+
+    def insist(self, what: str, call: Callable[[], R]) -> R:
+        """Do what asks the store until it answers, waiting longer each time; `what` is for the log.
+
+        `call` is made here, and not in a thread.
+        """
         wait = KEEP_FIRST_WAIT
         while True:
             try:
-                return self.write(function, *args, **kwargs)
+                return call()
             except Away:
-                self.note_store_fault(getattr(function, "__name__", "write"))
+                self.note_store_fault(what)
                 gevent.sleep(wait)
                 wait = min(wait * 2, KEEP_LONGEST_WAIT)
+
+    def ends_may_wait(self) -> bool:
+        """Whether ends of calls may still wait to be written, the store having been away."""
+        return self.clock.now() - self._store_away < 2 * KEEP_LONGEST_WAIT
 
     def note_store_fault(self, what: str) -> None:
         """Log the fault that is being handled, once for each time that the store is away."""
         self.metrics.faults.labels("store").inc()
+        self._store_away = self.clock.now()
         if self.store_fault is None:
             self.store_fault = f"the store failed at {what}"
             log.exception("store_fault", what=what)
+
+    def is_stopped(self, policy: Policy) -> bool:
+        """Whether callbacks of an extension are stopped (O6), there or further up."""
+        return is_stopped(self.stops.get(), policy)
 
     # --- greenlets ---------------------------------------------------------------------------
 
@@ -165,9 +192,9 @@ class Services:
         """Give the links that are up."""
         return [link for link in self.links.values() if link.up.is_set()]
 
-    def kill(self, uuid: str, cause: str) -> None:
-        """Have the nodes end a leg that its own connection could not end."""
-        for link in self.live_links():
+    def kill(self, uuid: str, cause: str, on: SwitchLink | None = None) -> None:
+        """Have a node end a leg that its own connection could not end; all of them, unless told."""
+        for link in self.live_links() if on is None else [on]:
             self.spawn(self._kill_on, link, uuid, cause)
 
     def _kill_on(self, link: SwitchLink, uuid: str, cause: str) -> None:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import contextlib
 from typing import Any
+from urllib.parse import unquote
 
 import structlog
 
 from controller.callback import trigger
+from controller.callback.asking import Asking, ask
 from controller.callback.effects import Effect, Hangup, NoteTrigger, StoreRequest
-from controller.callback.events import RequestStored, TriggerAttached
+from controller.callback.events import RequestStored, SecondTry, TriggerAttached
 from controller.callback.trigger import TriggerSession
 from controller.esl.events import ChannelData, Event
 from controller.esl.session import OutboundSession
-from controller.numbers.caller import identify
+from controller.numbers.caller import Caller, Identity, identify, read_identity
 from controller.numbers.e164 import BadNumber, is_e164, parse
+from controller.policy.fields import IdentityHeader
 from controller.policy.model import Policy
+from controller.policy.records import Channel
 from controller.runtime.legs import Leg
 from controller.runtime.services import Services
-from controller.store.requests import Request
+from controller.store.database import Away
+from controller.store.requests import Request, Requests
 
 log: Any = structlog.get_logger("leg")
 
@@ -31,6 +36,18 @@ PRIVACY = (
     "variable_privacy",
     "Caller-Privacy-Hide-Number",
 )
+#: The switch's variables of identity headers; of From it has several.
+IDENTITY = {
+    IdentityHeader.P_ASSERTED_IDENTITY: "variable_sip_P-Asserted-Identity",
+    IdentityHeader.REMOTE_PARTY_ID: "variable_sip_Remote-Party-ID",
+    IdentityHeader.P_PREFERRED_IDENTITY: "variable_sip_P-Preferred-Identity",
+}
+#: Those of the kind that the switch calls `pid`.
+_PID = (IdentityHeader.P_ASSERTED_IDENTITY, IdentityHeader.P_PREFERRED_IDENTITY)
+#: What the switch puts in place of a From that has no user, and no host (`tel:`).
+NOBODY, NOWHERE = "nobody", "nowhere"
+#: By what a call is read that came over no trunk of ours: defaults.
+_NO_TRUNK = Channel(name="none")
 #: What stands for a value that is there and cannot be read: several values, or odd bytes.
 UNREADABLE = "unavailable"
 
@@ -54,8 +71,8 @@ class TriggerLeg(Leg[TriggerSession]):
         match effect:
             case StoreRequest():
                 self.spawn(self._store, effect)
-            case NoteTrigger(extension, did, number, reason):
-                self.spawn(self._note, extension, did, number, reason)
+            case NoteTrigger(did, caller, reason):
+                self.spawn(self._note, did, caller, reason)
             case Hangup():
                 self._note_lateness()
                 super().perform(effect)
@@ -68,48 +85,77 @@ class TriggerLeg(Leg[TriggerSession]):
 
     #: When X is over, seconds since 1970; None where the leg is refused at once.
     due: float | None = None
+    #: The trunk that it came over, by name.
+    channel: str | None = None
+    #: The request that it joins, where it is a carrier's second try.
+    second_of: str | None = None
 
     def _store(self, request: StoreRequest) -> None:
         services = self.services
         began = services.clock.now()
-        # The machine's deadlines and the store's leases go by clocks of their own.
-        due = services.clock.micros() + int((request.due - began) * 1_000_000)
-        if request.reason is not None or request.number is None:
-            reason = request.reason or "unknown"
-            stored = self._refuse(request.extension, request.did, request.number, reason)
-        else:
-            stored = services.keep(
-                services.requests.store,
-                extension=request.extension,
-                did=request.did,
-                number=request.number,
-                due=due,
-                now=services.clock.micros(),
-            )
+        # The machine's deadlines and the store's times go by clocks of their own.
+        ends = services.clock.micros() + int((request.ends - began) * 1_000_000)
+        asking = self._asking(request.did, request.caller, ends)
+        second_of = self.second_of if request.second else None
+        stored = services.keep(ask_or_join, services.requests, asking, second_of)
         services.metrics.store_seconds.observe(services.clock.now() - began)
-        self.post(RequestStored())
+        self.post(RequestStored(request.number))
         if stored.state == "refused":
             outcome = stored.outcome or "unknown"
         else:
             outcome = "joined" if stored.joined else "callback"
-            services.on_request(stored.due / 1_000_000)
+            if stored.state == "pending":
+                services.on_request(stored.due / 1_000_000)
+        if request.number == 1:
+            services.metrics.triggers.labels(outcome).inc()
+            log.info("trigger", leg=self.uuid, request=stored.id, outcome=outcome)
+
+    def _note(self, did: str, caller: Caller, reason: str) -> None:
+        services = self.services
+        asking = self._asking(did, caller, services.clock.micros(), reason)
+        stored = services.keep(ask, services.requests, asking)
+        outcome = stored.outcome or reason
         services.metrics.triggers.labels(outcome).inc()
         log.info("trigger", leg=self.uuid, request=stored.id, outcome=outcome)
 
-    def _note(self, extension: str, did: str, number: str | None, reason: str) -> None:
-        self.services.metrics.triggers.labels(reason).inc()
-        stored = self._refuse(extension, did, number, reason)
-        log.info("trigger", leg=self.uuid, request=stored.id, outcome=reason)
+    def look_back(self, did: str, caller: str, ends: int) -> None:
+        """Find out what the caller asked for before (T1, T5), while it rings.
 
-    def _refuse(self, extension: str, did: str, number: str | None, reason: str) -> Request:
-        return self.services.keep(
-            self.services.requests.refuse,
-            extension=extension,
+        `ends` is when he is called back at the earliest, microseconds since 1970: after this call.
+        """
+        services = self.services
+        now = services.clock.micros()
+        try:
+            earlier = services.reads.run(services.requests.earlier, did, caller, now)
+        except Away:
+            # It rings X like any other, and joins when it is stored.
+            services.note_store_fault("earlier")
+            return
+        if earlier.second_of is not None:
+            self.second_of, self.due = earlier.second_of.id, None
+            self.post(SecondTry())
+        elif earlier.waits:
+            services.keep(services.requests.put_off, caller, ends)
+
+    def _asking(self, did: str, caller: Caller, now: int, reason: str | None = None) -> Asking:
+        policy = self.session.policy
+        return Asking(
+            policy=policy,
             did=did,
-            number=number,
+            caller=caller,
+            now=now,
+            expiry_seconds=self.services.settings.dispatcher.expiry_seconds,
+            stopped=policy is not None and self.services.is_stopped(policy),
             reason=reason,
-            now=self.services.clock.micros(),
+            leg=self.uuid,
+            channel=self.channel,
         )
+
+
+def ask_or_join(requests: Requests, asking: Asking, second_of: str | None) -> Request:
+    """Ask for a callback, or join the one that a carrier's second try belongs to (T1)."""
+    joined = None if second_of is None else requests.join(second_of, asking)
+    return ask(requests, asking) if joined is None else joined
 
 
 def readings_of(rung: str, country: str) -> list[str]:
@@ -137,24 +183,98 @@ def _wish(data: ChannelData, name: str) -> str | None:
 
 def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid: str) -> None:
     """Take a trigger leg that has connected."""
-    socket.subscribe(uuid, SUBSCRIPTION)
     services.clock.follow()
+    arrived = services.clock.now()
+    socket.subscribe(uuid, SUBSCRIPTION)
     rung_number = data.get("Caller-Destination-Number") or ""
     readings = readings_of(rung_number, services.settings.route.country)
     found = services.policies.by_dids(readings)
     policy: Policy | None = found[1] if found is not None else None
     did = found[0] if found is not None else (readings or [rung_number[:16]])[0]
-    caller = identify(
-        data.variable("sip_from_user"),
-        # A name that cannot be read is no wish: many switches send names that are not UTF-8.
-        data.variable("sip_from_display"),
-        tuple(_wish(data, name) for name in PRIVACY),
-        policy.country if policy is not None else services.settings.route.country,
-    )
-    created = data.microseconds("Caller-Channel-Created-Time")
-    said = data.microseconds("Event-Date-Timestamp")
-    rung = (said - created) / 1_000_000 if created and said and said > created else 0.0
+    channel = services.trunks.get().find(data.variable("sip_network_ip"))
+    caller = _caller(services, data, channel, policy)
     leg = TriggerLeg(services, socket, uuid, TriggerSession(leg=uuid, policy=policy))
+    leg.channel = channel.name if channel is not None else None
+    # What all this took is ringing too.
+    rung = _rung(data) + services.clock.now() - arrived
     if policy is not None:
         leg.due = services.clock.now() + policy.ring_seconds - rung
-    leg.begin(TriggerAttached(rung=rung, caller=caller, did=did))
+    leg.begin(
+        TriggerAttached(
+            rung=rung,
+            caller=caller,
+            did=did,
+            refusal=str(channel.refusal_cause) if channel is not None else trigger.REFUSAL,
+        )
+    )
+    if policy is not None and caller.number is not None:
+        seconds = policy.ring_seconds - rung + policy.delay_seconds
+        ends = services.clock.micros() + int(seconds * 1_000_000)
+        services.spawn(leg.look_back, did, caller.number, ends)
+
+
+def _rung(data: ChannelData) -> float:
+    """Give how long a leg has rung when it connected, by the switch's own clock, seconds."""
+    # From the 180 on, where the switch says when it sent it.
+    began = data.microseconds("Caller-Channel-Progress-Time") or data.microseconds(
+        "Caller-Channel-Created-Time"
+    )
+    said = data.microseconds("Event-Date-Timestamp")
+    return (said - began) / 1_000_000 if began and said and said > began else 0.0
+
+
+def _caller(
+    services: Services, data: ChannelData, channel: Channel | None, policy: Policy | None
+) -> Caller:
+    trunk = channel if channel is not None else _NO_TRUNK
+    country = policy.country if policy is not None else services.settings.route.country
+    return identify(
+        identities_of(data),
+        order=trunk.identity,
+        privacy=[_wish(data, name) for name in PRIVACY],
+        country=trunk.country or country,
+        rewrite=trunk.rewrite,
+    )
+
+
+def identities_of(data: ChannelData) -> dict[IdentityHeader, Identity]:
+    """Give what each identity header says of the caller; those that are not there are not in it."""
+    found: dict[IdentityHeader, Identity] = {}
+    for header, name in IDENTITY.items():
+        raw = data.raw(name)
+        identity = _identity(header, raw) if raw is not None else None
+        if identity is not None:
+            found[header] = identity
+    # An identity header without a user gets no variable, but leaves its mark (sofia.c).
+    kind = data.variable("sip_cid_type")
+    if kind == "pid" and not any(data.raw(IDENTITY[header]) is not None for header in _PID):
+        found[IdentityHeader.P_ASSERTED_IDENTITY] = Identity(user="")
+    if kind == "rpid" and data.raw(IDENTITY[IdentityHeader.REMOTE_PARTY_ID]) is None:
+        found[IdentityHeader.REMOTE_PARTY_ID] = Identity(user="")
+    from_ = _from(data)
+    if from_ is not None:
+        found[IdentityHeader.FROM] = from_
+    return found
+
+
+def _identity(header: IdentityHeader, raw: str) -> Identity | None:
+    return read_identity(header, unquote(raw, errors="replace"), raw)
+
+
+def _from(data: ChannelData) -> Identity | None:
+    host = data.variable("sip_from_host")
+    whole = data.raw("variable_sip_full_from")
+    if host == NOWHERE and whole is not None:
+        # Of `tel:` the user has lost its parameters, `;phone-context=` among them.
+        return _identity(IdentityHeader.FROM, whole)
+    raw = data.raw("variable_sip_from_user")
+    if raw is None:
+        return None
+    user = data.variable("sip_from_user")
+    return Identity(
+        user="" if user == NOBODY else user,
+        # A name that cannot be read is no wish: many switches send names that are not UTF-8.
+        display=data.variable("sip_from_display"),
+        host=host,
+        raw=raw,
+    )

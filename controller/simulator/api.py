@@ -32,7 +32,8 @@ class Api:
         self._table: dict[str, Callable[[str], str]] = {
             "create_uuid": lambda _: simulator.new_uuid(),
             "echo": lambda text: text,
-            "global_getvar": lambda name: simulator.globals.get(name, ""),
+            "global_getvar": self._global_getvar,
+            "global_setvar": self._global_setvar,
             "hostname": lambda _: simulator.node,
             "hupall": self._hupall,
             "originate": self._originate,
@@ -97,6 +98,22 @@ class Api:
             return f"-ERR {result.cause}\n"
         session.start(self._simulator, result.leg, target)
         return f"+OK {result.leg.uuid}\n"
+
+    def _global_getvar(self, name: str) -> str:
+        if name == "core_uuid":
+            return self._simulator.head.core_uuid
+        simulator = self._simulator
+        return simulator.marks.get(name) or simulator.globals.get(name, "")
+
+    def _global_setvar(self, text: str) -> str:
+        name, _, value = text.partition("=")
+        if not name:
+            return "-USAGE: <var>=<value>[=<value2>]\n"
+        if value:
+            self._simulator.marks[name] = value
+        else:
+            self._simulator.marks.pop(name, None)
+        return "+OK"
 
     def _uuid_exists(self, text: str) -> str:
         return "true" if text in self._simulator.legs else "false"

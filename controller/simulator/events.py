@@ -101,6 +101,7 @@ class Head:
 
     def __init__(self, core_uuid: str, node: str, version: str) -> None:
         self._core = {**templates().core, "Core-UUID": core_uuid}
+        self.core_uuid = core_uuid
         self._core["FreeSWITCH-Hostname"] = self._core["FreeSWITCH-Switchname"] = node
         self._calling = {
             kind: (file, function, lines.get(version) or next(iter(lines.values())))

@@ -11,9 +11,19 @@ import msgspec
 
 from controller.simulator.events import Value
 
+#: A user with a host, or `tel:`, whose parameters are no part of the user.
 _ADDRESS = re.compile(
-    r'^\s*(?:"(?P<name>(?:[^"\\]|\\.)*)"|(?P<word>[^<"]*))\s*<?sips?:(?P<user>[^@>;]*)'
+    r'^\s*(?:"(?P<name>(?:[^"\\]|\\.)*)"|(?P<word>[^<"]*?))\s*<?'
+    r"(?:sips?:(?:(?P<user>[^@>]*)@)?|tel:(?P<tel>[^>;]*))",
+    re.IGNORECASE,
 )
+#: What each privacy of Remote-Party-ID hides: the name, the number.
+_HIDES = {
+    "yes": (True, True),
+    "full": (True, True),
+    "name": (True, False),
+    "number": (False, True),
+}
 
 
 class Incoming(msgspec.Struct):
@@ -22,14 +32,25 @@ class Incoming(msgspec.Struct):
     number: str
     name: str
     variables: dict[str, str]
-    hidden: bool = False
+    hide_name: bool = False
+    hide_number: bool = False
 
 
-def incoming(caller: str, name: str, headers: Mapping[str, str]) -> Incoming:
-    """Read the identity headers: Remote-Party-ID, P-Asserted-, P-Preferred-; the last one wins."""
-    seen = Incoming(caller, name or caller, {})
+def incoming(caller: str, name: str, headers: Mapping[str, str], host: str = "") -> Incoming:
+    """Read the identity headers: Remote-Party-ID, P-Asserted-, P-Preferred-; the last one wins.
+
+    ``host``: that of From, where it is not the phone's own. P-Asserted-Identity is kept as a whole,
+    as ``p-asserted-id-parse=verbatim`` of ``fs-config`` has it.
+    """
+    seen = Incoming(caller, name or caller or "unknown", {})
     if name:
         seen.variables["sip_from_display"] = name
+    if host or not caller:
+        # ``_url_set_chanvars``: a user that is empty has a name all the same.
+        seen.variables["sip_from_user"] = caller or "nobody"
+    if host:
+        seen.variables["sip_from_host"] = host
+        seen.variables["sip_from_uri"] = f"{caller or 'nobody'}@{host}"
     given = {header.lower(): (header, value) for header, value in headers.items()}
     for header, kind in (
         ("Remote-Party-ID", "rpid"),
@@ -37,23 +58,28 @@ def incoming(caller: str, name: str, headers: Mapping[str, str]) -> Incoming:
         ("P-Preferred-Identity", "pid"),
     ):
         _, value = given.pop(header.lower(), ("", ""))
+        if not value:
+            continue
+        seen.variables["sip_cid_type"] = kind
         match = _ADDRESS.match(value)
         if not match:
             continue
-        user = match["user"]
+        user = match["user"] or match["tel"]
         if user:
-            seen.number = user
-            # The profile's default keeps only the user of an asserted identity.
-            kept = user if header == "P-Asserted-Identity" else value
-            seen.variables[f"sip_{header}"] = kept
+            seen.number = user.partition(";")[0]
+            seen.variables[f"sip_{header}"] = value
         display = (match["name"] or match["word"] or "").strip()
         if display:
             seen.name = display
-        seen.variables["sip_cid_type"] = kind
-    _, privacy = given.pop("privacy", ("", ""))
-    if privacy:
-        seen.variables["sip_Privacy"] = privacy
-        seen.hidden = "id" in {part.strip().lower() for part in privacy.split(";")}
+        privacy = re.search(r";privacy=(\w+)", value, re.IGNORECASE)
+        if kind == "rpid" and privacy:
+            hidden = _HIDES.get(privacy[1].lower(), (False, False))
+            seen.hide_name, seen.hide_number = hidden
+    _, privacy_header = given.pop("privacy", ("", ""))
+    if privacy_header:
+        seen.variables["sip_Privacy"] = privacy_header
+        if "id" in {part.strip().lower() for part in privacy_header.split(";")}:
+            seen.hide_name = seen.hide_number = True
     for header, value in given.values():
         if header.lower().startswith("x-"):
             seen.variables[f"sip_h_{header}"] = value

@@ -14,8 +14,9 @@ class TriggerCall(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A call from outside to one of our numbers.
 
     ``at``: seconds after the simulator's start. ``name``: the display name. ``headers``: SIP
-    headers of the INVITE, such as ``Privacy`` or ``P-Asserted-Identity``. ``hang_up_after``:
-    seconds after which the caller gives up, counted from the INVITE.
+    headers of the INVITE, such as ``Privacy`` or ``P-Asserted-Identity``. ``host``: that of From,
+    where it is not the phone's. ``address``: where the INVITE comes from, by which its trunk is
+    told. ``hang_up_after``: seconds after which the caller gives up, counted from the INVITE.
     """
 
     id: str
@@ -24,6 +25,8 @@ class TriggerCall(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     at: float = 0.0
     name: str = ""
     headers: dict[str, str] = {}
+    host: str = ""
+    address: str = "127.0.0.1"
     hang_up_after: float | None = None
 
 

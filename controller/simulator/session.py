@@ -28,17 +28,18 @@ def place(simulator: Simulator, call: TriggerCall, context: str) -> Leg:
     """A call from outside comes in; its dialplan runs from now on."""
     uuid = str(uuids.uuid4())
     now = micros()
-    seen = incoming(call.caller, call.name, call.headers)
+    seen = incoming(call.caller, call.name, call.headers, call.host)
     display = f'"{call.name}" ' if call.name else ""
     facts = simulator.facts(uuid=uuid, caller=call.caller, did=call.did, now=str(now))
     facts["caller_stripped"] = call.caller.removeprefix("+")
-    facts["full_from"] = f"{display}<sip:{call.caller}@127.0.0.1:5070>;tag={facts['from_tag']}"
+    host = call.host or "127.0.0.1:5070"
+    facts["full_from"] = f"{display}<sip:{call.caller}@{host}>;tag={facts['from_tag']}"
     profile = CallerProfile(
         uuid=uuid,
         direction="inbound",
         username=call.caller,
         dialplan="XML",
-        channel_name=f"sofia/external/{call.caller}@127.0.0.1:5070",
+        channel_name=f"sofia/external/{call.caller}@{host}",
         destination=call.did,
         context=context,
         source="mod_sofia",
@@ -46,13 +47,15 @@ def place(simulator: Simulator, call: TriggerCall, context: str) -> Leg:
         cid_number=seen.number,
         orig_cid_name=seen.name,
         orig_cid_number=seen.number,
-        network_addr="127.0.0.1",
+        network_addr=call.address,
         ani=seen.number,
-        hide_name=seen.hidden,
-        hide_number=seen.hidden,
+        hide_name=seen.hide_name,
+        hide_number=seen.hide_number,
         times=Times(profile_created=now, created=now),
     )
     variables = {name: text.format_map(facts) for name, text in templates().trigger.items()}
+    variables["channel_name"] = profile.channel_name
+    variables["sip_network_ip"] = variables["sip_received_ip"] = call.address
     leg = Leg(simulator, profile, {**variables, **seen.variables}, "trigger")
     leg.call, leg.number = call.id, call.caller
     leg.line = Line(leg, Behaviour(), facts)

@@ -67,6 +67,8 @@ class Simulator:
     ) -> None:
         self.password, self.node, self.version, self.linger = password, node, version, linger
         self.globals = {**DEFAULT_GLOBALS, **(globals or {})}
+        #: Globals that were set while it runs (`global_setvar`), and are gone with it.
+        self.marks: dict[str, str] = {}
         self.unknown = unknown or Behaviour(on_call="unallocated", after=0.0)
         self.gateways = {
             name: Gateway(name, port=port) for name, port in (("pstn", "5090"), ("pstn2", "5091"))
@@ -146,6 +148,7 @@ class Simulator:
         for leg in self.legs.values():
             leg.note("ended", cause="crash")
         self.legs.clear()
+        self.marks.clear()
         self._new_core()
         self.changed()
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import Connection, Engine, select
 
 from controller.policy.changes import Change, Position, Snapshot
 from controller.policy.model import Policy
 from controller.policy.rules import effective
+from controller.policy.trunks import Trunks
 from controller.store.database import reader
 from controller.store.journal import Journal, position
-from controller.store.kept import EXTENSIONS
+from controller.store.kept import CHANNELS, EXTENSIONS
 from controller.store.schema import authorised_caller as callers
 from controller.store.schema import client as clients
 from controller.store.schema import did as dids
 from controller.store.schema import extension as extensions
+from controller.store.stops import Stop, read_stops
+
+#: More trunks than anybody has.
+MOST_CHANNELS: Final = 100_000
 
 
 class Extensions:
@@ -57,6 +63,16 @@ class Extensions:
             if policy is not None:
                 return number, policy
         return None
+
+    def trunks(self) -> Trunks:
+        """Give all channels, for calls to be found by."""
+        with self._reader.connect() as connection:
+            found = CHANNELS.page(connection, (), None, MOST_CHANNELS)
+        return Trunks(stored.value for stored in found)
+
+    def stops(self) -> tuple[Stop, ...]:
+        """Give all that is stopped (O6)."""
+        return read_stops(self._reader)
 
     def any_password(self) -> bool:
         """Whether there is any password: of an extension, or of an authorised CallerID."""

@@ -289,7 +289,9 @@ def _numbers_of(
 
 
 CLIENTS: Final = Kept(Client, schema.client, ("name",), owner="name")
-CHANNELS: Final = Kept(Channel, schema.channel, ("name",))
+CHANNELS: Final = Kept(
+    Channel, schema.channel, ("name",), documents=("addresses", "identity", "rewrite")
+)
 NUMBERS: Final = Kept(PublicNumber, schema.public_number, ("number",), owner="client")
 EXTENSIONS: Final = KeptExtensions(Policy, schema.extension, ("extension",), owner="client")
 CALLERS: Final = Kept(

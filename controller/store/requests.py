@@ -2,310 +2,298 @@
 
 States: `pending` (due at a time), `calling` (an attempt was written, and perhaps sent),
 `answered`, `done` (with its outcome), `refused` (no callback was ever due, with the reason).
-A row moves forward only, and each move says from where: two controllers cannot both make it.
+Each move says from where, and of which attempt: two controllers cannot both make it, and an answer
+that comes late or twice moves nothing. A row goes back only from `calling` to `pending`, for a
+retry, or where nothing was sent.
 """
 
 from __future__ import annotations
 
-import uuid
-from typing import Any
+from collections.abc import Sequence
 
-import msgspec
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
-    Engine,
+    Connection,
     and_,
     case,
+    delete,
     func,
-    literal,
     or_,
     select,
-    text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
-from controller.store.database import reader
-from controller.store.schema import OPEN_STATES
+from controller.policy.endings import SHORT_SECONDS
+from controller.store.attempts import Attempts, Begun
+from controller.store.request_rows import (
+    FIELDS,
+    Attempt,
+    Request,
+    Scope,
+    among,
+    lost,
+    request_of,
+)
+from controller.store.schema import LIVE_STATES, OPEN_STATES
+from controller.store.schema import callback_attempt as attempts
 from controller.store.schema import callback_request as requests
-from controller.store.schema import did as dids
+
+__all__ = ["Attempt", "Begun", "Request", "Requests", "Scope"]
 
 
-class Request(msgspec.Struct, frozen=True):
-    """A callback request as it is stored; times are microseconds since 1970."""
+class Requests(Attempts):
+    """Leases, tries and ends callback requests, besides keeping them. Calls block."""
 
-    id: str
-    extension: str
-    did: str
-    number: str | None
-    state: str
-    outcome: str | None
-    cause: str | None
-    destination: str | None
-    created: int
-    due: int
-    joined: int
-    node: str | None
-    attempt: str | None
-    ended: int | None
-
-
-_FIELDS = [requests.c[name] for name in Request.__struct_fields__]
-#: Written out, as in the index: PostgreSQL finds no index by a condition of parameters.
-_OPEN = text("state IN ({})".format(", ".join(f"'{state}'" for state in OPEN_STATES)))
-
-
-def _lost(now: int, oldest_due: int) -> ColumnElement[bool]:
-    """What can come to nothing any more: see `Requests.expire`."""
-    over = requests.c.lease_until < now
-    return or_(
-        and_(requests.c.state.in_(("calling", "answered")), over),
-        and_(
-            requests.c.state == "pending",
-            requests.c.due < oldest_due,
-            or_(requests.c.lease_until.is_(None), over),
-        ),
-    )
-
-
-def _request(row: Any) -> Request:  # noqa: ANN401  (a row of SQLAlchemy)
-    return Request(*row)
-
-
-class Requests:
-    """Stores, leases and ends callback requests. Calls block."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._reader = reader(engine)
-        self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-
-    def store(self, *, extension: str, did: str, number: str, due: int, now: int) -> Request:
-        """Store a request, or join the open one of the same extension and number (T6).
-
-        A number that is one of our own DIDs gets no callback (T7): it is kept as `refused`.
-        """
-        with self._engine.begin() as connection:
-            if connection.execute(select(dids.c.number).where(dids.c.number == number)).first():
-                return self._refuse(connection, extension, did, number, "own_number", now)
-            row = connection.execute(
-                self._insert(requests)
-                .values(
-                    id=str(uuid.uuid4()),
-                    extension=extension,
-                    did=did,
-                    number=number,
-                    state="pending",
-                    created=now,
-                    due=due,
-                    joined=0,
-                )
-                .on_conflict_do_update(
-                    index_elements=["extension", "number"],
-                    index_where=_OPEN,
-                    set_={
-                        "joined": requests.c.joined + 1,
-                        # The delay counts from the end of the last trigger call (T5).
-                        "due": case(
-                            (requests.c.state == "pending", literal(due, BigInteger)),
-                            else_=requests.c.due,
-                        ),
-                    },
-                )
-                .returning(*_FIELDS)
-            ).one()
-            return _request(row)
-
-    def refuse(
-        self, *, extension: str, did: str, number: str | None, reason: str, now: int
-    ) -> Request:
-        """Keep a trigger call that gets no callback, with its reason (T10)."""
-        with self._engine.begin() as connection:
-            return self._refuse(connection, extension, did, number, reason, now)
-
-    def _refuse(
-        self,
-        connection: Any,  # noqa: ANN401
-        extension: str,
-        did: str,
-        number: str | None,
-        reason: str,
-        now: int,
-    ) -> Request:
-        row = connection.execute(
-            self._insert(requests)
-            .values(
-                id=str(uuid.uuid4()),
-                extension=extension,
-                did=did,
-                number=number,
-                state="refused",
-                outcome=reason,
-                created=now,
-                due=now,
-                joined=0,
-                ended=now,
-            )
-            .returning(*_FIELDS)
-        ).one()
-        return _request(row)
+    # --- leases --------------------------------------------------------------------------------
 
     def lease_due(self, holder: str, now: int, until: int, limit: int) -> list[Request]:
-        """Take up to `limit` due requests that nobody else works on, until `until`."""
+        """Take up to `limit` due requests that nobody else works on, until `until`.
+
+        The longest due first, but in turns: an extension with many due waits behind every other's
+        first, and so does one with many calls being set up.
+        """
         free = and_(
             requests.c.state == "pending",
             requests.c.due <= now,
             or_(requests.c.lease_until.is_(None), requests.c.lease_until < now),
         )
-        chosen = select(requests.c.id).where(free).order_by(requests.c.due).limit(limit)
+        calling = (
+            select(requests.c.extension, func.count().label("calls"))
+            .where(requests.c.state == "calling")
+            .group_by(requests.c.extension)
+            .subquery()
+        )
+        turns = (
+            select(
+                requests.c.id,
+                requests.c.due,
+                (
+                    func.row_number().over(
+                        partition_by=requests.c.extension, order_by=(requests.c.due, requests.c.id)
+                    )
+                    + func.coalesce(calling.c.calls, 0)
+                ).label("turn"),
+            )
+            .outerjoin(calling, calling.c.extension == requests.c.extension)
+            .where(free)
+            .subquery()
+        )
+        first = select(turns.c.id).order_by(turns.c.turn, turns.c.due, turns.c.id).limit(limit)
+        chosen = select(requests.c.id).where(requests.c.id.in_(first), free)
         if self._engine.dialect.name == "postgresql":
             chosen = chosen.with_for_update(skip_locked=True)
         with self._engine.begin() as connection:
             rows = connection.execute(
                 update(requests)
-                .where(requests.c.id.in_(chosen.scalar_subquery()))
+                .where(requests.c.id.in_(chosen))
                 .values(holder=holder, lease_until=until)
-                .returning(*_FIELDS)
+                .returning(*FIELDS)
             ).all()
-        return sorted((_request(row) for row in rows), key=lambda r: (r.due, r.id))
+        return sorted((request_of(row) for row in rows), key=lambda r: (r.due, r.id))
 
-    def begin_attempt(
-        self, request: str, *, holder: str, node: str, attempt: str, until: int
-    ) -> bool:
-        """Write the attempt before it is sent; False where the lease is somebody else's now."""
-        return self._move(
-            request,
-            ("pending",),
-            requests.c.holder == holder,
-            state="calling",
-            node=node,
-            attempt=attempt,
-            lease_until=until,
-        )
+    def give_back(self, request: str, *, holder: str, due: int, attempt: str | None = None) -> bool:
+        """Give up a lease of a request for which nothing was sent; it is due again at `due`.
 
-    def give_back(self, request: str, *, holder: str, due: int) -> bool:
-        """Give up a lease of a request for which nothing was sent; it is due again at `due`."""
-        return self._move(
-            request,
-            ("pending", "calling"),
-            requests.c.holder == holder,
-            state="pending",
-            attempt=None,
-            node=None,
-            holder=None,
-            lease_until=None,
-            due=due,
-        )
+        Or later, where it has been put off meanwhile.
+        `attempt`: one that was written and not sent; it is taken back.
+        """
+        with self._engine.begin() as connection:
+            moved = self._move(
+                connection,
+                request,
+                ("pending",) if attempt is None else ("pending", "calling"),
+                requests.c.holder == holder,
+                *(() if attempt is None else (requests.c.attempt == attempt,)),
+                state="pending",
+                attempt=None,
+                node=None,
+                holder=None,
+                lease_until=None,
+                due=case((requests.c.due > due, requests.c.due), else_=due),
+                **({} if attempt is None else {"attempts": requests.c.attempts - 1}),
+            )
+            if moved and attempt is not None:
+                connection.execute(delete(attempts).where(attempts.c.id == attempt))
+        return moved
 
-    def answered(self, request: str, until: int) -> bool:
+    # --- attempts ------------------------------------------------------------------------------
+
+    def answered(self, request: str, until: int, *, now: int, attempt: str | None = None) -> bool:
         """The return call was answered; it counts as alive until `until` unless it ends before."""
-        return self._move(request, ("calling",), state="answered", lease_until=until)
+        with self._engine.begin() as connection:
+            moved = self._move(
+                connection,
+                request,
+                ("calling",),
+                *_of(attempt),
+                state="answered",
+                lease_until=until,
+            )
+            if moved:
+                connection.execute(
+                    update(attempts)
+                    .where(attempts.c.request == request, attempts.c.ended.is_(None))
+                    .values(answered=now)
+                )
+        return moved
+
+    def retry(
+        self,
+        request: str,
+        *,
+        attempt: str,
+        outcome: str,
+        cause: str,
+        counts: bool,
+        due: int,
+        now: int,
+    ) -> bool:
+        """End an attempt that was not answered, and let the request be due again at `due` (T5)."""
+        with self._engine.begin() as connection:
+            moved = self._move(
+                connection,
+                request,
+                ("calling",),
+                requests.c.attempt == attempt,
+                state="pending",
+                outcome=outcome,
+                cause=cause,
+                due=due,
+                holder=None,
+                lease_until=None,
+            )
+            if moved:
+                self._end_attempts(connection, [request], outcome, cause, counts, now)
+        return moved
 
     def finish(
-        self, request: str, *, outcome: str, cause: str, destination: str | None, now: int
+        self,
+        request: str,
+        *,
+        outcome: str,
+        cause: str,
+        destination: str | None,
+        now: int,
+        attempt: str | None = None,
+        leased_by: str | None = None,
+        counts: bool | None = None,
     ) -> bool:
-        """End a request; False where it had ended already, and then nothing changes."""
-        return self._move(
-            request,
-            OPEN_STATES,
-            state="done",
-            outcome=outcome,
-            cause=cause,
-            destination=destination,
-            ended=now,
-            holder=None,
-            lease_until=None,
+        """End a request; False where it had ended already, and then nothing changes.
+
+        `attempt`: only where that is the one under way. `leased_by`: only where it is still to be
+        called, or that attempt to be sent, and that holder has the lease. `counts` None: of a call
+        that was answered, whether it was over within a moment (G4).
+        """
+        with self._engine.begin() as connection:
+            moved = self._move(
+                connection,
+                request,
+                _ending_from(attempt, leased_by),
+                *_of(attempt),
+                *(() if leased_by is None else (requests.c.holder == leased_by,)),
+                state="done",
+                outcome=outcome,
+                cause=cause,
+                destination=destination,
+                ended=now,
+                holder=None,
+                lease_until=None,
+            )
+            if moved:
+                self._end_attempts(connection, [request], outcome, cause, counts, now)
+        return moved
+
+    def _end_attempts(
+        self,
+        connection: Connection,
+        ended: Sequence[str],
+        outcome: str,
+        cause: str | None,
+        counts: bool | None,
+        now: int,
+    ) -> None:
+        brief = and_(
+            attempts.c.answered.is_not(None), attempts.c.answered > now - SHORT_SECONDS * 1_000_000
+        )
+        connection.execute(
+            update(attempts)
+            .where(attempts.c.request.in_(ended), attempts.c.ended.is_(None))
+            .values(
+                ended=now,
+                outcome=outcome,
+                cause=cause,
+                counts=case((brief, True), else_=False) if counts is None else counts,
+            )
         )
 
-    def expire(self, now: int, oldest_due: int) -> list[Request]:
+    # --- what ends without having been called --------------------------------------------------
+
+    def cancel(self, request: str, now: int, within: Connection | None = None) -> bool:
+        """End a request that is still to be called; False where it is under way or over.
+
+        `within`: a transaction that is under way; by default it is one of its own.
+        """
+        with self._transaction(within) as connection:
+            return self._move(
+                connection,
+                request,
+                ("pending",),
+                state="done",
+                outcome="cancelled",
+                ended=now,
+                holder=None,
+                lease_until=None,
+            )
+
+    def stop(self, scopes: Sequence[Scope], now: int) -> list[Request]:
+        """End what is still to be called and has been stopped (O6), and give it."""
+        with self._engine.begin() as connection:
+            rows = connection.execute(
+                update(requests)
+                .where(requests.c.state == "pending", among(scopes))
+                .values(state="done", outcome="stopped", ended=now, holder=None, lease_until=None)
+                .returning(*FIELDS)
+            ).all()
+        return [request_of(row) for row in rows]
+
+    def expire(self, now: int) -> list[Request]:
         """End what can come to nothing any more, and give it.
 
         An attempt of which nobody knows what became (`unknown`) is never made again by itself:
-        the person may have been called, and would be called twice. A request that was due before
-        `oldest_due` and could not be made is `expired`: nobody expects it any more.
+        the person may have been called, and would be called twice. A request that could not be
+        made before it expired ends as its last try did, or as `expired`: nobody expects it any
+        more.
         """
         with self._engine.begin() as connection:
             rows = connection.execute(
                 update(requests)
-                .where(_lost(now, oldest_due))
+                .where(lost(now))
                 .values(
-                    outcome=case((requests.c.state == "pending", "expired"), else_="unknown"),
+                    outcome=case(
+                        (
+                            requests.c.state == "pending",
+                            func.coalesce(requests.c.outcome, "expired"),
+                        ),
+                        else_="unknown",
+                    ),
                     state="done",
                     ended=now,
                     holder=None,
                     lease_until=None,
                 )
-                .returning(*_FIELDS)
+                .returning(*FIELDS)
             ).all()
-        return [_request(row) for row in rows]
+            ended = [request_of(row) for row in rows]
+            self._end_attempts(connection, [r.id for r in ended], "unknown", None, False, now)
+        return ended
 
-    def any_due(self, now: int) -> bool:
-        """Whether a request is due; asked often, so it takes no lock."""
-        with self._reader.connect() as connection:
-            found = connection.execute(
-                select(requests.c.id)
-                .where(requests.c.state == "pending", requests.c.due <= now)
-                .limit(1)
-            )
-            return found.first() is not None
 
-    def any_to_expire(self, now: int, oldest_due: int) -> bool:
-        """Whether `expire` has anything to do; asked often, so it takes no lock."""
-        with self._reader.connect() as connection:
-            found = connection.execute(select(requests.c.id).where(_lost(now, oldest_due)).limit(1))
-            return found.first() is not None
+def _ending_from(attempt: str | None, leased_by: str | None) -> tuple[str, ...]:
+    if leased_by is not None:
+        return ("pending",) if attempt is None else ("calling",)
+    # One that was retried is its row's last attempt still, and is over.
+    return OPEN_STATES if attempt is None else LIVE_STATES
 
-    def open_on(self, node: str) -> list[Request]:
-        """Give the requests whose call may be alive on a node."""
-        with self._reader.connect() as connection:
-            rows = connection.execute(
-                select(*_FIELDS).where(
-                    requests.c.state.in_(("calling", "answered")), requests.c.node == node
-                )
-            ).all()
-        return [_request(row) for row in rows]
 
-    def next_due(self, after: int) -> int | None:
-        """Give when the next pending request is due that is not due yet, or None."""
-        with self._reader.connect() as connection:
-            return connection.execute(
-                select(func.min(requests.c.due)).where(
-                    requests.c.state == "pending", requests.c.due > after
-                )
-            ).scalar()
-
-    def by_attempt(self, attempt: str) -> Request | None:
-        """Give the request of an attempt, or None."""
-        with self._reader.connect() as connection:
-            row = connection.execute(select(*_FIELDS).where(requests.c.attempt == attempt)).first()
-        return None if row is None else _request(row)
-
-    def get(self, request: str) -> Request | None:
-        """Give one request, or None."""
-        with self._reader.connect() as connection:
-            row = connection.execute(select(*_FIELDS).where(requests.c.id == request)).first()
-        return None if row is None else _request(row)
-
-    def all(self, limit: int = 1000) -> list[Request]:
-        """Give the newest requests first."""
-        with self._reader.connect() as connection:
-            rows = connection.execute(
-                select(*_FIELDS).order_by(requests.c.created.desc(), requests.c.id).limit(limit)
-            ).all()
-        return [_request(row) for row in rows]
-
-    def _move(
-        self,
-        request: str,
-        from_states: tuple[str, ...],
-        *conditions: Any,  # noqa: ANN401  (clauses of SQLAlchemy)
-        **values: object,
-    ) -> bool:
-        with self._engine.begin() as connection:
-            moved = connection.execute(
-                update(requests)
-                .where(requests.c.id == request, requests.c.state.in_(from_states), *conditions)
-                .values(**values)
-            )
-            return bool(moved.rowcount == 1)
+def _of(attempt: str | None) -> tuple[ColumnElement[bool], ...]:
+    return () if attempt is None else (requests.c.attempt == attempt,)

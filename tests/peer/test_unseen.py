@@ -116,7 +116,7 @@ def test_o5_answered_while_the_link_is_down_frees_its_place(world: World) -> Non
     world.switch.stop_listening()
     world.switch.kill_connections()
     world.wait(lambda: world.switch.seen("question", role="return"))
-    assert controller.dispatcher.calling == 0
+    assert len(controller.dispatcher.calling) == 0
     world.switch.listen()
     (request,) = world.ended()
     assert request.outcome == "completed"

@@ -126,7 +126,7 @@ class Bench:
         elif name == "record":
             self.records.append(arguments[1])
         elif name == "_note":
-            self.notes.append(arguments[3])
+            self.notes.append(arguments[-1])
 
     def _fail(self, error: object) -> None:
         raise AssertionError(error)

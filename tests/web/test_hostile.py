@@ -226,8 +226,8 @@ def test_no_header_is_a_fault(still: World, name: str, value: str) -> None:
 
 
 def fail(world: World, error: Exception | None) -> None:
-    """Make the directory fail from now on; None: no more."""
-    world.broken.error = error
+    """Make whatever the API works with fail from now on; None: no more."""
+    world.errors[:] = [] if error is None else [error]
 
 
 def every_route(world: World) -> list[tuple[str, str, Any]]:
@@ -238,9 +238,10 @@ def every_route(world: World) -> list[tuple[str, str, Any]]:
             continue
         path = rule.rule.replace("<id>", world.acme_account).replace("<extension>", "1001")
         path = path.replace("<number>", "+12025550310").replace("<language>", "en")
-        path = path.replace("<name>", "acme")
+        path = path.replace("<name>", "acme").replace("<scope>", "client")
         methods = (rule.methods or set()) - {"OPTIONS", "HEAD"}
-        found += [(method, path, {} if method in ("POST", "PATCH") else None) for method in methods]
+        bodies: dict[str, Any] = {"POST": {}, "PATCH": {}, "PUT": {}}
+        found += [(method, path, bodies.get(method)) for method in methods]
     assert len(found) > 30
     return found
 

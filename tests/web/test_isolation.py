@@ -31,6 +31,8 @@ BOLTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "entries": {"id": ("{account}", "00000000-0000-4000-8000-000000000000")},
     "sound": {"language": ("en", "en"), "name": ("bolt", "nope")},
     "audit": {},
+    "callback": {"id": ("{callback}", "00000000-0000-4000-8000-000000000000")},
+    "stop": {"scope": ("client", "client"), "name": ("bolt", "nope")},
 }
 #: Routes that are over nobody's data.
 NOBODYS: Final = frozenset({"openapi", "whoami"})
@@ -49,6 +51,7 @@ NEW: Final[dict[str, dict[str, Any]]] = {
     "account": {"extension": "2001", "caller": "+12025550320", "currency": "EUR"},
     "entries": {"key": "zeta", "amount": 1},
     "sound": {"name": "zeta", "path": "/zeta.wav", "client": "bolt"},
+    "callback": {"extension": "2001", "number": "+12025550577"},
 }  # fmt: skip
 CHANGE: Final[dict[str, dict[str, Any]]] = {
     "client": {"description": "taken"},
@@ -60,6 +63,9 @@ CHANGE: Final[dict[str, dict[str, Any]]] = {
     "account": {"unlimited": True},
     "sound": {"path": "/taken.wav"},
 }
+
+
+PUT: Final[dict[str, dict[str, Any]]] = {"stop": {"hang_up": True, "reason": "taken"}}
 
 
 def kind_of(rule: Rule) -> str:
@@ -77,18 +83,22 @@ def routes(world: World) -> list[tuple[Rule, str]]:
     ]
 
 
+def named(world: World, name: str) -> str:
+    """Give a name of `BOLTS` as it is in this world."""
+    return name.format(account=world.bolt_account, callback=world.bolt_callback)
+
+
 def path_of(world: World, rule: Rule, which: int) -> str:
     """Give the path of a route where it is bolt's (0) or nobody's (1)."""
     path: str = rule.rule
     for name in rule.arguments:
-        value = BOLTS[kind_of(rule)][name][which].format(account=world.bolt_account)
-        path = path.replace(f"<{name}>", value)
+        path = path.replace(f"<{name}>", named(world, BOLTS[kind_of(rule)][name][which]))
     return path
 
 
 def body_of(rule: Rule, method: str) -> dict[str, Any] | None:
     """Give what would be good for a route, were it one's own."""
-    return {"POST": NEW, "PATCH": CHANGE}.get(method, {}).get(kind_of(rule))
+    return {"POST": NEW, "PATCH": CHANGE, "PUT": PUT}.get(method, {}).get(kind_of(rule))
 
 
 def alike(world: World, answer: Answer, which: int) -> tuple[int, str]:
@@ -97,7 +107,7 @@ def alike(world: World, answer: Answer, which: int) -> tuple[int, str]:
     for names in BOLTS.values():
         for pair in names.values():
             if pair[0] != pair[1]:
-                text = text.replace(pair[which].format(account=world.bolt_account), "…")
+                text = text.replace(named(world, pair[which]), "…")
     return answer.status, text
 
 
@@ -115,7 +125,7 @@ def test_every_route_is_covered_here(still: World) -> None:
     assert covered == set(BOLTS)
     for rule, method in routes(still):
         assert set(rule.arguments) <= set(BOLTS[kind_of(rule)]), rule
-        if method in ("POST", "PATCH"):
+        if method in ("POST", "PATCH", "PUT"):
             assert body_of(rule, method), rule
     for kind in Kind:
         assert kind.value in covered
@@ -185,7 +195,15 @@ def test_no_list_has_anything_of_bolts(still: World, token: str) -> None:
         for mark in still.marks:
             assert mark not in answer.whole.decode(), rule
         # Nor page by page, from any place on.
-        for after in ("0", "bolt", "2001", "2001/+12025550320", still.bolt_account, "en/bolt"):
+        for after in (
+            "0",
+            "bolt",
+            "2001",
+            "2001/+12025550320",
+            still.bolt_account,
+            "en/bolt",
+            f"1795000001000000:{still.bolt_callback}",
+        ):
             for limit in ("1", "1000"):
                 page = still.ask("GET", f"{rule.rule}?after={after}&limit={limit}", token=token)
                 assert page.status in (200, 400)
@@ -216,6 +234,11 @@ def test_no_filter_finds_what_is_bolts(still: World, token: str) -> None:
             assert both[0].status == 200, (path, name)
             assert both[0].json == {"items": [], "next": None}, (path, name)
             assert both[0].whole == both[1].whole
+    values |= {"number": ("%2B12025550520", "%2B12025550588"), "outcome": ("busy", "failed")}
+    for name in ("extension", "number", "outcome"):
+        both = [still.get(f"/callbacks?{name}={value}", token=token) for value in values[name]]
+        assert both[0].json == {"items": [], "next": None}, name
+        assert both[0].whole == both[1].whole
     is_problem(still.get("/extensions/2001/callerids?number=%2B1202", token=token), 404)
     is_problem(still.get("/audit?key=2001", token=token), 403)
 

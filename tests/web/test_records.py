@@ -18,7 +18,19 @@ from tests.web.world import BASE, PASSWORD, PIN, RFC_3339, World, is_problem
 #: One of each kind that can be made in the world, where it then is, and a change of it.
 MADE: dict[Kind, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
     Kind.CLIENT: ("/clients", {"name": "new"}, "/clients/new", {"description": "other"}),
-    Kind.CHANNEL: ("/channels", {"name": "b.2"}, "/channels/b.2", {"description": "other"}),
+    Kind.CHANNEL: (
+        "/channels",
+        {
+            "name": "b.2",
+            "addresses": ["192.0.2.0/24", "2001:db8::1"],
+            "identity": ["p-asserted-identity", "from"],
+            "country": "DE",
+            "rewrite": {"00": "+", "": "+49"},
+            "refusal_cause": "CALL_REJECTED",
+        },
+        "/channels/b.2",
+        {"description": "other", "identity": ["from"]},
+    ),
     Kind.NUMBER: (
         "/numbers",
         {"number": "+12025550199", "channel": "pstn"},
@@ -107,6 +119,21 @@ def test_a_change_is_of_the_version_that_was_read(world: World, kind: Kind) -> N
     assert answer.json == {**made, **patch, "version": 2, "changed": answer.json["changed"]}
     assert answer.json["changed"] > made["changed"]
     is_problem(world.patch(path, patch, match='"1"'), 412, "stale")
+
+
+def test_t4_a_channels_table_is_merged_and_its_lists_are_replaced(world: World) -> None:
+    path, made = make(world, Kind.CHANNEL)
+    patch = {"rewrite": {"0": "+44", "00": None}, "addresses": ["192.0.2.1"], "country": None}
+    answer = world.patch(path, patch)
+    expected = {"rewrite": {"": "+49", "0": "+44"}, "addresses": ["192.0.2.1"], "country": None}
+    assert answer.json == {**made, **expected, "version": 2, "changed": answer.json["changed"]}
+    for wrong, says in (
+        ({"identity": []}, "identity"),
+        ({"addresses": ["192.0.2.1/24"]}, "write 192.0.2.10 or 192.0.2.0/24"),
+        ({"country": "XX"}, "write two capitals of ISO 3166"),
+    ):
+        problem = is_problem(world.patch(path, wrong, match="*"), 422, "invalid")
+        assert says in str(problem)
 
 
 @every_kind

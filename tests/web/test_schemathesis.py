@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, settings
 from controller.store.database import Away, open_database
 from controller.web.api.application import create_api
 from controller.web.api.openapi import document
+from controller.web.api.records import Run
 from tests.web.server import Running, running
 from tests.web.test_isolation import NEW
 from tests.web.world import BASE, World, check_secret_free
@@ -50,6 +51,8 @@ CONFIG: Final = {
 
 #: Stands for acme's account, whose name is not known before.
 ACCOUNT: Final = "11111111-1111-4111-8111-111111111111"
+#: Stands for acme's callback.
+CALLBACK: Final = "22222222-2222-4222-8222-222222222222"
 #: What paths lead to: something that is there in `World`, and something that is not.
 THERE: Final[dict[str, list[str]]] = {
     "/clients": ["acme", "bolt", "zeta"],
@@ -59,6 +62,9 @@ THERE: Final[dict[str, list[str]]] = {
     "/accounts": [ACCOUNT, "00000000-0000-4000-8000-000000000000"],
     "/sounds": ["acme", "shared", "zeta"],
     "/tokens": ["acme-reads", "zeta"],
+    "/callbacks": [CALLBACK, "00000000-0000-4000-8000-000000000000"],
+    "/stops": ["acme", "bolt", "1001", "2001", "9001"],
+    "scope": ["client", "extension"],
     "callerids": ["+12025550310", "+12025550320", "+12025550388"],
     "language": ["en", "de"],
 }
@@ -74,7 +80,7 @@ def narrowed() -> Any:
         for parameter in item.get("parameters", ()):
             name = parameter["name"]
             collection = "/" + path.split("/")[1]
-            if name == "language":
+            if name in ("language", "scope"):
                 collection = name
             elif path.endswith("{number}") and name == "number" and "callerids" in path:
                 collection = "callerids"
@@ -99,19 +105,30 @@ CLIENTS: Final = described(phases={"coverage": {"enabled": False}})
 
 
 class Stage:
-    """A directory behind which the world changes."""
+    """What the API works with, behind which the world changes."""
 
     def __init__(self) -> None:
         self.world: World | None = None
         self.faults = 0
 
-    def __getattr__(self, name: str) -> Any:
-        assert self.world is not None
-        return getattr(self.world.directory, name)
+    def parts(self) -> list[Any]:
+        """Give the parts that the API is made with."""
+        return [Part(self, name) for name in ("directory", "callbacks", "stopping")]
 
     def fault(self) -> None:
         """Count."""
         self.faults += 1
+
+
+class Part:
+    """A part of the world that is there."""
+
+    def __init__(self, stage: Stage, name: str) -> None:
+        self._stage = stage
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(getattr(self._stage.world, self._name), name)
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +138,10 @@ def stage() -> Stage:
 
 @pytest.fixture(scope="module")
 def server(stage: Stage) -> Iterator[Running]:
-    behind: Any = stage
-    with running(lambda run: create_api(behind, run=run, away=Away, on_fault=stage.fault)) as made:
+    def make(run: Run) -> Any:
+        return create_api(*stage.parts(), run=run, away=Away, on_fault=stage.fault)
+
+    with running(make) as made:
         yield made
 
 
@@ -162,8 +181,10 @@ def call(world: World, stage: Stage, server: Running, session: Any) -> Callable[
     host, port = server.address
 
     def send(case: Any, token: str) -> None:
-        if case.path_parameters and case.path_parameters.get("id") == ACCOUNT:
-            case.path_parameters["id"] = world.acme_account
+        there = {ACCOUNT: world.acme_account, CALLBACK: world.acme_callback}
+        named = (case.path_parameters or {}).get("id")
+        if named in there:
+            case.path_parameters["id"] = there[named]
         before = stage.faults
         headers = {"Authorization": f"Bearer {world.tokens[token]}"}
         answer = case.call_and_validate(

@@ -30,7 +30,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def server(world: World) -> Iterator[Running]:
-    with running(lambda run: create_api(world.directory, run=run)) as made:
+    parts = (world.directory, world.callbacks, world.stopping)
+    with running(lambda run: create_api(*parts, run=run)) as made:
         yield made
 
 
@@ -321,7 +322,7 @@ def test_nobody_waits_for_the_database(world: World) -> None:
 
     slow: Any = Slow()
     with (
-        running(lambda run: create_api(slow, run=run)) as server,
+        running(lambda run: create_api(slow, world.callbacks, world.stopping, run=run)) as server,
         Line(server) as waiting,
         Line(server) as other,
     ):

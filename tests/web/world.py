@@ -14,8 +14,11 @@ from flask import Flask
 from sqlalchemy import Engine, select
 from werkzeug.test import Client as Browser
 
+from controller.admin.callback_shapes import StopScope
+from controller.admin.callbacks import Callbacks
 from controller.admin.directory import Directory
 from controller.admin.model import Actor, Kind
+from controller.admin.stopping import Stopping
 from controller.policy.records import Role
 from controller.store import schema
 from controller.store.database import Away
@@ -77,18 +80,19 @@ PASSWORDS: Final = Memory(bytes(32))
 
 
 class Broken:
-    """A directory that can be made to fail in every call."""
+    """What the API works with, and can be made to fail in every call."""
 
-    def __init__(self, directory: Directory) -> None:
-        self._directory = directory
-        self.error: Exception | None = None
+    #: What all of them fail with, in a list of one; empty: they do not.
+    def __init__(self, real: object, errors: list[Exception]) -> None:
+        self._real = real
+        self._errors = errors
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._directory, name)
+        method = getattr(self._real, name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            if self.error is not None and name != "authenticate":
-                raise self.error
+            if self._errors and name != "authenticate":
+                raise self._errors[0]
             return method(*args, **kwargs)
 
         return call
@@ -96,6 +100,8 @@ class Broken:
 
 class World:
     """Two clients, `acme` and `bolt`, each with one of everything; tokens of every kind.
+
+    Of bolt's callbacks one is stopped; nothing of acme's is.
 
     Nothing secret may ever be said: `check` looks through all that was.
     """
@@ -107,10 +113,13 @@ class World:
         self.clock = 0.0
         self.faults = 0
         self._ticks = itertools.count()
-        self.directory = Directory(
-            engine, passwords=lambda: PASSWORDS, now=lambda: self.now + next(self._ticks)
-        )
-        self.broken = Broken(self.directory)
+        self.directory = Directory(engine, passwords=lambda: PASSWORDS, now=self._now)
+        self.callbacks = Callbacks(engine, now=self._now, expiry_seconds=900)
+        self.stopping = Stopping(engine, now=self._now)
+        #: What the API fails with, from now on; empty: nothing.
+        self.errors: list[Exception] = []
+        #: When the dispatcher was told that something is due, seconds since 1970.
+        self.due: list[float] = []
         self.tokens: dict[str, str] = {}
         #: Secrets that were told once, where they had to be.
         self.told: list[str] = []
@@ -121,14 +130,21 @@ class World:
             # Its database is a copy.
             self.tokens.update(like.tokens)
             self.acme_account, self.bolt_account = like.acme_account, like.bolt_account
+            self.acme_callback, self.bolt_callback = like.acme_callback, like.bolt_callback
+        real: list[Any] = [self.directory, self.callbacks, self.stopping]
+        broken: list[Any] = [Broken(one, self.errors) for one in real]
         self.app: Flask = create_api(
-            self.broken,  # type: ignore[arg-type]
+            *broken,
             run=run,
             away=Away,
             on_fault=self._fault,
+            on_callback=self.due.append,
             clock=lambda: self.clock,
         )
         self._browser = Browser(self.app)
+
+    def _now(self) -> int:
+        return self.now + next(self._ticks)
 
     def _fault(self) -> None:
         self.faults += 1
@@ -181,13 +197,19 @@ class World:
             entry = {"key": f"{client}-first", "amount": 5_000_000, "notes": f"{client}-paid"}
             self.directory.add_entry(ADMIN, account, entry)
             self.make(Kind.SOUND, name=client, path=f"/{client}.wav", client=client)
+            asked = {"extension": extension, "number": f"+120255505{digit}0", "key": f"{client}-1"}
+            setattr(self, f"{client}_callback", self.callbacks.ask(ADMIN, asked).callback.id)
             self.issue(client, Role.CLIENT, client)
             self.issue(f"{client}-reads", Role.READ_ONLY, client)
+        self.stopping.stop(ADMIN, StopScope.EXTENSION, "2001", reason="bolt-stopped")
         self.issue("admin", Role.ADMIN)
         self.issue("reads", Role.READ_ONLY)
 
     acme_account: str
     bolt_account: str
+    #: Pending.
+    acme_callback: str
+    bolt_callback: str
 
     def ask(
         self,
@@ -252,8 +274,9 @@ class World:
         """What tells of bolt: its words, names and numbers; each found nowhere else."""
         numbers = [f"+120255501{end}" for end in ("20", "21")]
         others = [f"+120255502{end}" for end in ("20",)]
-        dialled = ["+12025550320", "+12025550420", "+12025550421"]
-        return ["bolt", '"2001', "2001/", self.bolt_account, *numbers, *others, *dialled]
+        dialled = ["+12025550320", "+12025550420", "+12025550421", "+12025550520"]
+        ids = [self.bolt_account, self.bolt_callback]
+        return ["bolt", '"2001', "2001/", *ids, *numbers, *others, *dialled]
 
     def check_own(self, answer: Answer) -> None:
         """Check that acme was told nothing of bolt that it had not said itself."""

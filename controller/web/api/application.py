@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from controller.admin.model import AdminError, Conflict, Kind
 from controller.policy.versions import StoredPolicyError
 from controller.web.api import problems
+from controller.web.api.callbacks import CallbackViews, StopViews
 from controller.web.api.ledgers import Ledgers
 from controller.web.api.openapi import Description
 from controller.web.api.problems import Refusal
@@ -20,7 +21,9 @@ from controller.web.api.records import Records, Run
 from controller.web.api.tokens import Tokens
 
 if TYPE_CHECKING:
+    from controller.admin.callbacks import Callbacks
     from controller.admin.directory import Directory
+    from controller.admin.stopping import Stopping
 
 log: Any = structlog.get_logger("api")
 
@@ -30,18 +33,22 @@ _OPEN = "openapi"
 
 def create_api(
     directory: Directory,
+    callbacks: Callbacks,
+    stopping: Stopping,
     *,
     run: Run,
     away: tuple[type[Exception], ...] = (),
     on_fault: Callable[[], None] = lambda: None,
+    on_callback: Callable[[float], None] = lambda due: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Flask:
     """Make the application, which is served under `/api/`.
 
-    `run` runs what blocks, and the directory does in every call: in a thread, that is, where an
-    event loop serves. `away` are the errors that mean that the database cannot be reached now;
-    `on_fault` is told of each fault of our own, which has been logged then. `clock` gives seconds
-    that never go back.
+    `run` runs what blocks, and the three do in every call: in a thread, that is, where an event
+    loop serves. `away` are the errors that mean that the database cannot be reached now;
+    `on_fault` is told of each fault of our own, which has been logged then; `on_callback` when a
+    callback is due that was asked for, seconds since 1970. Both are called where the request is
+    served. `clock` gives seconds that never go back.
     """
     app = Flask("callbackd", static_folder=None, template_folder=None)
     # A path is one path: nothing is sent elsewhere for a stroke too much.
@@ -87,6 +94,8 @@ def create_api(
     for kind in Kind:
         Records(kind, directory, run).register(app)
     Ledgers(directory, run).register(app)
+    CallbackViews(callbacks, run, on_callback).register(app)
+    StopViews(stopping, run).register(app)
     Description().register(app, _OPEN)
     return app
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 from controller.admin.model import Invalid, Kind
 from controller.web.api import shown
 from controller.web.api.problems import bad_parameter
-from controller.web.api.reading import JSON, body, query
+from controller.web.api.reading import keyed, query
 from controller.web.api.records import USUAL_ITEMS, Run, actor, next_link
 from controller.web.api.resources import (
     AUDIT_FILTERS,
@@ -25,9 +25,6 @@ from controller.web.api.resources import (
 
 if TYPE_CHECKING:
     from controller.admin.directory import Directory
-
-#: A header that may stand for the `key` of an entry.
-IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 
 
 class Ledgers:
@@ -62,10 +59,7 @@ class Ledgers:
     def add_entry(self, **path: str) -> Response:
         """Add an entry to an account; the same one again changes nothing."""
         query(request, {})
-        values = body(request, JSON)
-        key = _key_of_header(request.headers.get(IDEMPOTENCY_KEY))
-        if key is not None and values.setdefault("key", key) != key:
-            raise Invalid(f"key: the header {IDEMPOTENCY_KEY} says another one; write one of them")
+        values = keyed(request)
         account = key_of(Kind.ACCOUNT, path)
         line, new = self._run(self._directory.add_entry, actor(), account, values)
         place = f"{BASE}{ENTRIES.format(id=quote(account))}?after={line.position - 1}&limit=1"
@@ -85,14 +79,6 @@ class Ledgers:
         """Give who asks."""
         query(request, {})
         return shown.answer(msgspec.to_builtins(actor()))
-
-
-def _key_of_header(text: str | None) -> str | None:
-    """Read the header, which may be written as a string of RFC 8941: in quotes."""
-    if text is None:
-        return None
-    quoted = len(text) > 1 and text[0] == text[-1] == '"'
-    return text[1:-1] if quoted else text
 
 
 def _page(items: list[dict[str, Any]], after: int | None) -> Response:

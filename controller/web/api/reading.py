@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 from flask import Request
 
+from controller.admin.model import Invalid
 from controller.web.api.problems import Refusal, bad_parameter, malformed
 from controller.web.api.resources import read_text
 
@@ -20,11 +22,14 @@ MOST_BYTES: Final = 1 << 20
 MOST_LEVELS: Final = 32
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
+#: A header that may stand for the `key` of a body.
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 #: What a version is at most where it is kept.
 _MOST_VERSION: Final = 2**31 - 1
 #: A version that no record has.
 NO_VERSION: Final = 0
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TAGS: Final = re.compile(r'\s*(?:W/)?"[^"]*"\s*(?:,\s*(?:W/)?"[^"]*"\s*)*\Z')
 _TAG: Final = re.compile(r'(W/)?"([^"]*)"')
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,9}\Z", re.ASCII)
@@ -52,6 +57,18 @@ def body(request: Request, *types: str) -> dict[str, Any]:
     if not _is_shallow(value):
         raise malformed(f"the body is nested too deeply: {MOST_LEVELS} levels are the most")
     return value
+
+
+def keyed(request: Request) -> dict[str, Any]:
+    """Read a body whose `key` the header may say, in quotes (a string of RFC 8941) or without."""
+    values = body(request, JSON)
+    text = request.headers.get(IDEMPOTENCY_KEY)
+    if text is not None:
+        quoted = len(text) > 1 and text[0] == text[-1] == '"'
+        key = text[1:-1] if quoted else text
+        if values.setdefault("key", key) != key:
+            raise Invalid(f"key: the header {IDEMPOTENCY_KEY} says another one; write one of them")
+    return values
 
 
 def _is_shallow(value: dict[str, Any]) -> bool:
@@ -123,6 +140,14 @@ def _text(quoted: bytes) -> str:
         return unquote_to_bytes(quoted).decode()
     except UnicodeDecodeError:
         raise bad_parameter("the query is not UTF-8") from None
+
+
+def micros(name: str, text: str) -> int:
+    """Read a time, which is written as RFC 3339 has it, as microseconds since 1970."""
+    try:
+        return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+    except (ValueError, OverflowError) as error:
+        raise bad_parameter(f"{name}: there is no such time", name) from error
 
 
 class Condition(msgspec.Struct, frozen=True):

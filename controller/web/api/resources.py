@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
 
+from controller.admin.audit import AuditKind
+from controller.admin.callback_shapes import ScopeName, Source, State
 from controller.admin.model import MOST_ITEMS, Kind, NotFound
 from controller.admin.shapes import FILTERS, KEYS, VIEWS
-from controller.policy.fields import Number
+from controller.policy.fields import ExtensionNumber, Number
 from controller.policy.rules import plain
 
 #: Where the API is.
@@ -61,9 +63,50 @@ Position = Annotated[
     int, Meta(ge=0, le=2**53, description="Where to go on: the `next` of the page before.")
 ]
 Word = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:/+@-]{1,80}\Z")]
+Moment = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}"
+        r"(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})\Z",
+        description="A time (RFC 3339), such as 2027-01-31T12:00:00Z.",
+        extra_json_schema={"format": "date-time"},
+    ),
+]
 
 #: What pages of the audit log can be filtered by.
-AUDIT_FILTERS: Final[dict[str, Any]] = {"kind": Kind, "key": Word, "actor": Word, "action": Word}
+AUDIT_FILTERS: Final[dict[str, Any]] = {
+    "kind": AuditKind,
+    "key": Word,
+    "actor": Word,
+    "action": Word,
+}
+
+#: Callbacks (T10, T11), and what they can be filtered by.
+CALLBACKS: Final = "/callbacks"
+CALLBACK: Final = "/callbacks/{id}"
+CALLBACK_FILTERS: Final[dict[str, Any]] = {
+    "extension": ExtensionNumber,
+    # Whom to call, or who asked.
+    "number": Number,
+    "state": State,
+    "outcome": Annotated[
+        str, Meta(pattern=r"^[a-z_]{1,32}\Z", description="How it ended, or why there was none.")
+    ],
+    "source": Source,
+    # Asked for then or later; before.
+    "since": Moment,
+    "until": Moment,
+}
+
+#: Stops (O6).
+STOPS: Final = "/stops"
+STOP: Final = "/stops/{scope}/{name}"
+EVERYWHERE: Final = "/stops/everywhere"
+#: What a stop's path says: the scope that is named, and its name.
+STOP_PATH: Final[dict[str, Any]] = {
+    "scope": Literal["client", "extension"],
+    "name": ScopeName,
+}
 
 #: Parameters that are no field of the record, or are told more of than the field is.
 _PARAMETERS: Final[dict[tuple[Kind, str], Any]] = {
@@ -96,7 +139,7 @@ def parameter(kind: Kind, field: str) -> Any:  # noqa: ANN401  (a type)
     if (kind, field) in _PARAMETERS:
         return _PARAMETERS[kind, field]
     shown = next(found for found in msgspec.structs.fields(VIEWS[kind]) if found.name == field)
-    return _without_null(shown.type)
+    return without_null(shown.type)
 
 
 def filters(kind: Kind) -> dict[str, Any]:
@@ -135,7 +178,8 @@ def read_text(name: str, text: str, wanted: Any) -> Any:  # noqa: ANN401
         raise ValueError(f"{name}: {plain(str(error))}") from error
 
 
-def _without_null(wanted: Any) -> Any:  # noqa: ANN401
+def without_null(wanted: Any) -> Any:  # noqa: ANN401
+    """Give a type without None."""
     if get_origin(wanted) is Annotated or not isinstance(wanted, type(int | None)):
         return wanted
     rest = [one for one in get_args(wanted) if one is not type(None)]

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from controller.admin.callback_shapes import CallbackInput, StopInput
 from controller.admin.model import Actor
 from controller.admin.shapes import INPUTS, PATCHES, VIEWS
 from controller.policy.records import Entry
@@ -27,6 +28,13 @@ _STRUCTS: Final[tuple[Any, ...]] = (
     shown.LINES,
     shown.AUDITED,
     shown.AUDIT_PAGE,
+    CallbackInput,
+    shown.CALLBACK,
+    shown.WHOLE_CALLBACK,
+    shown.CALLBACK_PAGE,
+    StopInput,
+    shown.STOP,
+    shown.STOPS,
     Actor,
     Problem,
 )

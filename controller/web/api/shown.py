@@ -9,6 +9,7 @@ import msgspec
 from flask import Response
 from msgspec import Meta
 
+from controller.admin.callback_shapes import Callback, Stopped, Try, WholeCallback
 from controller.admin.model import Audited, Item, Kind, Line
 from controller.admin.shapes import VIEWS
 from controller.web.api.reading import JSON
@@ -23,12 +24,12 @@ def when(microseconds: int) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _told(model: type[Any], name: str, time: str) -> type[msgspec.Struct]:
-    """Make a Struct like another one whose time is written out."""
-    fields = [
-        (field.name, When if field.name == time else field.type)
-        for field in msgspec.structs.fields(model)
-    ]
+def _told(model: type[Any], name: str, *times: str) -> type[msgspec.Struct]:
+    """Make a Struct like another one whose times are written out."""
+    fields: list[Any] = []
+    for field in msgspec.structs.fields(model):
+        written: Any = When if field.type is int else When | None
+        fields.append((field.name, written if field.name in times else field.type))
     return msgspec.defstruct(name, fields, kw_only=True)
 
 
@@ -47,8 +48,23 @@ ISSUED: Final = msgspec.defstruct(
     "IssuedToken", [("secret", str)], bases=(VIEWS[Kind.TOKEN],), kw_only=True
 )
 PAGES: Final = {kind: _page_of(view) for kind, view in VIEWS.items()}
+_CALLBACK_TIMES: Final = ("created", "due", "expires", "ended")
+_TRY_TIMES: Final = ("begun", "answered", "ended")
+CALLBACK: Final = _told(Callback, "Callback", *_CALLBACK_TIMES)
+_TRY: Final = _told(Try, "CallbackTry", *_TRY_TIMES)
+#: A callback with its tries.
+WHOLE_CALLBACK: Final = msgspec.defstruct(
+    "WholeCallback",
+    [("tries", list[_TRY])],  # type: ignore[valid-type]
+    bases=(CALLBACK,),
+    kw_only=True,
+)
+STOP: Final = _told(Stopped, "Stop", "since")
 LINES: Final = _page_of(LINE)
 AUDIT_PAGE: Final = _page_of(AUDITED)
+CALLBACK_PAGE: Final = _page_of(CALLBACK)
+#: All stops come in one page.
+STOPS: Final = _page_of(STOP)
 
 
 def record(item: Item) -> dict[str, Any]:
@@ -63,12 +79,30 @@ def record(item: Item) -> dict[str, Any]:
 
 def line(entry: Line) -> dict[str, Any]:
     """Give a line of a ledger as it is shown."""
-    return {**msgspec.structs.asdict(entry), "created": when(entry.created)}
+    return _written(entry, ("created",))
 
 
 def audited(change: Audited) -> dict[str, Any]:
     """Give a line of the audit log as it is shown."""
-    return {**msgspec.structs.asdict(change), "at": when(change.at)}
+    return _written(change, ("at",))
+
+
+def callback(found: Callback) -> dict[str, Any]:
+    """Give a callback as it is shown; a whole one with its tries."""
+    made = _written(found, _CALLBACK_TIMES)
+    if isinstance(found, WholeCallback):
+        made["tries"] = [_written(one, _TRY_TIMES) for one in found.tries]
+    return made
+
+
+def stop(found: Stopped) -> dict[str, Any]:
+    """Give a stop as it is shown."""
+    return _written(found, ("since",))
+
+
+def _written(value: msgspec.Struct, times: tuple[str, ...]) -> dict[str, Any]:
+    made = msgspec.structs.asdict(value)
+    return made | {name: when(made[name]) for name in times if made[name] is not None}
 
 
 def etag(item: Item) -> str:

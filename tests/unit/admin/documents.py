@@ -37,6 +37,11 @@ clients:
   contact_name: Acme
 channels:
 - name: pstn
+  addresses: [192.0.2.10, 2001:db8::/32]
+  identity: [p-asserted-identity, from]
+  country: NO
+  rewrite: {00: +, 0: +47, '': '+'}
+  refusal_cause: CALL_REJECTED
 numbers:
 - {number: +12025550111, channel: pstn, client: main}
 - {number: +4721234567, channel: pstn, client: norway}

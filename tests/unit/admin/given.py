@@ -18,7 +18,18 @@ EVERYBODY: Final = (ADMIN, ACME, OTHER, LOOKS, ACME_LOOKS)
 #: A record of each kind that fits into `two_clients`, and its key.
 NEW: Final[dict[Kind, tuple[dict[str, Any], str]]] = {
     Kind.CLIENT: ({"name": "third", "contact_name": "Third"}, "third"),
-    Kind.CHANNEL: ({"name": "second", "description": "The other trunk"}, "second"),
+    Kind.CHANNEL: (
+        {
+            "name": "second",
+            "description": "The other trunk",
+            "addresses": ["192.0.2.0/24", "2001:db8::1"],
+            "identity": ["p-asserted-identity", "from"],
+            "country": "DE",
+            "rewrite": {"00": "+", "": "+49"},
+            "refusal_cause": "CALL_REJECTED",
+        },
+        "second",
+    ),
     Kind.NUMBER: (
         {"number": "+12025550159", "channel": "pstn", "client": "acme"},
         "+12025550159",

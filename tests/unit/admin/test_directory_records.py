@@ -12,8 +12,9 @@ from sqlalchemy import Engine, select
 from controller.admin.directory import SECRET_PREFIX, Directory
 from controller.admin.model import Actor, Conflict, Invalid, Kind, NotFound, Stale
 from controller.admin.shapes import FIXED, KEYS, VIEWS
-from controller.policy.records import Role
+from controller.policy.records import Channel, Role
 from controller.store import schema
+from controller.store.extensions import Extensions
 from controller.store.passwords import Passwords
 from tests.seed import ADMIN, PEPPER
 from tests.unit.admin.given import CHANGE, NEW, create, two_clients
@@ -196,6 +197,52 @@ def test_g1_whatever_is_written_is_kept_as_it_is_or_refused(store: Directory) ->
         ):
             with pytest.raises(Invalid, match=rf"^{field}: "):
                 store.change(ADMIN, kind, key, {field: text})
+
+
+# --- channels --------------------------------------------------------------------------------
+
+
+def test_t4_a_channels_lists_and_tables_are_kept_as_they_were_written_last(
+    store: Directory,
+) -> None:
+    channel = create(store, Kind.CHANNEL, NEW[Kind.CHANNEL][0])
+    changes: tuple[tuple[dict[str, Any], Any], ...] = (
+        # In the order in which they count.
+        ({"identity": ["from", "remote-party-id"]}, ("from", "remote-party-id")),
+        ({"identity": ["remote-party-id", "from"]}, ("remote-party-id", "from")),
+        ({"rewrite": {"0": "+44"}}, {"0": "+44"}),
+        ({"rewrite": {}}, {}),
+        ({"addresses": ["2001:db8::/32"]}, ("2001:db8::/32",)),
+        ({"addresses": None}, ()),
+        ({"identity": None}, ("from",)),
+        ({"country": None}, None),
+        ({"refusal_cause": None}, "USER_BUSY"),
+    )
+    for patch, expected in changes:
+        (field,) = patch
+        changed = store.change(ADMIN, Kind.CHANNEL, "second", patch)
+        assert changed.values == channel.values | {field: expected}
+        channel = changed
+        assert store.get(ADMIN, Kind.CHANNEL, "second") == channel
+    refused: tuple[dict[str, Any], ...] = (
+        {"addresses": ["trunk.example"]},
+        {"addresses": ["192.0.2.1/24"]},
+        {"identity": []},
+        {"identity": ["diversion"]},
+        {"country": "XX"},
+        {"rewrite": {"x": "+"}},
+        {"refusal_cause": "NO_ANSWER"},
+    )
+    for wrong in refused:
+        with pytest.raises(Invalid, match=rf"^{next(iter(wrong))}(\[.*\])?: "):
+            store.change(ADMIN, Kind.CHANNEL, "second", wrong)
+    assert store.get(ADMIN, Kind.CHANNEL, "second") == channel
+
+
+def test_t4_calls_find_the_trunks_that_were_written(engine: Engine, store: Directory) -> None:
+    create(store, Kind.CHANNEL, NEW[Kind.CHANNEL][0])
+    found = Extensions(engine).trunks().find("192.0.2.77")
+    assert found == msgspec.convert(NEW[Kind.CHANNEL][0], Channel)
 
 
 # --- extensions ------------------------------------------------------------------------------

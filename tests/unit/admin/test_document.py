@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from controller.admin import document
 from controller.admin.bulk import Applied
 from controller.admin.model import Actor, Kind
+from controller.policy.fields import IdentityHeader
+from controller.policy.records import Channel, RefusalCause
 
 from .documents import ADMIN, FORMATS, WHOLE, World
 
@@ -63,6 +65,20 @@ def test_norway_is_no_boolean_and_a_number_no_integer(world: World) -> None:
     assert read["extensions"][0]["country"] == "NO"
     assert read["extensions"][0]["dids"] == ["+4721234568"]
     assert read["extensions"][1]["extension"] == "1001"
+    assert read["channels"][0]["country"] == "NO"
+    assert read["channels"][0]["rewrite"] == {"00": "+", "0": "+47", "": "+"}
+
+
+def test_t4_a_channel_has_all_that_its_document_says(world: World) -> None:
+    world.take(WHOLE)
+    assert world.one(Kind.CHANNEL, "pstn") == Channel(
+        name="pstn",
+        addresses=("192.0.2.10", "2001:db8::/32"),
+        identity=(IdentityHeader.P_ASSERTED_IDENTITY, IdentityHeader.FROM),
+        country="NO",
+        rewrite={"00": "+", "0": "+47", "": "+"},
+        refusal_cause=RefusalCause.CALL_REJECTED,
+    )
 
 
 @pytest.mark.parametrize("written_as", FORMATS)
@@ -143,6 +159,8 @@ NOTES = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t"), max_size=30
 )
 COUNTRIES = st.sampled_from(["US", "NO", "DE", "YE"])
+NETWORKS = st.ip_addresses().map(str) | st.sampled_from(["192.0.2.0/24", "::/0"])
+BEGINNINGS = st.from_regex(r"\+?[0-9]{0,3}", fullmatch=True)
 NUMBERS = st.integers(10**9, 10**10 - 1).map(lambda digits: f"+1{digits}")
 
 
@@ -205,7 +223,17 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "version": 1,
         "clients": [{"name": name, "description": draw(LINES)} for name in clients],
-        "channels": [{"name": name} for name in channels],
+        "channels": [
+            {
+                "name": name,
+                "addresses": draw(st.lists(NETWORKS, max_size=3, unique=True)),
+                "identity": draw(st.permutations([header.value for header in IdentityHeader]))[:2],
+                "country": draw(st.none() | COUNTRIES),
+                "rewrite": draw(st.dictionaries(BEGINNINGS, BEGINNINGS, max_size=3)),
+                "refusal_cause": draw(st.sampled_from(RefusalCause)).value,
+            }
+            for name in channels
+        ],
         "numbers": numbers,
         "extensions": extensions,
         "accounts": [

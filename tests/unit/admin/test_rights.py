@@ -240,6 +240,11 @@ OTHER_VALUE: dict[str, Any] = {
     "country": "GB",
     "return_countries": ["GB"],
     "destination_countries": ["GB"],
+    "return_prefixes": ["+4420"],
+    "destination_prefixes": ["+4420"],
+    "blocked_countries": ["GB"],
+    "blocked_prefixes": ["+4420"],
+    "stop_after_unanswered": 9,
     "longest_call_seconds": 86_400,
 }
 
@@ -265,7 +270,21 @@ def test_o2_what_else_an_extension_has_is_its_clients_to_decide(store: Directory
     mine = {
         "description": "Ours",
         "ring_seconds": 9,
+        "early_hang_up": "callback",
+        "early_hang_up_seconds": 2,
+        # Whom it calls stays within where calls may go.
+        "return_calls": "fixed",
+        "fixed_number": "+12125550108",
         "delay_seconds": 9,
+        "retries_busy": 1,
+        "retries_no_answer": 1,
+        "retries_failed": 1,
+        "retry_causes": {"SUBSCRIBER_ABSENT": "busy"},
+        "retry_seconds": 9,
+        "expiry_seconds": 99,
+        "time_zone": "America/New_York",
+        "quiet_from": "22:00",
+        "quiet_until": "07:00",
         "return_ring_seconds": 9,
         "password": "1234",
         "dial_seconds": 9,

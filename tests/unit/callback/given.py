@@ -16,6 +16,7 @@ from controller.callback.events import (
     RequestStored,
     ReturnAttached,
     ReturnEvent,
+    SecondTry,
     Secret,
     SocketClosed,
     StepDone,
@@ -27,6 +28,7 @@ from controller.callback.return_session import ReturnSession
 from controller.callback.states import Return, Trigger
 from controller.callback.trigger import TriggerSession
 from controller.numbers.caller import Caller
+from controller.policy.fields import EarlyHangUp
 from controller.policy.model import Policy
 
 NOW: Final = 1_795_475_771.25
@@ -55,6 +57,10 @@ typed = st.one_of(
 secrets = st.builds(Secret, typed)
 causes = st.sampled_from(["NORMAL_CLEARING", "ALLOTTED_TIMEOUT", "USER_BUSY", "NO_ANSWER", "?"])
 e164 = st.sampled_from([DESTINATION, CALLER, DID, "+442079460000", "+19005550100"])
+callers = st.one_of(
+    st.builds(Caller, number=e164),
+    st.builds(Caller, reason=st.sampled_from(["hidden", "not_digits", "not_a_number"])),
+)
 nows = st.floats(NOW - 400, NOW + 400, allow_nan=False)
 #: None running, long over, over at this very moment, soon, and beyond every policy.
 deadlines = st.one_of(st.sampled_from([0.0, 1.0, NOW, NOW + 500, 999_999_999_999.0]), nows)
@@ -67,6 +73,8 @@ policies = st.builds(
     default_caller_id=st.just("+12025550101"),
     enabled=st.booleans(),
     ring_seconds=st.integers(1, 60),
+    early_hang_up=st.sampled_from(EarlyHangUp),
+    early_hang_up_seconds=st.integers(1, 60),
     delay_seconds=st.integers(0, 3600),
     password_hash=st.sampled_from([None, HASH]),
     dial_seconds=st.integers(5, 300),
@@ -178,22 +186,23 @@ def trigger_moments(
         timer=draw(st.integers(0, 50)),
         step=draw(st.integers(0, 50)),
         did=draw(st.sampled_from(["", DID])),
-        number=draw(st.one_of(st.none(), e164)),
-        reason=draw(st.sampled_from([None, "hidden", "disabled"])),
-    )
-    caller = st.one_of(
-        st.builds(Caller, number=e164),
-        st.builds(Caller, reason=st.sampled_from(["hidden", "not_digits", "not_a_number"])),
+        caller=draw(callers),
+        since=draw(nows),
+        ahead=draw(st.booleans()),
+        stored=draw(st.integers(0, 3)),
+        refusal=draw(st.sampled_from(["USER_BUSY", "CALL_REJECTED"])),
     )
     events: dict[str, st.SearchStrategy[TriggerEvent]] = {
         "Attached": st.builds(
             TriggerAttached,
             rung=st.floats(0, 500, allow_nan=False),
-            caller=caller,
+            caller=callers,
             did=st.just(DID),
+            refusal=st.sampled_from(["USER_BUSY", "CALL_REJECTED"]),
         ),
+        "SecondTry": st.builds(SecondTry),
         "TimerFired": st.builds(TimerFired, number=around(session.timer)),
-        "RequestStored": st.builds(RequestStored),
+        "RequestStored": st.builds(RequestStored, number=around(session.stored)),
         "LegEnded": st.builds(LegEnded, cause=causes, stage=stage_texts),
         "SocketClosed": st.builds(SocketClosed),
     }

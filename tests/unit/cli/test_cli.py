@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -17,7 +16,6 @@ from controller.settings import Settings
 from controller.store.database import open_database
 from controller.store.extensions import Extensions
 from controller.store.passwords import Passwords, load_pepper
-from controller.store.requests import Requests
 
 from .running import ADD, PREPARED, Run, ok, refused, said, shown, told
 
@@ -46,6 +44,13 @@ def test_every_option_of_add_is_a_field_of_the_policy(prepared: Run) -> None:
             "1", "--return-country", "US", "--return-country", "GB", "--dial-country", "DE",
             "--sound-before-disconnecting", "/over.wav", "--description", "Front desk",
             "--no-enabled", "--client", "main", "--json",
+            "--early-hang-up", "callback", "--early-hang-up-seconds", "2", "--return-calls",
+            "fixed", "--fixed-number", "+12125550199", "--retries-busy", "1",
+            "--retries-no-answer", "2", "--retries-failed", "3", "--retry-cause",
+            "SUBSCRIBER_ABSENT=busy", "--retry-seconds", "30", "--expiry-seconds", "600",
+            "--time-zone", "America/New_York", "--quiet-from", "22:00", "--quiet-until", "07:00",
+            "--return-prefix", "+4420", "--dial-prefix", "+33", "--destination-prefix", "+34",
+            "--blocked-country", "FR", "--blocked-prefix", "+1900", "--stop-after-unanswered", "5",
         )
     )  # fmt: skip
     del printed["created"], printed["changed"]
@@ -70,6 +75,24 @@ def test_every_option_of_add_is_a_field_of_the_policy(prepared: Run) -> None:
         "return_countries": ["US", "GB"],
         "destination_countries": ["DE"],
         "sound_before_disconnecting": "/over.wav",
+        "early_hang_up": "callback",
+        "early_hang_up_seconds": 2,
+        "return_calls": "fixed",
+        "fixed_number": "+12125550199",
+        "retries_busy": 1,
+        "retries_no_answer": 2,
+        "retries_failed": 3,
+        "retry_causes": {"SUBSCRIBER_ABSENT": "busy"},
+        "retry_seconds": 30,
+        "expiry_seconds": 600,
+        "time_zone": "America/New_York",
+        "quiet_from": "22:00",
+        "quiet_until": "07:00",
+        "return_prefixes": ["+4420"],
+        "destination_prefixes": ["+33", "+34"],
+        "blocked_countries": ["FR"],
+        "blocked_prefixes": ["+1900"],
+        "stop_after_unanswered": 5,
         "version": 1,
     }
 
@@ -233,28 +256,6 @@ def test_a4_a_password_that_is_typed_differently_the_second_time_is_asked_for_ag
 
 def test_a4_a_program_may_give_the_password_on_standard_input(prepared: Run) -> None:
     assert said(prepared(*ADD, "--password", "-", "--json", types="4711\n"))["password_set"] is True
-
-
-# --- callbacks -------------------------------------------------------------------------------
-
-
-def test_t10_the_operator_sees_callbacks_and_what_got_none(run: Run, data: Path) -> None:
-    assert ok(run("callback", "list")) == ""
-    engine = open_database(Settings(data_dir=str(data)).database_url)
-    requests = Requests(engine)
-    asked: dict[str, Any] = {"extension": "100", "did": "+12025550100"}
-    stored = requests.store(**asked, number="+12125550199", due=2, now=1_000_000)
-    requests.refuse(**asked, number=None, reason="hidden", now=2_000_000)
-    engine.dispose()
-    assert ok(run("callback", "list")).splitlines() == [
-        "1970-01-01 00:00:02  100        -                refused   hidden",
-        "1970-01-01 00:00:01  100        +12125550199     pending   -",
-    ]
-    listed = json.loads(ok(run("callback", "list", "--json")))
-    assert [entry["outcome"] for entry in listed] == ["hidden", None]
-    assert listed[1]["id"] == stored.id
-    assert len(ok(run("callback", "list", "--limit", "1")).splitlines()) == 1
-    assert run("callback", "list", "--limit", "0").exit_code == 2
 
 
 # --- settings --------------------------------------------------------------------------------

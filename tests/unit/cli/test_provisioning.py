@@ -98,6 +98,8 @@ def test_the_help_has_bounds_and_defaults() -> None:
     assert "one of the client's public numbers. E.164, such as +12025550100. [repeat" in printed
     assert "--country TEXT Numbers written nationally" in printed
     assert "[server|equipment|custom]" in printed
+    printed = " ".join(CliRunner().invoke(main, ["channel", "add", "--help"]).output.split())
+    assert "[repeat for several; default: from]" in printed
 
 
 def test_every_type_that_a_field_can_have_makes_an_option() -> None:
@@ -123,6 +125,7 @@ def test_every_type_that_a_field_can_have_makes_an_option() -> None:
         ("dids", "did"),
         ("return-countries", "return-country"),
         ("blocked-prefixes", "blocked-prefix"),
+        ("addresses", "address"),
         ("caller-ids", "caller-id"),
         ("fish", "fish"),
     ],
@@ -195,6 +198,78 @@ def test_a_table_is_replaced_added_to_and_taken_from(stocked: Run) -> None:
     refused(stocked("callerid", "set", "100", "+12125550199", *twice), "speed_dials: one of them")
     wrong = ("callerid", "set", "100", "+12125550199", "--speed-dial", "3")
     assert stocked(*wrong).exit_code == 2
+
+
+def test_t4_a_channel_says_who_is_believed_and_how_it_writes(run: Run) -> None:
+    made = said(
+        run("channel", "add", "pstn", "--address", "192.0.2.0/24", "--identity",
+            "p-asserted-identity", "--identity", "from", "--country", "DE", "--rewrite", "00=+",
+            "--refusal-cause", "CALL_REJECTED", "--json")
+    )  # fmt: skip
+    settings = {
+        "addresses": ["192.0.2.0/24"],
+        "identity": ["p-asserted-identity", "from"],
+        "country": "DE",
+        "rewrite": {"00": "+"},
+        "refusal_cause": "CALL_REJECTED",
+    }
+    assert {name: made[name] for name in settings} == settings
+    lines = shown(ok(run("channel", "show", "pstn")))
+    assert {name: lines[name] for name in settings} == {
+        "addresses": "192.0.2.0/24",
+        "identity": "p-asserted-identity from",
+        "country": "DE",
+        "rewrite": "00=+",
+        "refusal_cause": "CALL_REJECTED",
+    }
+
+    def changed(field: str, *options: str) -> Any:
+        return said(run("channel", "set", "pstn", *options, "--json"))[field]
+
+    assert changed(
+        "addresses", "--add-address", "2001:db8::1", "--remove-address", "192.0.2.0/24"
+    ) == ["2001:db8::1"]
+    assert changed(
+        "identity", "--remove-identity", "from", "--add-identity", "remote-party-id"
+    ) == ["p-asserted-identity", "remote-party-id"]
+    # Of several the order is what counts.
+    assert changed("identity", "--identity", "from", "--identity", "p-asserted-identity") == [
+        "from",
+        "p-asserted-identity",
+    ]
+    assert changed("rewrite", "--add-rewrite", "0=+49") == {"00": "+", "0": "+49"}
+    # A number that begins with anything else.
+    assert changed("rewrite", "--remove-rewrite", "00", "--add-rewrite", "=+") == {
+        "0": "+49",
+        "": "+",
+    }
+    assert changed("rewrite", "--remove-rewrite", "") == {"0": "+49"}
+    for field, default in (("addresses", []), ("identity", ["from"]), ("rewrite", {})):
+        assert changed(field, "--reset", field) == default
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--address", "192.0.2.1/24"), "addresses: '192.0.2.1/24' is no network; write 192.0"),
+        (("--address", "trunk.example"), "addresses[0]: is not written as it has to be"),
+        (("--country", "XX"), "country: 'XX' is no country; write two capitals of ISO 3166"),
+        (("--rewrite", "0=x"), "rewrite[...]: is not written as it has to be: A plus and digits"),
+        (("--identity", "from", "--identity", "from"), "identity: from stands twice"),
+    ],
+)
+def test_t4_a_wrong_setting_of_a_channel_is_refused_by_its_name(
+    run: Run, options: tuple[str, ...], says: str
+) -> None:
+    refused(run("channel", "add", "pstn", *options), says)
+    assert said(run("channel", "list", "--json")) == []
+
+
+def test_t4_a_word_that_is_none_is_refused_with_those_that_are(run: Run) -> None:
+    for option in ("--identity", "--refusal-cause"):
+        result = run("channel", "add", "pstn", option, "diversion")
+        assert result.exit_code == 2
+        assert "p-asserted-identity" in result.stderr or "CALL_REJECTED" in result.stderr
 
 
 def test_a_default_is_brought_back(stocked: Run) -> None:

@@ -329,6 +329,12 @@ def test_the_profile_adds_no_identity_of_its_own() -> None:
     assert profile["send-display-update"] == "false"
 
 
+def test_the_profile_keeps_what_says_who_calls() -> None:
+    """T4: of P-Asserted-Identity the whole; a `tel:` without its parameters is another number."""
+    profile = params(FS_CONFIG / "sip_profiles" / "callback_public.xml")
+    assert profile["p-asserted-id-parse"] == "verbatim"
+
+
 def test_the_gateways_are_those_that_the_controller_knows() -> None:
     """I1, I2: the chosen CallerID goes into From; a gateway's context is the trigger's."""
     names = []

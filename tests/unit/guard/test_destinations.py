@@ -46,6 +46,27 @@ def test_g2_what_is_allowed_for_one_leg_is_not_for_the_other() -> None:
     assert refusal_of_return_call("+442079460000", dialling) == "country_not_allowed"
 
 
+def test_g2_a_number_that_is_blocked_is_told_apart_from_one_that_is_not_allowed() -> None:
+    policy = msgspec.structs.replace(
+        POLICY,
+        return_prefixes=("+4420",),
+        blocked_prefixes=("+1212", "+44207"),
+        blocked_countries=("CA",),
+        return_countries=("US", "CA"),
+    )
+    assert refusal_of_return_call("+12125550199", policy) == "blocked"
+    assert refusal_of_return_call("+14165550199", policy) == "blocked"
+    assert refusal_of_return_call("+442079460000", policy) == "blocked"
+    assert refusal_of_return_call("+442085550100", policy) is None
+    assert refusal_of_return_call("+441615550100", policy) == "country_not_allowed"
+
+
+def test_g2_a_beginning_allows_nothing_that_is_costly_or_of_no_country() -> None:
+    policy = msgspec.structs.replace(POLICY, return_prefixes=("+1900", "+8816"))
+    assert refusal_of_return_call("+19005550100", policy) == "costly_number"
+    assert refusal_of_return_call("+881612345678", policy) == "country_not_allowed"
+
+
 def test_g2_a_costly_number_stays_refused_in_a_country_that_is_allowed() -> None:
     everywhere = msgspec.structs.replace(
         POLICY, return_countries=("GB",), destination_countries=("GB",)

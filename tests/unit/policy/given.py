@@ -32,15 +32,6 @@ ABUSE: Final[dict[str, list[str]]] = {
 #: A setting other than its default of each field that nothing acts on yet, and what it needs.
 SET: Final[dict[str, dict[str, Any]]] = {
     "language": {"language": "pt-BR"},
-    "early_hang_up": {"early_hang_up": "callback"},
-    "early_hang_up_seconds": {"early_hang_up_seconds": 2},
-    "return_calls": {"return_calls": "authorized"},
-    "fixed_number": {"return_calls": "fixed", "fixed_number": "+12125550199"},
-    "retries_busy": {"retries_busy": 1},
-    "retries_no_answer": {"retries_no_answer": 1},
-    "retries_failed": {"retries_failed": 1},
-    "retry_seconds": {"retry_seconds": 61},
-    "expiry_seconds": {"expiry_seconds": 60},
     "human_check": {"human_check": True},
     "caller_passwords": {"caller_passwords": True},
     "credit_query": {"credit_query": True},
@@ -60,18 +51,32 @@ SET: Final[dict[str, dict[str, Any]]] = {
     "return_call_exposure": {"return_call_exposure": 1},
     "warning_seconds": {"warning_seconds": 61},
     "warning_sound": {"warning_sound": "/warn.wav"},
-    "return_prefixes": {"return_prefixes": ["+4420"]},
-    "destination_prefixes": {"destination_prefixes": ["+4420"]},
-    "blocked_countries": {"blocked_countries": ["GB"]},
-    "blocked_prefixes": {"blocked_prefixes": ["+1900"]},
     "callbacks_per_number": {"callbacks_per_number": {"minute": 1}},
     "callbacks_per_block": {"callbacks_per_block": {"hour": 1}},
     "callbacks_per_did": {"callbacks_per_did": {"day": 1}},
     "callbacks_per_extension": {"callbacks_per_extension": {"minute": 1, "day": 2}},
     "concurrent_calls": {"concurrent_calls": 1},
     "most_spent_per_day": {"most_spent_per_day": 1},
-    "stop_after_unanswered": {"stop_after_unanswered": 1},
     "prompts": {"prompts": {"goodbye": "/bye.wav"}},
+}
+
+
+#: The same of some that are acted on.
+SET_TOO: Final[dict[str, dict[str, Any]]] = {
+    "early_hang_up": {"early_hang_up": "callback", "early_hang_up_seconds": 2},
+    "return_calls": {"return_calls": "authorized"},
+    "fixed_number": {"return_calls": "fixed", "fixed_number": "+12125550199"},
+    "retries": {"retries_busy": 2, "retries_no_answer": 1, "retries_failed": 20},
+    "retry_causes": {"retry_causes": {"SUBSCRIBER_ABSENT": "busy", "USER_BUSY": "never"}},
+    "retry_seconds": {"retry_seconds": 61, "expiry_seconds": 60},
+    "quiet_hours": {
+        "quiet_from": "22:00",
+        "quiet_until": "07:30",
+        "time_zone": "Europe/Berlin",
+    },
+    "prefixes": {"return_prefixes": ["+4420"], "destination_prefixes": ["+4420", "+33"]},
+    "blocked": {"blocked_countries": ["GB"], "blocked_prefixes": ["+1900"]},
+    "stop_after_unanswered": {"stop_after_unanswered": 1},
 }
 
 
@@ -98,7 +103,7 @@ def settings_of_any_kind() -> st.SearchStrategy[dict[str, Any]]:
     acted_on = sorted(set(Policy.__struct_fields__) - set(NOT_YET))
     fields = st.sampled_from(acted_on) | st.sampled_from(Policy.__struct_fields__)
     some = st.dictionaries(fields | st.text(max_size=6), json_values(), max_size=3)
-    plausible = st.sampled_from(list(SET.values()))
+    plausible = st.sampled_from([*SET.values(), *SET_TOO.values()])
     return st.one_of(
         some, st.builds(lambda more: {**LEAST, **more}, some), plausible.map(lambda v: LEAST | v)
     )

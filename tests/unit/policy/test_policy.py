@@ -368,13 +368,15 @@ SAYS_ONLY = {"client", "description"}
 ACTED_ON_HERE = {"caller_id_name_from", "caller_ids"}
 #: Rooms that keep, show and change settings, and act on none.
 KEEPS_ONLY = {"policy", "admin", "store", "cache", "web", "commands", "demo"}
+#: What of the policy's own room decides of calls.
+DECIDES = {"endings.py", "quiet.py", "returning.py"}
 
 
 def read_in_calls() -> set[str]:
     """Every attribute that is read in the rooms where calls are made, of a policy by its name."""
     found: set[str] = set()
     for path in CONTROLLER.rglob("*.py"):
-        if path.relative_to(CONTROLLER).parts[0] in KEEPS_ONLY:
+        if path.relative_to(CONTROLLER).parts[0] in KEEPS_ONLY and path.name not in DECIDES:
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         found |= {

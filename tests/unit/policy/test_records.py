@@ -8,7 +8,13 @@ import iso4217
 import msgspec
 import pytest
 
-from controller.policy.fields import MOST_MICROS, Rate, currency_digits, is_currency
+from controller.policy.fields import (
+    MOST_MICROS,
+    IdentityHeader,
+    Rate,
+    currency_digits,
+    is_currency,
+)
 from controller.policy.model import PolicyError
 from controller.policy.records import (
     RECORDS_NOT_YET,
@@ -63,6 +69,15 @@ def test_what_is_not_set_has_its_default() -> None:
         presets={},
         notes="",
     )
+    assert make(Channel) == Channel(
+        name="pstn",
+        description="",
+        addresses=(),
+        identity=(IdentityHeader.FROM,),
+        country=None,
+        rewrite={},
+        refusal_cause=RefusalCause.USER_BUSY,
+    )
     assert make(Account).unlimited is False
     assert make(PublicNumber).client is None
     assert make(SoundFile).client is None
@@ -84,6 +99,14 @@ def test_what_is_right_is_taken_to_its_bounds() -> None:
         notes="x" * 1999 + "\n",
     )
     make(Channel, name="A_b.c-9" + "x" * 57)
+    make(
+        Channel,
+        addresses=[f"192.0.{n // 256}.{n % 256}" for n in range(998)] + ["::/0", "2001:db8::1/128"],
+        identity=["p-asserted-identity", "remote-party-id", "p-preferred-identity", "from"],
+        country="DE",
+        rewrite={str(n): "" for n in range(98)} | {"": "+" + "9" * 15, "+" + "9" * 15: ""},
+        refusal_cause="CALL_REJECTED",
+    )
     make(SoundFile, name="A" + "_.-9" * 15, language="de", path="/" + "x" * 511)
     make(Entry, key="A9_.:/+-", amount=-MOST_MICROS, kind="correction")
     make(Entry, key="x" * 64, amount=MOST_MICROS)
@@ -133,6 +156,53 @@ WRONG: list[tuple[type[Any], dict[str, Any], str]] = [
     (Channel, {"name": "a b"}, "name: is not written as it has to be: A channel"),
     (Channel, {"name": "a/b"}, "name: is not written as it has to be: A channel"),
     (Channel, {"name": "x" * 65}, "name: is not written as it has to be: A channel"),
+    *(
+        (
+            Channel,
+            {"addresses": [text]},
+            f"addresses: {text!r} is no network; write 192.0.2.10 or 19",
+        )
+        for text in (
+            "192.0.2.1/24",
+            "192.0.2.1:5060",
+            "192.0.2.300",
+            "192.0.2",
+            "192.0.2.0/33",
+            "2001:db8::/129",
+            "::::",
+        )
+    ),
+    *(
+        (Channel, {"addresses": [text]}, "addresses[0]: is not written as it has to be: An address")
+        for text in ("", "trunk.example", "192.0.2.0/", "192.0.2.1\n", "1/1111")
+    ),
+    (Channel, {"addresses": ["::1", "::1"]}, "addresses: ::1 stands twice; name each once"),
+    (Channel, {"addresses": ["::1"] * 1001}, "addresses: expected `array` of length <= 1000"),
+    (Channel, {"addresses": "::1"}, "addresses: expected `array`"),
+    (Channel, {"identity": []}, "identity: expected `array` of length >= 1"),
+    (Channel, {"identity": ["from"] * 5}, "identity: expected `array` of length <= 4"),
+    (Channel, {"identity": ["from", "from"]}, "identity: from stands twice; name each once"),
+    (Channel, {"identity": ["diversion"]}, "identity[0]: invalid enum value 'diversion'"),
+    (Channel, {"country": "de"}, "country: is not written as it has to be: ISO 3166, two capitals"),
+    (Channel, {"country": "XX"}, "country: 'XX' is no country; write two capitals of ISO 3166: US"),
+    *(
+        (
+            Channel,
+            {"rewrite": {text: "+"}},
+            "rewrite: is not written as it has to be: A plus and dig",
+        )
+        for text in ("0-0", "++", "x", "0" * 16, " ", "\uff10", "0\n", "${x}")
+    ),
+    *(
+        (Channel, {"rewrite": {"00": text}}, "rewrite[...]: is not written as it has to be: A plus")
+        for text in ("0-0", "++", "x", "0" * 16, " ", "\uff10", "0\n", "${x}")
+    ),
+    (
+        Channel,
+        {"rewrite": {str(n): "" for n in range(101)}},
+        "rewrite: expected `object` of length <= 100",
+    ),
+    (Channel, {"refusal_cause": "NORMAL_CLEARING"}, "refusal_cause: invalid enum value 'NORMAL_C"),
     (PublicNumber, {"number": "anonymous"}, "number: is not written as it has to be: E.164"),
     (PublicNumber, {"channel": ""}, "channel: is not written as it has to be"),
     (PublicNumber, {"client": ""}, "client: is not written as it has to be"),
@@ -205,7 +275,6 @@ def test_the_roles_are_those_of_spec() -> None:
     [
         (Client(name="acme", callbacks=Rate(hour=5)), "callbacks"),
         (Client(name="acme", concurrent_calls=5), "concurrent_calls"),
-        (Channel(name="pstn", refusal_cause=RefusalCause.CALL_REJECTED), "refusal_cause"),
         (Channel(name="pstn", hidden_identity=HiddenIdentity.PRIVATE), "hidden_identity"),
         (Channel(name="pstn", concurrent_calls=5), "concurrent_calls"),
     ],

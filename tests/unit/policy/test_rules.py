@@ -112,6 +112,23 @@ APART: list[tuple[dict[str, Any], str, str]] = [
     ({"return_countries": ["AA"]}, "return_countries", "ISO 3166: US"),
     ({"destination_countries": ["EU"]}, "destination_countries", "ISO 3166: US"),
     ({"credit_query_again": True}, "credit_query_again", "set credit_query too"),
+    ({"return_prefixes": ["+4420", "+4420"]}, "return_prefixes", "name each once"),
+    ({"destination_prefixes": ["+1", "+1"]}, "destination_prefixes", "name each once"),
+    ({"blocked_prefixes": ["+1", "+1"]}, "blocked_prefixes", "name each once"),
+    ({"blocked_countries": ["AA"]}, "blocked_countries", "ISO 3166: US"),
+    ({"return_prefixes": ["+8816"]}, "return_prefixes", r"\(G2\); leave it out"),
+    ({"destination_prefixes": ["+979"]}, "destination_prefixes", "leave it out"),
+    ({"quiet_from": "22:00"}, "quiet_until", "set both quiet_from and quiet_until"),
+    ({"quiet_until": "07:00"}, "quiet_from", "set both quiet_from and quiet_until"),
+    (
+        {"quiet_from": "07:00", "quiet_until": "07:00"},
+        "quiet_until",
+        r"switch the extension off \(enabled\)",
+    ),
+    ({"retry_causes": {"USR_BUSY": "never"}}, "retry_causes", "by its name: USER_BUSY"),
+    ({"retry_causes": {"CALL_REJECTED": "busy"}}, "retry_causes", r"\(T5\); leave it out"),
+    ({"retry_causes": {"UNALLOCATED_NUMBER": "failed"}}, "retry_causes", "leave it out"),
+    ({"time_zone": "Europe/Nowhere"}, "time_zone", "IANA's list: Europe/Berlin"),
     *(
         (
             {field: {shorter: 3, longer: 2}},
@@ -153,23 +170,34 @@ def test_i5_the_default_is_the_first_number_assigned_unless_another_is_set() -> 
 
 def test_g2_a_call_goes_to_the_countries_that_are_named_or_to_the_extensions_own() -> None:
     own = validate(LEAST)
-    assert (own.may_return_to("US"), own.may_dial_to("US")) == (True, True)
-    assert (own.may_return_to("GB"), own.may_dial_to("GB")) == (False, False)
+    assert (own.may_return_to("+1", "US"), own.may_dial_to("+1", "US")) == (True, True)
+    assert (own.may_return_to("+44", "GB"), own.may_dial_to("+44", "GB")) == (False, False)
     # Satellite and global numbers are of no country: denied.
-    assert (own.may_return_to(None), own.may_dial_to(None)) == (False, False)
+    assert (own.may_return_to("+881", None), own.may_dial_to("+881", None)) == (False, False)
     named = validate({**LEAST, "return_countries": ["GB"], "destination_countries": ["FR"]})
-    assert [named.may_return_to(code) for code in ("GB", "FR", "US", None)] == [
-        True,
-        False,
-        False,
-        False,
-    ]
-    assert [named.may_dial_to(code) for code in ("GB", "FR", "US", None)] == [
-        False,
-        True,
-        False,
-        False,
-    ]
+    codes = ("GB", "FR", "US", None)
+    assert [named.may_return_to("+", code) for code in codes] == [True, False, False, False]
+    assert [named.may_dial_to("+", code) for code in codes] == [False, True, False, False]
+
+
+def test_g2_beginnings_are_allowed_besides_and_what_is_blocked_is_not() -> None:
+    found = validate(
+        {
+            **LEAST,
+            "return_prefixes": ["+4420"],
+            "destination_prefixes": ["+33"],
+            "blocked_prefixes": ["+1212", "+44207"],
+            "blocked_countries": ["FR"],
+        }
+    )
+    assert found.may_return_to("+442085550100", "GB")
+    assert not found.may_return_to("+441615550100", "GB")
+    assert not found.may_dial_to("+442085550100", "GB")
+    # Blocked is blocked, whatever allows it.
+    assert not found.may_return_to("+442079460000", "GB")
+    assert not found.may_return_to("+12125550199", "US")
+    assert found.may_return_to("+13105550199", "US")
+    assert not found.may_dial_to("+33145550100", "FR")
 
 
 # --- the policy in force ---------------------------------------------------------------------

@@ -22,7 +22,7 @@ from controller.policy.versions import (
     read,
     write,
 )
-from tests.unit.policy.given import LEAST, SET, json_values, policy
+from tests.unit.policy.given import LEAST, SET, SET_TOO, json_values, policy
 from tests.unit.store import older
 
 ALONG: dict[str, Any] = {
@@ -31,6 +31,9 @@ ALONG: dict[str, Any] = {
     "dids": ("+12025550100",),
     "caller_ids": ("+12025550150",),
 }
+
+
+ALL = SET | SET_TOO
 
 
 def changed(**values: Any) -> str:
@@ -52,8 +55,8 @@ def test_a_document_has_every_field_but_those_that_lie_in_tables() -> None:
 
 def everything() -> st.SearchStrategy[Policy]:
     """Give policies with any of their settings set."""
-    some = st.sets(st.sampled_from(sorted(SET)), max_size=6).map(
-        lambda names: {key: value for name in sorted(names) for key, value in SET[name].items()}
+    some = st.sets(st.sampled_from(sorted(ALL)), max_size=6).map(
+        lambda names: {key: value for name in sorted(names) for key, value in ALL[name].items()}
     )
     more = st.fixed_dictionaries(
         {},
@@ -119,20 +122,29 @@ def test_every_older_version_is_read() -> None:
 
 
 def test_upgrades_are_made_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it will be when there is a third version."""
-    monkeypatch.setattr(versions, "VERSION", 4)
+    """As it will be when there is a version after the next."""
+    monkeypatch.setattr(versions, "VERSION", VERSION + 2)
     done: list[int] = []
 
     def upgrade(version: int) -> Any:
         return lambda values: done.append(version)
 
-    monkeypatch.setattr(versions, "UPGRADES", {1: UPGRADES[1], 2: upgrade(2), 3: upgrade(3)})
+    later = {version: upgrade(version) for version in (VERSION, VERSION + 1)}
+    monkeypatch.setattr(versions, "UPGRADES", UPGRADES | later)
     document = older.documents()["100"]
     found = read(json.dumps(document), ALONG)
-    assert (found.default_caller_id, done) == ("+12025550150", [2, 3])
+    assert (found.default_caller_id, done) == ("+12025550150", [VERSION, VERSION + 1])
     done.clear()
-    read(changed(version=3), ALONG)
-    assert done == [3]
+    read(changed(version=VERSION + 1), ALONG)
+    assert done == [VERSION + 1]
+
+
+def test_a_policy_of_version_2_is_the_same_policy() -> None:
+    """What has come since has its default."""
+    later = {"retry_causes", "time_zone", "quiet_from", "quiet_until"}
+    document = json.loads(changed(version=2, oldest_reader=2, **dict.fromkeys(later, ...)))
+    assert not later & set(document)
+    assert read(json.dumps(document), ALONG) == policy()
 
 
 # --- newer -----------------------------------------------------------------------------------

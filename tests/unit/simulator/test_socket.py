@@ -220,11 +220,87 @@ def test_identity_headers_decide_the_caller_as_the_switch_does(bench: Bench) -> 
     )
     data = bench.controller.accept().attach().data
     assert data["Caller-Caller-ID-Number"] == "+4477"
-    assert data["variable_sip_P-Asserted-Identity"] == "+4477"
+    assert data["variable_sip_P-Asserted-Identity"] == '"Bo" <sip:+4477@example.net>'
     assert data["variable_sip_from_user"] == "anonymous"
     assert data["variable_sip_Privacy"] == "id"
     assert data["Caller-Privacy-Hide-Number"] == "true"
     assert data["variable_sip_h_X-Trace"] == "7"
+
+
+def test_a_call_comes_from_the_address_that_its_trunk_has(bench: Bench) -> None:
+    bench.switch.place_call(TriggerCall(id="1", caller="+1", did="2", address="2001:db8::7"))
+    data = bench.controller.accept().attach().data
+    assert data["variable_sip_network_ip"] == data["variable_sip_received_ip"] == "2001:db8::7"
+    assert data["Caller-Network-Addr"] == "2001:db8::7"
+
+
+def test_a_from_without_user_gets_one_from_the_switch(bench: Bench) -> None:
+    """Seen on 1.11.1."""
+    bench.switch.place_call(TriggerCall(id="1", caller="", did="2", host="anonymous.invalid"))
+    data = bench.controller.accept().attach().data
+    assert data["variable_sip_from_user"] == "nobody"
+    assert data["variable_sip_from_host"] == "anonymous.invalid"
+    assert data["variable_sip_from_uri"] == "nobody@anonymous.invalid"
+    assert data["Caller-Caller-ID-Name"] == "unknown"
+    assert "Caller-Caller-ID-Number" not in data
+
+
+@pytest.mark.parametrize(
+    ("headers", "variables", "number"),
+    [
+        (
+            {"P-Asserted-Identity": '"Anonymous" <sip:anonymous.invalid>'},
+            {"sip_P-Asserted-Identity": None, "sip_cid_type": "pid"},
+            "+1",
+        ),
+        (
+            {"P-Asserted-Identity": "garbage"},
+            {"sip_P-Asserted-Identity": None, "sip_cid_type": "pid"},
+            "+1",
+        ),
+        (
+            {"P-Asserted-Identity": "<sip:+12;verstat=x@h;user=phone>"},
+            {"sip_P-Asserted-Identity": "<sip:+12;verstat=x@h;user=phone>"},
+            "+12",
+        ),
+        (
+            {"P-Asserted-Identity": "<tel:+12;ext=5>"},
+            {"sip_P-Asserted-Identity": "<tel:+12;ext=5>"},
+            "+12",
+        ),
+        (
+            {"Remote-Party-ID": "Bo <sip:+12@h>;privacy=off"},
+            {"sip_Remote-Party-ID": "Bo <sip:+12@h>;privacy=off", "sip_cid_type": "rpid"},
+            "+12",
+        ),
+    ],
+)
+def test_each_identity_header_is_kept_as_the_switch_keeps_it(
+    bench: Bench, headers: dict[str, str], variables: dict[str, str | None], number: str
+) -> None:
+    """Seen on 1.11.1 with `p-asserted-id-parse=verbatim`."""
+    bench.switch.place_call(TriggerCall(id="1", caller="+1", did="2", headers=headers))
+    data = bench.controller.accept().attach().data
+    assert {name: data.get(f"variable_{name}") for name in variables} == variables
+    assert data["Caller-Caller-ID-Number"] == number
+    assert data["variable_sip_from_user"] == "+1"
+
+
+@pytest.mark.parametrize(
+    ("privacy", "name", "number"),
+    [
+        ("full", "true", "true"), ("yes", "true", "true"), ("name", "true", "false"),
+        ("number", "false", "true"), ("uri", "false", "false"), ("off", "false", "false"),
+    ],
+)  # fmt: skip
+def test_remote_party_id_hides_what_the_switch_knows(
+    bench: Bench, privacy: str, name: str, number: str
+) -> None:
+    headers = {"Remote-Party-ID": f"<sip:+12@h>;party=calling;privacy={privacy}"}
+    bench.switch.place_call(TriggerCall(id="1", caller="+1", did="2", headers=headers))
+    data = bench.controller.accept().attach().data
+    assert data["Caller-Privacy-Hide-Name"] == name
+    assert data["Caller-Privacy-Hide-Number"] == number
 
 
 def test_a_caller_who_gives_up(bench: Bench) -> None:

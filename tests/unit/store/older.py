@@ -34,8 +34,27 @@ def at_0001(url: str) -> None:
     execute(url, *sorted(lines, key=lambda line: 'INTO "extension"' not in line))
 
 
+def at_0002(url: str) -> None:
+    """Make a database of revision 0002, with the rows that came of 0001, and two more calls."""
+    at_0001(url)
+    _raise_to(url, "0002")
+    execute(
+        url,
+        *(
+            "INSERT INTO callback_request (id, extension, did, number, state, created, due, "
+            "joined, holder, lease_until, node, attempt) VALUES "
+            f"('two-{extension}', '{extension}', '+12025550101', '+12125550177', 'calling', "
+            f"{created}, {created + 3}, 0, 'a', {created + 100}, 'fs1', 'try-{extension}')"
+            for extension, created in (
+                ("100", 1_700_000_000_000_100),
+                ("200", 1_700_000_000_000_200),
+            )
+        ),
+    )
+
+
 #: Each revision that can be upgraded from. Whoever adds a revision adds the one before it here.
-OLDER = {"0001": at_0001}
+OLDER = {"0001": at_0001, "0002": at_0002}
 
 
 def _raise_to(url: str, revision: str) -> None:

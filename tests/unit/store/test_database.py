@@ -14,6 +14,7 @@ from sqlalchemy import text
 from controller.store.database import Away, DatabaseError, open_database, reader
 from controller.store.requests import Requests
 from tests.postgres import PostgreSQL
+from tests.unit.store import asked
 
 OPEN = """
 import sys
@@ -104,7 +105,7 @@ def test_o5_a_server_that_was_demoted_counts_as_away(postgresql: PostgreSQL) -> 
     requests = Requests(engine)
     with engine.begin() as connection:
         name = connection.exec_driver_sql("SELECT current_database()").scalar()
-    store = partial(requests.store, extension="1", did="+1", number="+12125550199", due=1, now=1)
+    store = partial(asked.stored, requests)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql(
             f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'

@@ -6,33 +6,25 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import Engine
 
+from controller.admin.model import Kind
+from controller.callback.asking import Wanted
 from controller.policy.model import Policy
-from controller.store.requests import Request, Requests
-from tests.seed import keep
-
-DID = "+12025550101"
-CALLER = "+12125550199"
-
-
-def stored(requests: Requests, number: str = CALLER, due: int = 100, now: int = 50) -> Request:
-    """Store a request of extension 100."""
-    return requests.store(extension="100", did=DID, number=number, due=due, now=now)
+from controller.policy.records import AuthorisedCaller
+from controller.store import arrivals
+from controller.store.requests import Begun, Request, Requests, Scope
+from tests.seed import ADMIN, directory, keep
+from tests.unit.store.asked import CALLER, DID, NEVER, asking, begun, stored
 
 
 def leased(requests: Requests, holder: str = "a", now: int = 100, until: int = 200) -> list[str]:
     """Lease what is due."""
     return [request.id for request in requests.lease_due(holder, now, until, 10)]
-
-
-def begun(requests: Requests, request: Request, holder: str = "a", until: int = 300) -> bool:
-    """Write an attempt."""
-    return requests.begin_attempt(
-        request.id, holder=holder, node="fs1", attempt=f"attempt-{holder}", until=until
-    )
 
 
 def state(requests: Requests, request: Request) -> tuple[str, str | None]:
@@ -46,7 +38,7 @@ def state(requests: Requests, request: Request) -> tuple[str, str | None]:
 
 
 def test_t1_a_request_is_stored_as_it_was_asked_for(requests: Requests) -> None:
-    request = stored(requests)
+    request = stored(requests, expires=900, leg="leg-1", channel="pstn")
     assert request == Request(
         id=request.id,
         extension="100",
@@ -62,6 +54,18 @@ def test_t1_a_request_is_stored_as_it_was_asked_for(requests: Requests) -> None:
         node=None,
         attempt=None,
         ended=None,
+        caller=CALLER,
+        said=None,
+        source="call",
+        actor=None,
+        key=None,
+        channel="pstn",
+        leg="leg-1",
+        rang=50,
+        expires=900,
+        attempts=0,
+        last_caller=CALLER,
+        last_did=DID,
     )
     assert requests.get(request.id) == request
     assert requests.all() == [request]
@@ -81,14 +85,14 @@ def test_t6_a_repeat_joins_a_call_under_way_without_making_another(requests: Req
     for now, _ in enumerate(range(2), start=120):
         again = stored(requests, due=500, now=now)
         assert (again.id, again.due) == (first.id, 100)
-        requests.answered(first.id, 400)
+        requests.answered(first.id, 400, now=200)
     assert leased(requests, now=1000) == []
 
 
 def test_t6_one_request_for_each_extension_and_number(requests: Requests) -> None:
     stored(requests)
     stored(requests, "+12125550198")
-    requests.store(extension="200", did=DID, number=CALLER, due=1, now=1)
+    stored(requests, extension="200")
     assert len(requests.all()) == 3
 
 
@@ -108,13 +112,27 @@ def test_times_of_this_century_are_kept_to_the_microsecond(requests: Requests) -
     assert (again.id, again.due, again.joined) == (request.id, now + 4_000_003, 1)
 
 
-def test_t7_our_own_number_gets_no_callback_whichever_extension_it_reaches(
-    engine: Engine, requests: Requests, policy: Policy
-) -> None:
-    keep(engine, policy)
-    request = requests.store(extension="200", did="+1", number=policy.dids[0], due=1, now=1)
-    assert (request.state, request.outcome, request.ended) == ("refused", "own_number", 1)
-    assert leased(requests) == []
+def test_o5_a_leg_that_is_stored_twice_joins_nothing(requests: Requests) -> None:
+    """Whoever goes on with a trigger call stores it once more, and it is one call."""
+    first = stored(requests, leg="leg-1")
+    again = stored(requests, leg="leg-1", due=150, now=90)
+    assert (again.id, again.joined, again.due) == (first.id, 0, 150)
+    other = stored(requests, leg="leg-2", due=160, now=95)
+    assert (other.id, other.joined, other.leg, other.rang) == (first.id, 1, "leg-2", 95)
+
+
+def test_t11_what_is_asked_for_through_the_api_is_no_call(requests: Requests) -> None:
+    """T6 joins it all the same; but nobody rang, so that no second try is one of it."""
+    first = stored(requests, leg="leg-1", now=50)
+    again = stored(requests, now=60, actor="ops", key="k")
+    assert (again.id, again.joined, again.source) == (first.id, 1, "call")
+    assert (again.leg, again.rang) == ("leg-1", 50)
+    own = stored(requests, "+12125550198", actor="ops", key="k")
+    assert (own.source, own.actor, own.key) == ("api", "ops", "k")
+    # It comes sooner for that, and never later.
+    assert stored(requests, due=90, now=70, actor="ops").due == 90
+    assert stored(requests, due=500, now=80, actor="ops", expires=600).due == 90
+    assert stored(requests, due=95, now=80, leg="leg-2").due == 95
 
 
 @pytest.mark.parametrize("number", [None, CALLER])
@@ -122,7 +140,7 @@ def test_t10_a_refused_call_is_kept_with_its_reason_each_time(
     requests: Requests, number: str | None
 ) -> None:
     for now in (1, 2):
-        kept = requests.refuse(extension="100", did=DID, number=number, reason="hidden", now=now)
+        kept = requests.refuse(asking(number, now=now), "hidden")
         assert (kept.state, kept.outcome, kept.number) == ("refused", "hidden", number)
     assert len(requests.all()) == 2
     assert leased(requests) == []
@@ -132,7 +150,7 @@ def test_t10_a_refused_call_is_kept_with_its_reason_each_time(
 
 def test_the_newest_come_first_and_no_more_than_asked_for(requests: Requests) -> None:
     for now in (1, 3, 2):
-        requests.refuse(extension="100", did=DID, number=None, reason="hidden", now=now)
+        requests.refuse(asking(None, now=now), "hidden")
     assert [request.created for request in requests.all()] == [3, 2, 1]
     assert [request.created for request in requests.all(limit=2)] == [3, 2]
 
@@ -197,7 +215,7 @@ sys.stdin.readline()
 while more := requests.lease_due(sys.argv[2], 100, 200, 3):
     for request in more:
         won = requests.begin_attempt(
-            request.id, holder=sys.argv[2], node="fs1", attempt=request.id, until=300
+            request, holder=sys.argv[2], node="fs1", attempt=request.id, until=300, now=150
         )
         print(request.id, won)
 """
@@ -223,7 +241,7 @@ def test_o4_two_processes_on_one_database_make_each_attempt_exactly_once(
         process.stdin.flush()
     lines = [line for process in processes for line in process.communicate()[0].splitlines()]
     assert [process.returncode for process in processes] == [0, 0]
-    assert Counter(lines) == {f"{request.id} True": 1 for request in requests.all()}
+    assert Counter(lines) == {f"{request.id} yes": 1 for request in requests.all()}
 
 
 def test_whether_anything_is_due_is_asked_without_taking_it(requests: Requests) -> None:
@@ -244,10 +262,10 @@ def test_an_attempt_is_written_once_and_by_the_holder_only(requests: Requests) -
     assert not begun(requests, request, "b")
     assert begun(requests, request)
     assert not begun(requests, request)
-    found = requests.by_attempt("attempt-a")
+    found = requests.by_attempt(f"{request.id[:20]}-a")
     assert found is not None
     assert (found.id, found.state, found.node) == (request.id, "calling", "fs1")
-    assert requests.by_attempt("attempt-b") is None
+    assert requests.by_attempt(f"{request.id[:20]}-b") is None
 
 
 @pytest.mark.parametrize("sent", [False, True])
@@ -256,26 +274,28 @@ def test_what_was_given_back_is_due_again_for_anybody(requests: Requests, sent: 
     leased(requests)
     if sent:
         begun(requests, request)
-    assert requests.give_back(request.id, holder="a", due=150)
+    attempt = f"{request.id[:20]}-a"
+    assert requests.give_back(request.id, holder="a", due=150, attempt=attempt if sent else None)
+    assert requests.attempts_of(request.id) == []
     assert leased(requests, "b", now=149) == []
     assert leased(requests, "b", now=150) == [request.id]
-    assert requests.by_attempt("attempt-a") is None
+    assert requests.by_attempt(attempt) is None
 
 
 def test_an_answered_call_is_given_back_to_nobody(requests: Requests) -> None:
     request = stored(requests)
     leased(requests)
     begun(requests, request)
-    assert requests.answered(request.id, 400)
-    assert not requests.answered(request.id, 500)
+    assert requests.answered(request.id, 400, now=200)
+    assert not requests.answered(request.id, 500, now=200)
     assert not requests.give_back(request.id, holder="a", due=1)
     assert state(requests, request) == ("answered", None)
 
 
 def test_only_a_call_that_was_made_is_answered(requests: Requests) -> None:
     request = stored(requests)
-    assert not requests.answered(request.id, 400)
-    assert not requests.answered("no such request", 400)
+    assert not requests.answered(request.id, 400, now=200)
+    assert not requests.answered("no such request", 400, now=200)
 
 
 @pytest.mark.parametrize("reached", ["pending", "leased", "calling", "answered"])
@@ -286,7 +306,7 @@ def test_o5_a_request_ends_once_wherever_it_was(requests: Requests, reached: str
     if reached in ("calling", "answered"):
         begun(requests, request)
     if reached == "answered":
-        requests.answered(request.id, 400)
+        requests.answered(request.id, 400, now=200)
     ends = [("completed", "X", CALLER, 500), ("busy", "Y", None, 501)]
     said = [
         requests.finish(request.id, outcome=outcome, cause=cause, destination=to, now=now)
@@ -307,37 +327,50 @@ def test_o5_a_request_ends_once_wherever_it_was(requests: Requests, reached: str
 def test_o5_a_call_of_which_nobody_knows_is_unknown_and_never_made_again(
     requests: Requests, answered: bool
 ) -> None:
-    request = stored(requests)
+    request = stored(requests, expires=100)
     leased(requests)
     begun(requests, request, until=300)
     if answered:
-        requests.answered(request.id, 300)
-    assert requests.expire(300, 0) == []
-    (lost,) = requests.expire(301, 0)
+        requests.answered(request.id, 300, now=200)
+    assert requests.expire(300) == []
+    (lost,) = requests.expire(301)
     assert (lost.id, lost.state, lost.outcome) == (request.id, "done", "unknown")
-    assert requests.expire(302, 10_000) == []
+    assert requests.expire(10_000) == []
     assert leased(requests, now=10_000) == []
     assert not requests.give_back(request.id, holder="a", due=1)
-    assert not requests.answered(request.id, 400)
+    assert not requests.answered(request.id, 400, now=400)
+    (attempt,) = requests.attempts_of(request.id)
+    assert (attempt.outcome, attempt.ended) == ("unknown", 301)
 
 
 def test_t5_what_could_not_be_made_in_time_is_expired(requests: Requests) -> None:
-    request = stored(requests, due=100)
-    assert requests.expire(1000, 100) == []
-    (lost,) = requests.expire(1000, 101)
-    assert (lost.id, lost.outcome, lost.ended) == (request.id, "expired", 1000)
+    request = stored(requests, expires=1000)
+    assert requests.expire(1000) == []
+    (lost,) = requests.expire(1001)
+    assert (lost.id, lost.outcome, lost.ended) == (request.id, "expired", 1001)
+
+
+def test_t5_what_was_tried_and_could_not_be_made_again_in_time_ends_as_it_was_tried(
+    requests: Requests,
+) -> None:
+    request = stored(requests, expires=1000)
+    leased(requests)
+    begun(requests, request, attempt="one")
+    again(requests, request, "one", due=900)
+    (lost,) = requests.expire(1001)
+    assert (lost.state, lost.outcome, lost.cause) == ("done", "busy", "USER_BUSY")
 
 
 def test_whether_anything_expires_is_what_expire_then_finds(requests: Requests) -> None:
-    request = stored(requests, due=100)
-    assert not requests.any_to_expire(1000, 100)
-    assert requests.any_to_expire(1000, 101)
+    request = stored(requests, expires=1000)
+    assert not requests.any_to_expire(1000)
+    assert requests.any_to_expire(1001)
     leased(requests)
-    begun(requests, request, until=300)
-    assert not requests.any_to_expire(300, 10_000)
-    assert requests.any_to_expire(301, 0)
-    requests.expire(301, 0)
-    assert not requests.any_to_expire(10_000, 10_000)
+    begun(requests, request, until=3000)
+    assert not requests.any_to_expire(3000)
+    assert requests.any_to_expire(3001)
+    requests.expire(3001)
+    assert not requests.any_to_expire(10_000)
 
 
 def test_o5_what_may_be_alive_on_a_node_is_found_by_the_node(requests: Requests) -> None:
@@ -347,15 +380,402 @@ def test_o5_what_may_be_alive_on_a_node_is_found_by_the_node(requests: Requests)
     leased(requests)
     begun(requests, calling)
     begun(requests, answered, "a")
-    requests.answered(answered.id, 400)
-    assert {request.id for request in requests.open_on("fs1")} == {calling.id, answered.id}
+    requests.answered(answered.id, 400, now=200)
+    assert {request.id for request, _ in requests.open_on("fs1")} == {calling.id, answered.id}
     assert requests.open_on("fs2") == []
     requests.finish(calling.id, outcome="busy", cause="X", destination=None, now=1)
-    assert [request.id for request in requests.open_on("fs1")] == [answered.id]
+    assert [request.id for request, _ in requests.open_on("fs1")] == [answered.id]
 
 
 def test_what_somebody_works_on_does_not_expire(requests: Requests) -> None:
-    stored(requests, due=100)
-    leased(requests, now=150, until=200)
-    assert requests.expire(200, 10_000) == []
-    assert len(requests.expire(201, 10_000)) == 1
+    stored(requests, due=100, expires=150)
+    leased(requests, now=120, until=200)
+    assert requests.expire(200) == []
+    assert len(requests.expire(201)) == 1
+
+
+# --- retries ---------------------------------------------------------------------------------
+
+
+def again(requests: Requests, request: Request, attempt: str, due: int = 500) -> bool:
+    """End an attempt as busy, to be made again."""
+    return requests.retry(
+        request.id,
+        attempt=attempt,
+        outcome="busy",
+        cause="USER_BUSY",
+        counts=True,
+        due=due,
+        now=250,
+    )
+
+
+def test_t5_a_retry_is_a_new_attempt_of_the_same_request(requests: Requests) -> None:
+    request = stored(requests)
+    leased(requests)
+    begun(requests, request, attempt="one", channels=("pstn", "pstn2"), core="run-1", now=110)
+    assert again(requests, request, "one")
+    found = requests.get(request.id)
+    assert found is not None
+    assert (found.state, found.due, found.outcome, found.attempts) == ("pending", 500, "busy", 1)
+    assert leased(requests, "b", now=499) == []
+    assert leased(requests, "b", now=500) == [request.id]
+    assert begun(requests, request, "b", attempt="two", until=900, now=505)
+    first, second = requests.attempts_of(request.id)
+    assert (first.id, first.node, first.channels, first.core) == (
+        "one",
+        "fs1",
+        ("pstn", "pstn2"),
+        "run-1",
+    )
+    assert (first.begun, first.ended, first.outcome, first.cause) == (110, 250, "busy", "USER_BUSY")
+    assert first.counts
+    assert (second.id, second.ended) == ("two", None)
+    assert requests.attempt("two") == second
+    assert requests.by_attempt("one") is None
+
+
+def test_o5_an_answer_that_comes_late_or_twice_moves_nothing(requests: Requests) -> None:
+    request = stored(requests)
+    leased(requests)
+    begun(requests, request, attempt="one")
+    assert again(requests, request, "one")
+    assert not again(requests, request, "one", due=1)
+    leased(requests, "b", now=500, until=600)
+    begun(requests, request, "b", attempt="two", until=900)
+    # What is said of the first try is nothing of the second.
+    assert not again(requests, request, "one", due=1)
+    assert not requests.answered(request.id, 999, now=510, attempt="one")
+    ended: dict[str, Any] = {"outcome": "rejected", "cause": "X", "destination": None, "now": 520}
+    assert not requests.finish(request.id, attempt="one", **ended)
+    assert state(requests, request) == ("calling", "busy")
+    assert requests.finish(request.id, attempt="two", counts=True, **ended)
+    assert [attempt.outcome for attempt in requests.attempts_of(request.id)] == ["busy", "rejected"]
+
+
+def test_o5_an_attempt_that_was_never_sent_is_taken_by_one(requests: Requests) -> None:
+    request = stored(requests)
+    leased(requests)
+    begun(requests, request, attempt="one", now=110)
+    (attempt,) = requests.attempts_of(request.id)
+    assert requests.claim(attempt, 200, holder="b", until=400)
+    assert not requests.claim(attempt, 201, holder="c", until=400)
+    # It is his who took it, and nobody else gives it back.
+    assert not requests.give_back(request.id, holder="a", due=1, attempt="one")
+    assert not requests.expire(399)
+    (attempt,) = requests.attempts_of(request.id)
+    requests.finish(request.id, outcome="busy", cause="X", destination=None, now=300)
+    assert not requests.claim(attempt, 301, holder="b", until=400)
+
+
+# --- order and places ------------------------------------------------------------------------
+
+
+def test_the_extensions_take_turns(requests: Requests) -> None:
+    """One with many due does not keep the others waiting, whatever was due first."""
+    many = [stored(requests, f"+1212555010{n}", due=10 + n, extension="100") for n in range(5)]
+    few = [stored(requests, f"+1212555020{n}", due=50 + n, extension="200") for n in range(2)]
+    first = requests.lease_due("a", 100, 200, 4)
+    assert {request.id for request in first} == {r.id for r in (*many[:2], *few)}
+    assert [request.due for request in first] == [10, 11, 50, 51]
+    # What is being called counts as a turn that was had.
+    for request in first[:2]:
+        begun(requests, request)
+    late = stored(requests, "+12125550301", due=90, extension="300")
+    second = requests.lease_due("a", 100, 200, 1)
+    assert [request.id for request in second] == [late.id]
+
+
+def test_no_node_and_no_channel_has_more_calls_set_up_than_it_may(requests: Requests) -> None:
+    rows = [stored(requests, f"+1212555010{n}") for n in range(4)]
+    leased(requests)
+
+    def begin(row: Request, node: str, *channels: str) -> Begun:
+        return requests.begin_attempt(
+            row,
+            holder="a",
+            node=node,
+            attempt=row.id,
+            until=300,
+            now=150,
+            channels=channels,
+            per_node=2,
+            per_channel=2,
+        )
+
+    assert begin(rows[0], "fs1", "pstn", "pstn2") is Begun.YES
+    assert begin(rows[1], "fs1", "pstn2") is Begun.YES
+    assert requests.places() == ({"fs1": 2}, {"pstn": 1, "pstn2": 1})
+    assert begin(rows[2], "fs1", "pstn") is Begun.FULL
+    assert begin(rows[2], "fs2", "pstn2") is Begun.YES
+    assert begin(rows[3], "fs2", "pstn2", "pstn") is Begun.FULL
+    assert begin(rows[3], "fs2", "pstn") is Begun.YES
+    # An answered call is not being set up any more.
+    requests.answered(rows[0].id, 400, now=200)
+    assert requests.places() == ({"fs1": 1, "fs2": 2}, {"pstn": 1, "pstn2": 2})
+
+
+def test_t7_a_number_is_called_for_one_extension_at_a_time(requests: Requests) -> None:
+    first, second = stored(requests), stored(requests, extension="200")
+    leased(requests)
+    assert begun(requests, first)
+    answer = requests.begin_attempt(second, holder="a", node="fs1", attempt="x", until=300, now=150)
+    assert answer is Begun.ENGAGED
+    assert requests.attempts_of(second.id) == []
+    assert state(requests, second) == ("pending", None)
+    requests.finish(first.id, outcome="completed", cause="X", destination=None, now=250)
+    assert begun(requests, second)
+
+
+# --- what is ended without a call ------------------------------------------------------------
+
+
+def test_t11_what_is_still_to_be_called_can_be_cancelled(requests: Requests) -> None:
+    request = stored(requests)
+    leased(requests)
+    assert requests.cancel(request.id, 120)
+    assert state(requests, request) == ("done", "cancelled")
+    # Whoever had leased it does not call any more.
+    assert not begun(requests, request)
+    under_way = stored(requests)
+    leased(requests)
+    begun(requests, under_way)
+    assert not requests.cancel(under_way.id, 120)
+    assert not requests.cancel("no such request", 120)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "stopped"),
+    [
+        ([Scope("everywhere")], {"100", "200"}),
+        ([Scope("extension", "100")], {"100"}),
+        ([Scope("client", "main")], {"100"}),
+        ([Scope("client", "nobody"), Scope("extension", "300")], set()),
+    ],
+)
+def test_o6_what_is_stopped_is_ended_or_found_to_be_hung_up(
+    engine: Engine, requests: Requests, policy: Policy, scopes: list[Scope], stopped: set[str]
+) -> None:
+    keep(engine, policy)
+    for extension in ("100", "200"):
+        live = stored(
+            requests, "+12125550191" if extension == "100" else "+12125550192", extension=extension
+        )
+        leased(requests)
+        begun(requests, live)
+        stored(requests, due=500, extension=extension)
+    assert requests.any_to_stop(scopes) is bool(stopped)
+    assert {request.extension for request in requests.stop(scopes, 150)} == stopped
+    assert not requests.any_to_stop(scopes)
+    assert {request.extension for request, _ in requests.live_in(scopes)} == stopped
+    outcomes = {r.extension: r.outcome for r in requests.all() if r.state == "done"}
+    assert outcomes == dict.fromkeys(stopped, "stopped")
+
+
+# --- what is known ---------------------------------------------------------------------------
+
+
+def test_t7_our_own_number_is_known_whichever_extension_it_reaches(
+    engine: Engine, requests: Requests, policy: Policy
+) -> None:
+    keep(engine, policy)
+    assert requests.facts("200", policy.dids[0], CALLER, None, 1).own
+    assert not requests.facts("200", CALLER, None, None, 1).own
+    # Our own return call that comes home: whoever it is to be called for.
+    assert requests.facts("200", CALLER, policy.dids[0], None, 1).own
+
+
+def test_t7_a_number_that_is_called_for_another_extension_is_known(requests: Requests) -> None:
+    request = stored(requests, extension="200")
+    assert not requests.facts("100", CALLER, CALLER, None, 100).elsewhere
+    leased(requests)
+    begun(requests, request)
+    assert requests.facts("100", CALLER, CALLER, None, 100).elsewhere
+    assert not requests.facts("200", CALLER, CALLER, None, 100).elsewhere
+    requests.answered(request.id, 400, now=200)
+    assert requests.facts("100", CALLER, CALLER, None, 100).elsewhere
+    requests.finish(request.id, outcome="completed", cause="X", destination=None, now=250)
+    assert not requests.facts("100", CALLER, CALLER, None, 100).elsewhere
+
+
+SECOND = 1_000_000
+
+
+@pytest.mark.parametrize("talked", [0, 4 * SECOND, 5 * SECOND, 60 * SECOND])
+def test_g4_return_calls_that_come_to_nothing_are_counted_up_to_one_that_did_not(
+    requests: Requests, talked: int
+) -> None:
+    """Nobody answers, or somebody for less than five seconds."""
+
+    def call(at: int, outcome: str | None) -> None:
+        request = stored(requests, due=at, now=at)
+        leased(requests, now=at, until=at + SECOND)
+        begun(requests, request, attempt=f"at-{at}", now=at)
+        if outcome is None:
+            requests.answered(request.id, at + 100 * SECOND, now=at)
+            counts, now = None, at + talked
+        else:
+            counts, now = outcome == "no_answer", at + 1
+        requests.finish(
+            request.id, outcome=outcome or "hung_up", cause="X", destination=None, now=now,
+            counts=counts,
+        )  # fmt: skip
+
+    def unanswered(at_most: int | None, now: int) -> int:
+        return requests.facts("100", CALLER, CALLER, at_most, now).unanswered
+
+    call(1 * SECOND, "no_answer")
+    call(2 * SECOND, None)
+    call(100 * SECOND, "no_answer")
+    assert unanswered(10, 200 * SECOND) == (3 if talked < 5 * SECOND else 1)
+    assert unanswered(1, 200 * SECOND) == 1
+    assert unanswered(None, 200 * SECOND) == 0
+    assert requests.facts("200", CALLER, CALLER, 10, 200 * SECOND).unanswered == 0
+    # The trunk's trouble is not the number's, and no proof of the contrary.
+    call(300 * SECOND, "failed")
+    assert unanswered(10, 400 * SECOND) == (3 if talked < 5 * SECOND else 1)
+    # After a day it is forgotten.
+    assert unanswered(10, 90_000 * SECOND) == 0
+
+
+def test_t1_a_carriers_second_try_is_found_for_ten_seconds(requests: Requests) -> None:
+    request = stored(requests, now=5 * SECOND, leg="leg-1")
+
+    def second(did: str = DID, caller: str = CALLER, at: int = 6) -> bool:
+        return requests.earlier(did, caller, at * SECOND).second_of is not None
+
+    assert second()
+    assert second(at=14)
+    assert not second(at=15)
+    # One that was stored ahead rings still (T2).
+    assert not second(at=4)
+    assert not second(did="+12025550102")
+    assert not second(caller="+12125550198")
+    # What is over is joined by nobody.
+    requests.finish(request.id, outcome="busy", cause="X", destination=None, now=6 * SECOND)
+    assert not second()
+    # Whether there is a callback or not.
+    requests.refuse(asking("+12125550197", now=5 * SECOND, leg="leg-2"), "blocked")
+    assert second(caller="+12125550197")
+    # Whoever hung up was refused by nobody (T2).
+    requests.refuse(asking("+12125550195", now=5 * SECOND, leg="leg-3"), "hung_up_early")
+    assert not second(caller="+12125550195")
+    # Nobody rang.
+    stored(requests, "+12125550196", now=5 * SECOND, actor="ops")
+    assert not second(caller="+12125550196")
+
+
+def test_t1_the_second_try_is_one_of_the_call_that_rang_last(requests: Requests) -> None:
+    """Several callers and DIDs may have joined one callback."""
+    first = stored(requests, now=5 * SECOND)
+    stored(requests, now=30 * SECOND, did="+12025550102")
+    other = asking("+12125550198", now=50 * SECOND)
+    requests.store(Wanted(asking=other, number=CALLER, due=60 * SECOND, expires=NEVER))
+
+    def second(did: str, caller: str, at: int) -> bool:
+        found = requests.earlier(did, caller, at * SECOND).second_of
+        return found is not None and found.id == first.id
+
+    assert second(DID, "+12125550198", 55)
+    assert not second(DID, CALLER, 55)
+    assert not second("+12025550102", CALLER, 55)
+
+
+def test_t5_somebody_who_waits_for_a_callback_and_rings_is_not_called_meanwhile(
+    requests: Requests,
+) -> None:
+    """Whichever extension it is of."""
+    rows = [
+        stored(requests, due=100 * SECOND, now=1 * SECOND, extension=extension)
+        for extension in ("100", "200")
+    ]
+    assert not requests.earlier(DID, "+12125550198", 50 * SECOND).waits
+    assert requests.earlier("+12025550102", CALLER, 50 * SECOND).waits
+    requests.put_off(CALLER, 120 * SECOND)
+    requests.put_off(CALLER, 110 * SECOND)
+    found = [requests.get(row.id) for row in rows]
+    assert [row.due for row in found if row is not None] == [120 * SECOND] * 2
+
+
+def test_t5_what_was_put_off_while_it_was_leased_is_not_called(requests: Requests) -> None:
+    request = stored(requests)
+    leased(requests)
+    requests.put_off(CALLER, 500)
+    assert not begun(requests, request, now=120)
+    # Given back, it comes when it is due, and no sooner.
+    assert requests.give_back(request.id, holder="a", due=130)
+    assert leased(requests, "b", now=499) == []
+    assert leased(requests, "b", now=500, until=600) == [request.id]
+    assert begun(requests, request, "b", now=510)
+
+
+def test_o5_who_slept_over_his_lease_ends_nobody_elses_call(requests: Requests) -> None:
+    request = stored(requests)
+    leased(requests, "a", now=100, until=200)
+    leased(requests, "b", now=201, until=300)
+    ended: dict[str, Any] = {"outcome": "disabled", "cause": "", "destination": None, "now": 210}
+    assert not requests.finish(request.id, leased_by="a", **ended)
+    begun(requests, request, "b")
+    assert not requests.finish(request.id, leased_by="b", **ended)
+    assert state(requests, request) == ("calling", None)
+
+
+def test_o5_an_attempt_that_was_answered_was_sent(requests: Requests) -> None:
+    """Its mark on the switch may be gone by then."""
+    request = stored(requests)
+    leased(requests)
+    begun(requests, request, attempt="one")
+    (attempt,) = requests.attempts_of(request.id)
+    requests.answered(request.id, 400, now=200)
+    assert not requests.claim(attempt, 201, holder="b", until=400)
+
+
+def test_every_trigger_call_finds_what_it_asks_by_an_index(engine: Engine) -> None:
+    """Without statistics too, which nobody makes on SQLite."""
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL plans by what is in the table: an empty one is read whole")
+    plans = []
+    for statement in (arrivals._SECOND_OF, arrivals._WAITS, arrivals._FACTS):
+        compiled = statement.compile(engine, compile_kwargs={"render_postcompile": True})
+        with engine.connect() as connection:
+            values = tuple(1 for _ in compiled.positiontup or ())
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values).all()
+        plans += [row[-1] for row in rows]
+    assert not [plan for plan in plans if plan.startswith("SCAN") and "CONSTANT" not in plan]
+    assert any("callback_request_last" in plan for plan in plans)
+
+
+def test_t1_a_second_try_joins_and_counts_as_the_numbers_last_call(requests: Requests) -> None:
+    request = stored(requests, due=8 * SECOND, now=5 * SECOND, leg="leg-1")
+    joined = requests.join(request.id, asking(now=7 * SECOND, leg="leg-2"))
+    assert joined is not None
+    assert (joined.joined, joined.due, joined.rang) == (1, 8 * SECOND, 7 * SECOND)
+    # Whoever goes on with that leg joins no second time.
+    again = requests.join(request.id, asking(now=9 * SECOND, leg="leg-2"))
+    assert again is not None
+    assert (again.joined, again.due) == (1, 9 * SECOND)
+    requests.finish(request.id, outcome="busy", cause="X", destination=None, now=10 * SECOND)
+    assert requests.join(request.id, asking(now=12 * SECOND, leg="leg-3")) is None
+    assert requests.join("no such request", asking()) is None
+    # Of one that gets no callback, a second try begins no ten seconds of its own.
+    none = requests.refuse(asking("+12125550197", now=5 * SECOND, leg="leg-4"), "blocked")
+    again = requests.join(none.id, asking("+12125550197", now=7 * SECOND, leg="leg-5"))
+    assert again is not None
+    assert (again.joined, again.rang, again.state) == (1, 5 * SECOND, "refused")
+
+
+def test_o5_a_leg_that_is_refused_twice_is_kept_once(requests: Requests) -> None:
+    first = requests.refuse(asking(leg="leg-1"), "blocked")
+    assert requests.refuse(asking(leg="leg-1", now=60), "blocked") == first
+    assert requests.refuse(asking(leg="leg-2"), "blocked") != first
+
+
+def test_t3_the_list_is_asked_by_extension_and_number(engine: Engine, requests: Requests) -> None:
+    policy = asking().policy
+    assert policy is not None
+    keep(engine, msgspec.structs.replace(policy, hide_caller_id=True))
+    assert requests.listed("100", CALLER) is None
+    entry = AuthorisedCaller(extension="100", number=CALLER, callback_number="+12125550100")
+    directory(engine).apply(ADMIN, Kind.CALLERID, [entry])
+    assert requests.listed("100", CALLER) == entry
+    assert requests.listed("200", CALLER) is None

@@ -1,0 +1,347 @@
+"""Callbacks that are asked for, looked at and cancelled (T10, T11), by whom that may be done.
+
+What is asked for here goes by the rules that a trigger call goes by, and into the same queue
+(`callback.asking`). Each call that changes something is one transaction, its line in the audit log
+included.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Engine, or_, select
+
+from controller.admin import audit, finding, rights
+from controller.admin.callback_shapes import (
+    Callback,
+    CallbackInput,
+    CallbackPage,
+    Id,
+    Source,
+    State,
+    Try,
+    WholeCallback,
+)
+from controller.admin.callers_csv import BETWEEN
+from controller.admin.model import MOST_ITEMS, Actor, Conflict, Invalid, Kind, NotFound
+from controller.callback.asking import Asking, Facts, Wanted, ask
+from controller.numbers.caller import Caller
+from controller.numbers.e164 import BadNumber, is_e164, parse_dialled
+from controller.policy.changes import Change
+from controller.policy.model import Policy, PolicyError
+from controller.policy.records import AuthorisedCaller
+from controller.policy.rules import check_text, plain
+from controller.store import asked
+from controller.store.asked import Before, Place
+from controller.store.database import reader
+from controller.store.extensions import Extensions
+from controller.store.holding import hold
+from controller.store.journal import Writing, writing
+from controller.store.requests import Attempt, Request, Requests
+from controller.store.schema import callback_request as requests
+from controller.store.schema import extension as extensions
+from controller.store.stops import is_stopped, read_stops
+
+#: What lists can be filtered by; `since` and `until` are microseconds since 1970, when it was
+#: asked for: from `since` on, before `until`.
+FILTERS: Final = ("extension", "number", "state", "outcome", "source", "since", "until")
+
+_PLACE: Final = re.compile(r"(-?[0-9]{1,18}):([0-9a-f-]{36})\Z", re.ASCII)
+
+
+class Given(msgspec.Struct, frozen=True):
+    """What came of asking. `new`: it was not there before; else it was joined, or asked twice."""
+
+    callback: Callback
+    new: bool
+
+
+class Callbacks:
+    """Asks for callbacks, shows them and cancels them. Calls block, and may come of any thread.
+
+    `now` gives microseconds since 1970; `expiry_seconds` is how long a callback is tried whose
+    extension does not say.
+    """
+
+    def __init__(self, engine: Engine, *, now: Callable[[], int], expiry_seconds: int) -> None:
+        self._engine = engine
+        self._reader = reader(engine)
+        self._extensions = Extensions(engine)
+        self._requests = Requests(engine)
+        self._now = now
+        self._expiry_seconds = expiry_seconds
+
+    def ask(self, actor: Actor, values: Mapping[str, Any], key: str | None = None) -> Given:
+        """Ask for a callback (T11). One that is refused is kept and given, with its reason (T10).
+
+        `key` may be among the values as well. The same key of the same actor again gives the same
+        callback, and changes nothing; with another content it raises `Conflict`. Raises `Invalid`,
+        `Forbidden`, `NotFound` too.
+        """
+        rights.may_ask(actor)
+        wanted = _read({**values, **({} if key is None else {"key": key})})
+        policy = self._policy(actor, wanted.extension)
+        number = _number(wanted.number, policy.country)
+        before = self._before(actor, wanted, number)
+        if before is None:
+            did = _did(wanted, policy)
+            stopped = is_stopped(read_stops(self._engine), policy)
+            with writing(self._engine, _nobody) as transaction:
+                if wanted.key is not None:
+                    hold(transaction.connection, "key", actor.name, wanted.key)
+                    # Somebody may have asked with it while we waited.
+                    before = self._before(actor, wanted, number)
+                if before is None:
+                    now = self._now()
+                    asking = Asking(
+                        policy=policy,
+                        did=did,
+                        caller=Caller(number=number),
+                        now=now,
+                        delay=_micros(wanted.delay_seconds),
+                        expiry_seconds=self._expiry_seconds,
+                        stopped=stopped,
+                        actor=actor.name,
+                        key=wanted.key,
+                    )
+                    book = _Book(self._requests, transaction.connection)
+                    return _kept(transaction, actor, asking, ask(book, asking), policy.client)
+        return Given(_shown(actor, before), new=False)
+
+    def get(self, actor: Actor, callback: str) -> WholeCallback:
+        """Give a callback with its tries. Raises `NotFound`."""
+        with self._reader.connect() as connection:
+            found, _ = _find(connection, actor, callback)
+        tries = tuple(_try(actor, attempt) for attempt in self._requests.attempts_of(callback))
+        return WholeCallback(**msgspec.structs.asdict(_shown(actor, found)), tries=tries)
+
+    def list(
+        self,
+        actor: Actor,
+        filters: Mapping[str, str | int] = {},
+        *,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> CallbackPage:
+        """Give callbacks, the newest first. Raises `Invalid` for a filter there is not."""
+        conditions = [_condition(name, value) for name, value in filters.items()]
+        if actor.client is not None:
+            own = select(extensions.c.extension).where(extensions.c.client == actor.client)
+            conditions.append(requests.c.extension.in_(own))
+        limit = max(1, min(limit, MOST_ITEMS))
+        with self._reader.connect() as connection:
+            found = asked.page(connection, conditions, _place(after), limit + 1)
+        items = tuple(_shown(actor, request) for request in found[:limit])
+        more = len(found) > limit
+        return CallbackPage(items, f"{items[-1].created}:{items[-1].id}" if more else None)
+
+    def cancel(self, actor: Actor, callback: str) -> Callback:
+        """Cancel a callback that is still to be made, and give it.
+
+        Raises `NotFound`, `Forbidden`, and `Conflict` where it is under way or over.
+        """
+        rights.may_ask(actor)
+        with writing(self._engine, _nobody) as transaction:
+            connection, now = transaction.connection, self._now()
+            before, client = _find(connection, actor, callback, lock=True)
+            if State(before.state) is not State.PENDING:
+                past = _PAST[State(before.state)]
+                raise Conflict(f"callback {callback} cannot be cancelled: {past}")
+            self._requests.cancel(callback, now, connection)
+            after = asked.get(connection, callback)
+            assert after is not None
+            old, new = (
+                {"state": request.state, "outcome": request.outcome} for request in (before, after)
+            )
+            transaction.note([audit.of_callback(now, actor, callback, old, new, client)])
+        return _shown(actor, after)
+
+    def _policy(self, actor: Actor, extension: str) -> Policy:
+        """Give the policy in force of an extension that the actor may see."""
+        with self._reader.connect() as connection:
+            finding.find(connection, actor, Kind.EXTENSION, extension)
+        policy = self._extensions.get(extension)
+        if policy is None or actor.client not in (None, policy.client):
+            # It went meanwhile, or to somebody else.
+            raise NotFound(f"there is no extension {extension}")
+        return policy
+
+    def _before(self, actor: Actor, wanted: CallbackInput, number: str) -> Request | None:
+        """Give what was asked for with this key before. Raises `Conflict` if it was another."""
+        if wanted.key is None:
+            return None
+        with self._reader.connect() as connection:
+            found = asked.asked_with(connection, actor.name, wanted.key)
+        if found is None:
+            return None
+        same = (found.request.extension, found.caller) == (wanted.extension, number)
+        if not same or wanted.did not in (None, found.did):
+            raise Conflict(
+                f"key: {wanted.key} stands for another callback of yours; each has its own"
+            )
+        return found.request
+
+
+class _Book:
+    """What asking finds and keeps, in a transaction that is under way."""
+
+    def __init__(self, kept: Requests, connection: Connection) -> None:
+        self._kept = kept
+        self._connection = connection
+
+    def listed(self, extension: str, number: str) -> AuthorisedCaller | None:
+        return self._kept.listed(extension, number)
+
+    def facts(
+        self, extension: str, number: str, caller: str | None, at_most: int | None, now: int
+    ) -> Facts:
+        return self._kept.facts(extension, number, caller, at_most, now)
+
+    def store(self, wanted: Wanted) -> Request:
+        return self._kept.store(wanted, self._connection)
+
+    def refuse(self, asking: Asking, reason: str) -> Request:
+        return self._kept.refuse(asking, reason, self._connection)
+
+
+#: What is told of a callback that cannot be cancelled any more.
+_PAST: Final = {
+    State.CALLING: "it is calling now",
+    State.ANSWERED: "it was answered, and goes on",
+    State.DONE: "it is done",
+    State.REFUSED: "it was refused, and is never made",
+}
+
+
+def _nobody(_: Change) -> None:
+    """No policy changes by a callback."""
+
+
+def _micros(seconds: int | None) -> int | None:
+    return None if seconds is None else seconds * 1_000_000
+
+
+def _kept(
+    transaction: Writing, actor: Actor, asking: Asking, request: Request, client: str
+) -> Given:
+    """Keep who asked, and with which key, of what was just stored."""
+    joined = request.joined > 0
+    caller = asking.caller.number
+    if joined and asking.key is not None:
+        before = Before(request, asking.did, caller)
+        asked.joined(transaction.connection, actor.name, asking.key, before)
+    old: dict[str, Any] | None = None
+    new: dict[str, Any] = {"extension": request.extension, "did": asking.did, "caller": caller}
+    if joined:
+        old = {"joined": request.joined - 1}
+        new["joined"] = request.joined
+    else:
+        new |= {"number": request.number, "state": request.state, "outcome": request.outcome}
+    transaction.note([audit.of_callback(asking.now, actor, request.id, old, new, client)])
+    return Given(_shown(actor, request), new=not joined)
+
+
+# --- what is given ---------------------------------------------------------------------------
+
+
+def _read(values: Mapping[str, Any]) -> CallbackInput:
+    try:
+        check_text(values)
+        return msgspec.convert(dict(values), CallbackInput)
+    except msgspec.ValidationError as error:
+        raise Invalid(plain(str(error))) from error
+    except PolicyError as error:
+        raise Invalid(str(error)) from error
+
+
+def _number(text: str, country: str) -> str:
+    try:
+        return parse_dialled(BETWEEN.sub("", text), country)
+    except BadNumber as error:
+        what = "has more than digits" if error.reason == "not_digits" else "is in no plan"
+        raise Invalid(
+            f"number: {text[:40]!r} is no telephone number ({what}); write it as +12025550100, or "
+            f"as it is dialled in {country}"
+        ) from error
+
+
+def _did(wanted: CallbackInput, policy: Policy) -> str:
+    if wanted.did is None:
+        return policy.dids[0]
+    if wanted.did not in policy.dids:
+        raise Invalid(
+            f"did: {wanted.did} does not reach extension {policy.extension}; write one of its own, "
+            f"such as {policy.dids[0]}, or leave it out"
+        )
+    return wanted.did
+
+
+# --- finding ---------------------------------------------------------------------------------
+
+
+def _find(
+    connection: Connection, actor: Actor, callback: str, *, lock: bool = False
+) -> tuple[Request, str | None]:
+    """Give a callback that the actor may see, and whose it is. Raises `NotFound`."""
+    missing = NotFound(f"there is no callback {callback:.80}")
+    try:
+        msgspec.convert(callback, Id)
+    except msgspec.ValidationError:
+        # Not even asked for: a NUL, say, is nothing that every database takes.
+        raise missing from None
+    found = asked.get(connection, callback, lock=lock)
+    if found is None:
+        raise missing
+    owner = connection.execute(
+        select(extensions.c.client).where(extensions.c.extension == found.extension)
+    ).scalar()
+    if actor.client not in (None, owner):
+        raise missing
+    return found, owner
+
+
+def _condition(name: str, value: str | int) -> ColumnElement[bool]:
+    if name not in FILTERS:
+        raise Invalid(f"{name}: callbacks have no such filter; there are: {', '.join(FILTERS)}")
+    if name in ("since", "until"):
+        if not isinstance(value, int):
+            raise Invalid(f"{name}: write microseconds since 1970")
+        return requests.c.created >= value if name == "since" else requests.c.created < value
+    if not isinstance(value, str) or not value.isprintable():
+        raise Invalid(f"{name}: cannot be read")
+    if name == "number":
+        if not is_e164(value):
+            raise Invalid("number: write it as E.164, such as +12025550100")
+        return or_(requests.c.number == value, requests.c.caller == value)
+    return requests.c[name] == value
+
+
+def _place(after: str | None) -> Place | None:
+    if after is None:
+        return None
+    found = _PLACE.match(after)
+    if found is None:
+        raise Invalid("after: is no place to go on from; take the `next` of the page before")
+    return Place(int(found[1]), found[2])
+
+
+# --- as it is shown --------------------------------------------------------------------------
+
+
+def _shown(actor: Actor, request: Request) -> Callback:
+    values = {name: getattr(request, name) for name in Callback.__struct_fields__}
+    if actor.client is not None:
+        # Trunks and switches are the operator's.
+        values |= {"channel": None, "node": None}
+    values |= {"state": State(request.state), "source": Source(request.source)}
+    return Callback(**values)
+
+
+def _try(actor: Actor, attempt: Attempt) -> Try:
+    values = {name: getattr(attempt, name) for name in Try.__struct_fields__}
+    if actor.client is not None:
+        values |= {"channels": (), "node": None}
+    return Try(**values)

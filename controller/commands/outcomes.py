@@ -1,0 +1,62 @@
+"""What the words mean that say how a callback ended, or why there was none."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: How a callback ended that was made, or was to be.
+ENDED: Final[dict[str, str]] = {
+    "completed": "A conversation took place.",
+    "hung_up": "It was answered, and the caller left before a conversation.",
+    "password_failed": "Three passwords were wrong.",
+    "dial_time_over": "No destination was dialled within the time.",
+    "not_reached": "Three destinations were called, and none was reached.",
+    "busy": "The line was busy.",
+    "no_answer": "Nobody answered.",
+    "rejected": "The call was rejected.",
+    "unallocated": "The network has no such number.",
+    "failed": "The network, or the trunk, could not connect it; `cause` says more.",
+    "no_controller": "It was answered, and no controller was there.",
+    "prompts_unheard": "A prompt is missing on the switch, so that no question was heard.",
+    "check_failed": "A password could not be checked: a fault of ours; see the logs.",
+    "stuck": "It did not go on: a fault of ours; see the logs.",
+    "unknown": "Nobody knows what became of it: a switch died. It is not called again by itself.",
+    "expired": "It could not be made in time.",
+    "extension_gone": "The extension was removed meanwhile.",
+    "cancelled": "It was cancelled before it was made.",
+}
+
+#: Why a callback was refused; most of it counts also for one that is pending when it comes to that.
+REFUSED: Final[dict[str, str]] = {
+    "hung_up_early": "The caller hung up before he was refused (T2: --early-hang-up).",
+    "unknown_did": "The number that was rung reaches no extension.",
+    "stopped": "Callbacks are stopped, or were when it was to be made (O6: callbackd stops).",
+    "disabled": "The extension, or its client, is off.",
+    "hidden": "The caller hid his number (T4).",
+    "not_digits": "What came as the caller's number has more than digits.",
+    "not_a_number": "What came as the caller's number is in no country's plan.",
+    "not_authorised": "The number is not on the extension's list, or is switched off there (T3).",
+    "own_number": "The number is one of our own access numbers: it would call itself (T7).",
+    "costly_number": "The number is of a kind that costs more than a call (G2).",
+    "blocked": "The number, or its country, is blocked for the extension (G2).",
+    "country_not_allowed": "The extension calls back in other countries only (--return-country).",
+    "called_elsewhere": "The number is being called back for another extension (T7).",
+    "unanswered_too_often": "The last callbacks to the number came to nothing, too often (G4).",
+    "quiet_hours": "It would have expired before the quiet hours end (--quiet-until).",
+}
+
+#: Where one is that has no outcome yet.
+_STATES: Final[dict[str, str]] = {
+    "pending": "It is still to be made.",
+    "calling": "It is being called.",
+    "answered": "It was answered, and goes on.",
+}
+
+
+def why(state: str, outcome: str | None) -> str:
+    """Say in a sentence what became of a callback, or where it is."""
+    now = _STATES.get(state)
+    if outcome is None:
+        return now or "-"
+    said = ENDED.get(outcome) or REFUSED.get(outcome) or outcome
+    return said if now is None else f"{now} The last try: {said}"

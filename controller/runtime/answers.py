@@ -1,0 +1,219 @@
+"""Takes what becomes of return calls: answered, to be made again, or over."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from controller.esl import commands
+from controller.esl.errors import EslError
+from controller.esl.events import Event, text
+from controller.policy.endings import Ending, ending_of, next_try
+from controller.policy.model import Policy
+from controller.runtime.dialling import leg_uuids, longest_return_leg
+from controller.runtime.services import Services
+from controller.store.requests import Attempt, Requests
+
+log: Any = structlog.get_logger("dispatcher")
+
+#: What an answered return call may last beyond its limit, before it counts as lost, seconds.
+ANSWERED_SLACK_SECONDS: Final = 60
+#: The cause of an attempt whose uuid is alive already: what was sent twice was made once.
+DUPLICATE: Final = "DESTINATION_OUT_OF_ORDER"
+
+
+def mark_of(attempt: str) -> str:
+    """Give the global variable of the switch that says that an attempt was sent."""
+    return f"callback_sent_{attempt}"
+
+
+def channels_of(services: Services, attempt: Attempt | None) -> tuple[str, ...]:
+    """Give the channels of an attempt; one that an older release wrote does not name them."""
+    named = attempt.channels if attempt is not None else ()
+    return named or services.settings.route.gateways
+
+
+def answered_until(services: Services, policy: Policy) -> int:
+    """Give until when an answered call may be alive, microseconds since 1970."""
+    lasts = longest_return_leg(policy, len(services.settings.route.gateways))
+    return services.clock.micros() + (lasts + ANSWERED_SLACK_SECONDS) * 1_000_000
+
+
+def finish(
+    services: Services,
+    request: str,
+    outcome: str,
+    cause: str,
+    destination: str | None = None,
+    *,
+    attempt: str | None = None,
+    leased: bool = False,
+) -> None:
+    """Keep how a request ended. It counts once, whoever says it first; it waits for the store.
+
+    `attempt`: only where that is the one under way; `leased`: only where it is still to be called,
+    or that attempt to be sent, by us.
+    """
+    first = services.keep(
+        services.requests.finish,
+        request,
+        outcome=outcome,
+        cause=cause[:64],
+        destination=destination,
+        now=services.clock.micros(),
+        attempt=attempt,
+        leased_by=services.name if leased else None,
+    )
+    if first:
+        services.metrics.callbacks.labels(outcome).inc()
+        log.info("callback_ended", request=request, outcome=outcome, cause=cause)
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """What an attempt that was not answered led to.
+
+    `moved`: it was under way until now; `due`: when it is made again, microseconds since 1970.
+    """
+
+    moved: bool
+    due: int | None = None
+
+
+def end_or_retry(
+    requests: Requests,
+    attempt: Attempt,
+    policy: Policy | None,
+    ending: Ending,
+    cause: str,
+    now: int,
+) -> Ended:
+    """Keep that an attempt was not answered: it is made again (T5), or the request is over."""
+    row = requests.get(attempt.request)
+    due = None
+    if row is not None and policy is not None:
+        # Each kind of failure has a number of its own.
+        alike = sum(
+            tried.id == attempt.id
+            or (tried.cause is not None and ending_of(tried.cause, policy).again is ending.again)
+            for tried in requests.attempts_of(attempt.request)
+        )
+        due = next_try(ending, policy, tried=alike, now=now, expires=row.expires)
+        at_most = policy.stop_after_unanswered
+        if due is not None and at_most is not None and ending.counts:
+            # G4 holds for retries too; this one is not ended yet.
+            facts = requests.facts(attempt.extension, attempt.number, None, at_most, now)
+            due = due if facts.unanswered + 1 < at_most else None
+    if due is None:
+        moved = requests.finish(
+            attempt.request,
+            outcome=ending.outcome,
+            cause=cause,
+            destination=None,
+            now=now,
+            attempt=attempt.id,
+            counts=ending.counts,
+        )
+        return Ended(moved)
+    moved = requests.retry(
+        attempt.request,
+        attempt=attempt.id,
+        outcome=ending.outcome,
+        cause=cause,
+        counts=ending.counts,
+        due=due,
+        now=now,
+    )
+    return Ended(moved, due if moved else None)
+
+
+class Answers:
+    """Takes answers to attempts, by whichever way they come."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def take(self, request: str, attempt: str, policy: Policy | None, answer: str | None) -> None:
+        """Take what the switch says of an attempt: `+OK <uuid>`, `-ERR <cause>`; None: refused it.
+
+        It moves nothing where the attempt is not under way any more: an answer may come late or
+        twice. It waits for the store.
+        """
+        services = self._services
+        written = services.keep(services.requests.attempt, attempt)
+        if written is None:
+            return
+        if answer is not None and answer.startswith("+OK"):
+            if policy is not None:
+                services.keep(
+                    services.requests.answered,
+                    request,
+                    answered_until(services, policy),
+                    now=services.clock.micros(),
+                    attempt=attempt,
+                )
+        else:
+            cause = "COMMAND_REFUSED" if answer is None else answer.removeprefix("-ERR").strip()
+            if cause == DUPLICATE and written.ended is None and self._is_alive(written):
+                return
+            ending = ending_of(cause, policy)
+            self._note(
+                request,
+                ending,
+                cause,
+                services.keep(
+                    end_or_retry,
+                    services.requests,
+                    written,
+                    policy,
+                    ending,
+                    cause[:64],
+                    services.clock.micros(),
+                ),
+            )
+        self.unmark(written)
+
+    def _note(self, request: str, ending: Ending, cause: str, ended: Ended) -> None:
+        services = self._services
+        if ended.due is not None:
+            services.metrics.retries.labels(ending.outcome).inc()
+            log.info("callback_again", request=request, outcome=ending.outcome, cause=cause)
+            services.on_request(ended.due / 1_000_000)
+        elif ended.moved:
+            services.metrics.callbacks.labels(ending.outcome).inc()
+            log.info("callback_ended", request=request, outcome=ending.outcome, cause=cause)
+
+    def _is_alive(self, attempt: Attempt) -> bool:
+        link = self._services.links.get(attempt.node)
+        if link is None:
+            return False
+        legs = leg_uuids(attempt.id, channels_of(self._services, attempt))
+        try:
+            return any(link.api("uuid_exists", leg) == "true" for leg in legs)
+        except EslError:
+            return True  # nobody knows: what is reconciled later is better than a second call
+
+    def unmark(self, attempt: Attempt) -> None:
+        """Let the switch forget that an attempt was sent: what became of it is known."""
+        link = self._services.links.get(attempt.node)
+        if link is not None and link.up.is_set():
+            try:
+                link.send(commands.set_global(mark_of(attempt.id)))
+            except EslError as error:
+                log.debug("not_unmarked", attempt=attempt.id, error=str(error))
+
+    def unseen(self, event: Event) -> None:
+        """Take the answer to a return call that another controller sent, if that one is gone.
+
+        Every link brings every answer; whoever sent the call has taken it long before this.
+        """
+        services = self._services
+        attempt = text(event.job_uuid) or ""
+        request = services.keep(services.requests.by_attempt, attempt)
+        if request is None or request.state != "calling":
+            return
+        body = event.body if isinstance(event.body, str) else ""
+        if body:
+            policy = services.insist("policy", lambda: services.policies.get(request.extension))
+            self.take(request.id, attempt, policy, body.strip())

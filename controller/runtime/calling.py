@@ -1,0 +1,307 @@
+"""Makes one return call: writes the attempt, sends it, and takes its answer.
+
+An attempt is a row before it is sent, with its node and the uuids of its legs. What says whether it
+was sent is the switch itself: one piece of text sets a global variable there (`mark_of`) and
+originates, in this order. So an attempt whose controller died between writing and sending is found
+out (`reconcile`), and can be sent, to the same node and with the same uuids; any other of which
+nothing is known is `unknown`, and never made again by itself.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from controller.callerid.resolver import for_return_call
+from controller.esl import commands
+from controller.esl.errors import EslError, NotConnected, UnsafeText
+from controller.esl.switch import SwitchLink
+from controller.guard.destinations import refusal_of_return_call
+from controller.policy.model import Policy
+from controller.policy.quiet import quiet_until
+from controller.runtime.answers import Answers, channels_of, finish, mark_of
+from controller.runtime.dialling import leg_uuids, originate_command
+from controller.runtime.services import Services
+from controller.store.requests import Attempt, Begun, Request
+
+log: Any = structlog.get_logger("dispatcher")
+
+#: What setting up a return call may take beyond its ringing, before it counts as lost, seconds.
+CALLING_SLACK_SECONDS: Final = 60
+#: An attempt that was written longer ago is not sent by the one who wrote it: somebody may have
+#: found it unsent meanwhile. Less than `reconcile.GRACE_SECONDS`.
+SEND_SECONDS: Final = 2.0
+#: When a request is tried again whose node was not there, or had no place left, seconds.
+NODE_AWAY_SECONDS: Final = 1.0
+#: When one is tried again whose number talks with another extension of ours (T7), seconds.
+ENGAGED_SECONDS: Final = 5.0
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A return call that was sent and is neither answered nor refused.
+
+    `until`: when it counts as lost, seconds since 1970; `link` and `job` None until it is sent.
+    """
+
+    until: float
+    link: SwitchLink | None = None
+    job: str | None = None
+
+
+class Calling:
+    """The return calls of one controller that are being set up."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.answers = Answers(services)
+        self._calling: dict[str, Sent] = {}
+        services.on_attempt_over = self.over
+
+    def __len__(self) -> int:
+        return len(self._calling)
+
+    def begin(self, request: Request, until: float) -> None:
+        """Make the call of a request that was leased until then, in a greenlet of its own."""
+        self._calling[request.id] = Sent(until)
+        self._count()
+        self._services.spawn(self._call, request)
+
+    def over(self, request: str) -> None:
+        """An attempt is over: its leg has attached, or its answer has come, or never will."""
+        sent = self._calling.pop(request, None)
+        if sent is not None and sent.link is not None and sent.job is not None:
+            sent.link.forget(sent.job)
+        self._count()
+
+    def forget_lost(self, now: float) -> None:
+        """Let go of what counts as lost."""
+        for request, sent in list(self._calling.items()):
+            if sent.until < now:
+                self.over(request)
+
+    def _count(self) -> None:
+        self._services.metrics.calling.set(len(self._calling))
+
+    # --- before it is sent ---------------------------------------------------------------------
+
+    def _call(self, request: Request) -> None:
+        services = self._services
+        try:
+            policy = services.policies.get(request.extension)
+            outcome = self._refusal(request, policy)
+            if outcome is not None or policy is None or request.number is None:
+                self._end_leased(request, outcome or "extension_gone")
+                return
+            now = services.clock.micros()
+            quiet = quiet_until(policy, now)
+            if quiet is not None and quiet <= request.expires:
+                self._give_back(request, (quiet - now) / 1_000_000)
+            elif quiet is not None:
+                self._end_leased(request, request.outcome or "quiet_hours")
+            else:
+                self._originate(request, request.number, policy)
+        except Exception:
+            self.over(request.id)
+            raise
+
+    def _end_leased(self, request: Request, outcome: str, cause: str = "") -> None:
+        """End a request that we have leased; one that somebody else works on by now is his."""
+        finish(self._services, request.id, outcome, cause, leased=True)
+        self.over(request.id)
+
+    def _refusal(self, request: Request, policy: Policy | None) -> str | None:
+        """Give why this call is not made any more: what the operator did since counts."""
+        if policy is None or request.number is None:
+            return "extension_gone"
+        if self._services.is_stopped(policy):
+            return "stopped"
+        if not policy.enabled:
+            return "disabled"
+        return refusal_of_return_call(request.number, policy)
+
+    def _originate(self, request: Request, number: str, policy: Policy) -> None:
+        services, limits = self._services, self._services.settings.dispatcher
+        nodes, firsts = services.reads.run(services.requests.places)
+        links = [
+            link
+            for link in services.live_links()
+            if nodes.get(link.name, 0) < limits.max_calling_per_node
+        ]
+        channels = tuple(
+            name
+            for name in services.settings.route.gateways
+            if firsts.get(name, 0) < limits.max_calling_per_channel
+        )
+        if not links or not channels:
+            self._give_back(request, NODE_AWAY_SECONDS)
+            return
+        # The node with the fewest calls being set up; an attempt never changes its node.
+        link = min(links, key=lambda candidate: nodes.get(candidate.name, 0))
+        attempt = str(uuid.uuid4())
+        command = self._command(request, number, policy, attempt, channels)
+        if command is None:
+            return
+        lasts = policy.return_ring_seconds * len(channels) + CALLING_SLACK_SECONDS
+        asked = services.clock.now()
+        now = services.clock.micros()
+        begun = services.write(
+            services.requests.begin_attempt,
+            request,
+            holder=services.name,
+            node=link.name,
+            core=link.core,
+            attempt=attempt,
+            channels=channels,
+            until=now + lasts * 1_000_000,
+            now=now,
+            per_node=limits.max_calling_per_node,
+            per_channel=limits.max_calling_per_channel,
+        )
+        if begun is not Begun.YES:
+            self._not_begun(request, begun)
+        elif self._is_late(asked, request, attempt):
+            self.over(request.id)
+        else:
+            log.info("return_call", request=request.id, node=link.name, attempt=attempt)
+            self._calling[request.id] = Sent(
+                services.clock.micros() / 1_000_000 + lasts, link, attempt
+            )
+            self._send(link, request, policy, attempt, channels, command)
+
+    def _command(
+        self,
+        request: Request,
+        number: str,
+        policy: Policy,
+        attempt: str,
+        channels: tuple[str, ...],
+    ) -> bytes | None:
+        services, route = self._services, self._services.settings.route
+        try:
+            # Built before the attempt is written: what cannot be sent was never tried.
+            return originate_command(
+                policy=policy,
+                number=number,
+                request=request.id,
+                attempt=attempt,
+                shown=for_return_call(policy, request.did),
+                gateways=channels,
+                extension=route.extension,
+                context=route.context,
+            )
+        except UnsafeText as error:
+            log.error("originate_unsafe", request=request.id, error=str(error))  # noqa: TRY400
+            services.metrics.faults.labels("originate_unsafe").inc()
+            self._end_leased(request, "failed", "UNSAFE_TEXT")
+            return None
+
+    def _not_begun(self, request: Request, begun: Begun) -> None:
+        if begun is Begun.LOST:
+            # Or it was put off: then it is given back, and comes when it is due.
+            self._give_back(request, 0.0)
+        else:
+            wait = ENGAGED_SECONDS if begun is Begun.ENGAGED else NODE_AWAY_SECONDS
+            self._give_back(request, wait)
+
+    def _give_back(self, request: Request, seconds: float, attempt: str | None = None) -> None:
+        services = self._services
+        due = services.clock.micros() + int(seconds * 1_000_000)
+        try:
+            services.keep(
+                services.requests.give_back,
+                request.id,
+                holder=services.name,
+                due=due,
+                attempt=attempt,
+            )
+        finally:
+            self.over(request.id)
+        services.on_request(due / 1_000_000)
+
+    # --- sending -------------------------------------------------------------------------------
+
+    def _send(
+        self,
+        link: SwitchLink,
+        request: Request,
+        policy: Policy,
+        attempt: str,
+        channels: tuple[str, ...],
+        command: bytes,
+    ) -> None:
+        services = self._services
+
+        def on_done(answer: str | None, error: EslError | None) -> None:
+            services.spawn(self._answered, request, attempt, policy, answer, error)
+
+        try:
+            link.submit(
+                command,
+                attempt,
+                leg_uuids(attempt, channels),
+                on_done,
+                first=commands.set_global(mark_of(attempt), "1"),
+            )
+        except NotConnected:
+            # Nothing was sent: the request may be tried again.
+            self._give_back(request, NODE_AWAY_SECONDS, attempt)
+
+    def send_unsent(self, link: SwitchLink, request: Request, attempt: Attempt) -> None:
+        """Send an attempt that was written and never sent: same node, same uuids (decision 9)."""
+        services = self._services
+        policy = services.policies.get(request.extension)
+        outcome = self._refusal(request, policy)
+        channels = channels_of(services, attempt)
+        rings = 0 if policy is None else policy.return_ring_seconds
+        lasts = rings * len(channels) + CALLING_SLACK_SECONDS
+        asked = services.clock.now()
+        now = services.clock.micros()
+        # Before anything is said of it: somebody else may be sending it.
+        claimed = services.write(
+            services.requests.claim,
+            attempt,
+            now,
+            holder=services.name,
+            until=now + lasts * 1_000_000,
+        )
+        if not claimed or self._is_late(asked, request, attempt.id):
+            return
+        if outcome is not None or policy is None or request.number is None:
+            outcome = outcome or "extension_gone"
+            finish(services, request.id, outcome, "", attempt=attempt.id, leased=True)
+            return
+        command = self._command(request, request.number, policy, attempt.id, channels)
+        if command is None:
+            finish(
+                services, request.id, "failed", "UNSAFE_TEXT", attempt=attempt.id, leased=True
+            )
+            return
+        until = services.clock.micros() / 1_000_000 + lasts
+        self._calling[request.id] = Sent(until, link, attempt.id)
+        log.info("return_call_sent_late", request=request.id, attempt=attempt.id)
+        self._send(link, request, policy, attempt.id, channels, command)
+
+    def _is_late(self, asked: float, request: Request, attempt: str) -> bool:
+        """Whether we were asleep, or the store was: who looks for unsent ones may be at it."""
+        late = self._services.clock.now() - asked > SEND_SECONDS
+        if late:
+            log.warning("attempt_not_sent", request=request.id, attempt=attempt)
+        return late
+
+    def _answered(
+        self,
+        request: Request,
+        attempt: str,
+        policy: Policy,
+        answer: str | None,
+        error: EslError | None,
+    ) -> None:
+        if error is not None:
+            log.error("originate_refused", request=request.id, error=str(error))
+        try:
+            self.answers.take(request.id, attempt, policy, answer)
+        finally:
+            self.over(request.id)

@@ -1,0 +1,158 @@
+"""Attempts: the tries of a callback, written before they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from controller.store.arrivals import Arrivals
+from controller.store.request_rows import Attempt, Request
+from controller.store.schema import callback_attempt as attempts
+from controller.store.schema import callback_request as requests
+
+#: What PostgreSQL is asked for while a place on a node is taken: one at a time. Any number.
+_PLACES: Final = 0x63626401
+
+
+class Begun(StrEnum):
+    """What became of a wish to begin an attempt."""
+
+    YES = "yes"
+    #: The request is somebody else's now, or over.
+    LOST = "lost"
+    #: The number is being called, or talks, for another extension (T7).
+    ENGAGED = "engaged"
+    #: The node, or the channel, has as many calls being set up as it may.
+    FULL = "full"
+
+
+class Attempts(Arrivals):
+    """Begins attempts. Calls block."""
+
+    def begin_attempt(
+        self,
+        request: Request,
+        *,
+        holder: str,
+        node: str,
+        attempt: str,
+        until: int,
+        channels: Sequence[str] = (),
+        core: str = "",
+        now: int,
+        per_node: int | None = None,
+        per_channel: int | None = None,
+    ) -> Begun:
+        """Write an attempt before it is sent. `per_node`, `per_channel`: how many at a time."""
+        try:
+            with self._engine.begin() as connection:
+                if per_node is not None or per_channel is not None:
+                    if connection.dialect.name == "postgresql":
+                        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_PLACES})")
+                    nodes, firsts = self._places(connection)
+                    if per_node is not None and nodes.get(node, 0) >= per_node:
+                        return Begun.FULL
+                    first = channels[0] if channels else ""
+                    if per_channel is not None and firsts.get(first, 0) >= per_channel:
+                        return Begun.FULL
+                moved = self._move(
+                    connection,
+                    request.id,
+                    ("pending",),
+                    requests.c.holder == holder,
+                    # Whoever rings us meanwhile is called later (T5).
+                    requests.c.due <= now,
+                    state="calling",
+                    node=node,
+                    attempt=attempt,
+                    attempts=requests.c.attempts + 1,
+                    lease_until=until,
+                )
+                if not moved:
+                    return Begun.LOST
+                connection.execute(
+                    insert(attempts).values(
+                        id=attempt,
+                        request=request.id,
+                        extension=request.extension,
+                        number=request.number,
+                        node=node,
+                        core=core,
+                        channels=msgspec.json.encode(list(channels)).decode(),
+                        begun=now,
+                    )
+                )
+        except IntegrityError:
+            # `callback_request_live`: whoever asks second is told here.
+            return Begun.ENGAGED
+        return Begun.YES
+
+    def claim(self, attempt: Attempt, now: int, *, holder: str, until: int) -> bool:
+        """Take an attempt that was written and not sent, to send it; of several who try, one does.
+
+        It counts as begun now: whoever finds it next waits again before he takes it. It is his who
+        takes it, until `until`: whoever wrote it gives nothing back any more. One of which
+        something is known was sent, whatever the switch still says of it.
+        """
+        with self._engine.connect() as connection, connection.begin() as transaction:
+            moved = self._move(
+                connection,
+                attempt.request,
+                ("calling",),
+                requests.c.attempt == attempt.id,
+                holder=holder,
+                lease_until=until,
+            )
+            taken = connection.execute(
+                update(attempts)
+                .where(
+                    attempts.c.id == attempt.id,
+                    attempts.c.begun == attempt.begun,
+                    attempts.c.answered.is_(None),
+                    attempts.c.ended.is_(None),
+                )
+                .values(begun=now)
+            )
+            if not moved or taken.rowcount != 1:
+                transaction.rollback()
+                return False
+        return True
+
+    def places(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Give how many calls are being set up, by node and by the channel that is tried first."""
+        with self._reader.connect() as connection:
+            return self._places(connection)
+
+    def _places(self, connection: Connection) -> tuple[dict[str, int], dict[str, int]]:
+        rows = connection.execute(
+            select(attempts.c.node, attempts.c.channels, func.count())
+            .where(text("ended IS NULL"), attempts.c.answered.is_(None))
+            .group_by(attempts.c.node, attempts.c.channels)
+        )
+        nodes: dict[str, int] = {}
+        channels: dict[str, int] = {}
+        for node, named, count in rows:
+            nodes[node] = nodes.get(node, 0) + count
+            first = (msgspec.json.decode(named, type=list[str]) or [""])[0]
+            channels[first] = channels.get(first, 0) + count
+        return nodes, channels
+
+    def _move(
+        self,
+        connection: Connection,
+        request: str,
+        from_states: tuple[str, ...],
+        *conditions: Any,  # noqa: ANN401  (clauses of SQLAlchemy)
+        **values: object,
+    ) -> bool:
+        moved = connection.execute(
+            update(requests)
+            .where(requests.c.id == request, requests.c.state.in_(from_states), *conditions)
+            .values(**values)
+        )
+        return bool(moved.rowcount == 1)

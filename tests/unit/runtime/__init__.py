@@ -1,0 +1,1 @@
+"""What carries effects out, in a world that is a model."""
