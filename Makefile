@@ -10,7 +10,7 @@ PYENV := $(subst $(space),:,$(wildcard $(HOME)/.pyenv/versions/3.1[123].*/bin))
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint bench fuzz diagrams clean
+.PHONY: help demo test lint bench fuzz kills diagrams clean
 
 help:
 	@echo 'make demo      callbacks happening, live, on the simulator'
@@ -18,6 +18,7 @@ help:
 	@echo 'make lint      ruff and mypy'
 	@echo 'make bench     benchmarks, as ratios to peers in the same run'
 	@echo 'make fuzz      a million hostile inputs to the framing and event code'
+	@echo 'make kills     controllers killed at 200 random moments while calls go on'
 	@echo 'make diagrams  draw docs/states.md anew from the tables'
 
 $(VENV)/.base: setup.cfg pyproject.toml constraints.txt
@@ -45,6 +46,9 @@ bench: $(VENV)/.dev
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m bench.fuzz --inputs 1000000
+
+kills: $(VENV)/.dev
+	KILLS=$${KILLS:-200} $(BIN)/python -m pytest tests/peer/test_killed.py
 
 diagrams: $(VENV)/.base
 	$(BIN)/python -m controller.callback.diagram docs/states.md

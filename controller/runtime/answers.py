@@ -71,6 +71,16 @@ def finish(
         log.info("callback_ended", request=request, outcome=outcome, cause=cause)
 
 
+def unmark(services: Services, node: str | None, attempt: str | None) -> None:
+    """Let the switch forget that an attempt was sent: what became of it is known."""
+    link = services.links.get(node or "")
+    if link is not None and attempt and link.up.is_set():
+        try:
+            link.send(commands.set_global(mark_of(attempt)))
+        except EslError as error:
+            log.debug("not_unmarked", attempt=attempt, error=str(error))
+
+
 class Ended(msgspec.Struct, frozen=True):
     """What an attempt that was not answered led to.
 
@@ -172,7 +182,7 @@ class Answers:
                     services.clock.micros(),
                 ),
             )
-        self.unmark(written)
+        unmark(services, written.node, written.id)
 
     def _note(self, request: str, ending: Ending, cause: str, ended: Ended) -> None:
         services = self._services
@@ -193,15 +203,6 @@ class Answers:
             return any(link.api("uuid_exists", leg) == "true" for leg in legs)
         except EslError:
             return True  # nobody knows: what is reconciled later is better than a second call
-
-    def unmark(self, attempt: Attempt) -> None:
-        """Let the switch forget that an attempt was sent: what became of it is known."""
-        link = self._services.links.get(attempt.node)
-        if link is not None and link.up.is_set():
-            try:
-                link.send(commands.set_global(mark_of(attempt.id)))
-            except EslError as error:
-                log.debug("not_unmarked", attempt=attempt.id, error=str(error))
 
     def unseen(self, event: Event) -> None:
         """Take the answer to a return call that another controller sent, if that one is gone.

@@ -275,9 +275,7 @@ class Calling:
             return
         command = self._command(request, request.number, policy, attempt.id, channels)
         if command is None:
-            finish(
-                services, request.id, "failed", "UNSAFE_TEXT", attempt=attempt.id, leased=True
-            )
+            finish(services, request.id, "failed", "UNSAFE_TEXT", attempt=attempt.id, leased=True)
             return
         until = services.clock.micros() / 1_000_000 + lasts
         self._calling[request.id] = Sent(until, link, attempt.id)

@@ -15,7 +15,7 @@ import structlog
 from controller.callback.events import LegEnded
 from controller.esl.errors import EslError
 from controller.esl.switch import SwitchLink
-from controller.runtime.answers import channels_of, finish, mark_of
+from controller.runtime.answers import channels_of, finish, mark_of, unmark
 from controller.runtime.calling import Calling
 from controller.runtime.dialling import leg_uuids
 from controller.runtime.return_leg import ReturnLeg
@@ -62,7 +62,7 @@ def _end_or_send(
             calling.send_unsent(link, request, attempt)
             return
     finish(services, request.id, "unknown", "NOT_ON_NODE", attempt=attempt.id)
-    calling.answers.unmark(attempt)
+    unmark(services, attempt.node, attempt.id)
     services.on_attempt_over(request.id)
 
 

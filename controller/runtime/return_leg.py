@@ -32,7 +32,7 @@ from controller.esl import commands
 from controller.esl.events import DIGITS_VARIABLE, ChannelData, Event, text
 from controller.esl.session import OutboundSession
 from controller.policy.model import Policy
-from controller.runtime.answers import answered_until, finish
+from controller.runtime.answers import answered_until, finish, unmark
 from controller.runtime.dialling import bridge_command
 from controller.runtime.legs import VARIABLE, Leg, step_id, step_of
 from controller.runtime.services import Services
@@ -195,6 +195,8 @@ def _answered(services: Services, request: Request, until: int) -> None:
         now=services.clock.micros(),
         attempt=request.attempt,
     )
+    # Whoever sent it is told no more: its answer comes after the leg itself.
+    unmark(services, request.node, request.attempt)
 
 
 def _find(services: Services, request_id: str) -> tuple[Request, Policy] | None:
@@ -223,3 +225,4 @@ def unseen_end(services: Services, event: Event) -> None:
     )
     session = _session(services, uuid, *found)
     record(services, conversation.record_of_unseen_end(session, ended))
+    unmark(services, found[0].node, found[0].attempt)

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import gevent
+
 from controller.simulator import session
 from controller.simulator.causes import cause_name
 from controller.simulator.dialstring import DialStringError, parse
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from controller.simulator.legs import Leg
     from controller.simulator.switch import Simulator
 
+#: From the leg's own connection to the answer of `originate`, seconds.
+_ORIGINATE_LAG = 0.018
 _NO_CHANNEL = "-ERR No such channel!\n"
 
 
@@ -68,6 +72,9 @@ class Api:
         """Run a command and tell the result by BACKGROUND_JOB."""
         answer = self.run(text)
         name, _, rest = text.strip().partition(" ")
+        if name == "originate" and answer.startswith("+OK"):
+            # The leg connects to its controller first, in every recording.
+            gevent.sleep(_ORIGINATE_LAG)
         simulator = self._simulator
         event: Event = simulator.head.make("BACKGROUND_JOB")
         event["Job-UUID"] = job
@@ -100,19 +107,23 @@ class Api:
         return f"+OK {result.leg.uuid}\n"
 
     def _global_getvar(self, name: str) -> str:
-        if name == "core_uuid":
-            return self._simulator.head.core_uuid
         simulator = self._simulator
-        return simulator.marks.get(name) or simulator.globals.get(name, "")
+        if name == "core_uuid":
+            return simulator.head.core_uuid
+        known = {**simulator.globals, **simulator.marks}
+        # The last one that was set; names are the same in any case.
+        same = [value for known_name, value in known.items() if known_name.lower() == name.lower()]
+        return same[-1] if same else ""
 
     def _global_setvar(self, text: str) -> str:
-        name, _, value = text.partition("=")
+        """``name=value``; ``name=value=before``: only where it has been that."""
+        name, *values = (part.strip(" ") for part in text.split("=", 2))
         if not name:
-            return "-USAGE: <var>=<value>[=<value2>]\n"
-        if value:
-            self._simulator.marks[name] = value
-        else:
-            self._simulator.marks.pop(name, None)
+            return "-USAGE: <var>=<value> [=<value2>]\n"
+        if len(values) < 2 or self._global_getvar(name) == values[1]:
+            self._simulator.marks.pop(name.lower(), None)
+            if values and values[0]:
+                self._simulator.marks[name.lower()] = values[0]
         return "+OK"
 
     def _uuid_exists(self, text: str) -> str:

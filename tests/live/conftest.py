@@ -11,7 +11,8 @@ import pytest
 from .carrier import Carrier
 from .controllers import Controller
 from .eventsocket import HangupWatch
-from .net import HOST, free_ports
+from .net import HOST, OTHER_HOST, free_ports
+from .office import Office
 from .phones import Phones
 from .switch import PASSWORD, Switch
 
@@ -94,6 +95,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         {
             "callback_controllers": "|".join(f"{HOST}:{port}" for port in ports),
             "callback_trigger_limit": str(TRIGGER_LIMIT_S),
+            "callback_trunks_cidr": f"{HOST}/32,{OTHER_HOST}/32",
         },
     )
     carriers = [Carrier(switch.sip_port) for _ in range(2)]
@@ -127,8 +129,9 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the ends of the controllers' logs to a failure."""
     report = yield
-    made = getattr(item, "funcargs", {}).get("bench")
-    if call.excinfo is not None and isinstance(made, Bench):
-        for controller in made.controllers:
-            report.sections.append((f"log of {controller.name}", controller.tail()))
+    if call.excinfo is not None:
+        for made in getattr(item, "funcargs", {}).values():
+            if isinstance(made, Bench | Office):
+                for controller in made.controllers:
+                    report.sections.append((f"log of {controller.name}", controller.tail()))
     return report

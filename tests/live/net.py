@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 HOST = "127.0.0.1"
+# The address of a second trunk; every address of 127.0.0.0/8 is this machine.
+OTHER_HOST = "127.0.0.2"
 
 
 def free_ports(count: int) -> list[int]:

@@ -62,7 +62,7 @@ class Phone:
     """One SIPp process, its RTP endpoint and its log."""
 
     def __init__(
-        self, folder: Path, sipp: str, scenario: str, target: str | None, **words: str
+        self, folder: Path, sipp: str, scenario: str, target: str | None, host: str, **words: str
     ) -> None:
         self.name = folder.name
         self.port = free_ports(1)[0]
@@ -80,7 +80,7 @@ class Phone:
         self._errors = folder / "errors.log"
         self._screen = (folder / "screen.log").open("wb")
         command = [sipp, *([target] if target else []), "-sf", str(file)]
-        command += ["-i", HOST, "-p", str(self.port), "-mp", str(free_ports(1)[0])]
+        command += ["-i", host, "-p", str(self.port), "-mp", str(free_ports(1)[0])]
         command += ["-m", "1", "-nostdin", "-timeout", f"{GIVE_UP_S}s", "-timeout_error"]
         command += ["-trace_msg", "-message_file", str(self.log)]
         command += ["-trace_err", "-error_file", str(self._errors)]
@@ -149,9 +149,9 @@ class Phones:
         self._carriers = carriers
         self._all: list[Phone] = []
 
-    def _new(self, scenario: str, target: str | None, **words: str) -> Phone:
+    def _new(self, scenario: str, target: str | None, *, host: str = HOST, **words: str) -> Phone:
         folder = self._folder / f"{len(self._all)}-{scenario}"
-        phone = Phone(folder, self._sipp, scenario, target, **words)
+        phone = Phone(folder, self._sipp, scenario, target, host, **words)
         self._all.append(phone)
         return phone
 
@@ -161,16 +161,21 @@ class Phones:
         caller: str,
         scenario: str = "trigger",
         *,
+        host: str = HOST,
         from_: str | None = None,
         extra_headers: str = "",
         **words: str,
     ) -> Phone:
-        """Make a call from outside, by default a trigger call that is refused with 486."""
+        """Make a call from outside, by default a trigger call that is refused with 486.
+
+        `host` is the trunk's address.
+        """
         spoken = from_ or f'"Bob" <sip:{caller}@{HOST}>'
         defaults = {"refusal": "486", "patience_ms": "90000", "ring_ms": "500"}
         return self._new(
             scenario,
             self._target,
+            host=host,
             did=did,
             extra_headers=extra_headers,
             **{**defaults, **words, "from": spoken},

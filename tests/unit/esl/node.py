@@ -13,11 +13,12 @@ from controller.esl.errors import EslError
 from controller.esl.events import Event
 from controller.esl.switch import Job, SwitchLink
 
-from .peer import Peer, event, listening, reply
+from .peer import Peer, api_reply, event, listening, reply
 
 ASK = b"Content-Type: auth/request\n\n"
 REFUSAL = b"Access Denied, go away.\n"
 RUDE = b"Content-Type: text/rude-rejection\nContent-Length: %d\n\n" % len(REFUSAL) + REFUSAL
+CORE = "8b5a8f0e-0000-4000-8000-000000000001"
 EVENTS = ("BACKGROUND_JOB", "CHANNEL_HANGUP_COMPLETE")
 
 
@@ -72,6 +73,8 @@ class Node:
         assert peer.answer("auth", "+OK accepted") == "auth secret"
         peer.answer("filter variable_callback_leg return")
         peer.answer("event json BACKGROUND_JOB CHANNEL_HANGUP_COMPLETE")
+        peer.expect("api global_getvar core_uuid")
+        peer.send(api_reply(CORE))
         return peer
 
     def up(self, **options: Any) -> tuple[SwitchLink, Peer]:

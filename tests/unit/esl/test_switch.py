@@ -24,7 +24,7 @@ from controller.esl.errors import (
 )
 from controller.esl.switch import InboundConnection
 
-from .node import ASK, RUDE, Node, job_done, originate
+from .node import ASK, CORE, RUDE, Node, job_done, originate
 from .peer import Peer, api_reply, event, fill, listening, notice, reply
 
 
@@ -116,6 +116,26 @@ def test_a_question_for_the_password_asked_twice_is_answered_once(node: Node) ->
     peer.send(ASK, ASK)
     peer.answer("auth")
     wait.get()
+
+
+def test_o5_a_link_knows_which_run_of_the_switch_it_is_to(node: Node) -> None:
+    """Decision 9: after a restart nothing is left of what was sent before."""
+    link, _ = node.up()
+    assert link.core == CORE
+
+
+def test_o5_what_goes_before_a_job_goes_with_it(node: Node) -> None:
+    """One piece of text: whoever has got the job has got what is said of it."""
+    link, peer = node.up()
+    first = commands.set_global("callback_sent_x", "1")
+    link.submit(originate("x"), "x", ["leg-x"], lambda *got: node.answers.put(got), first=first)
+    assert peer.command() == "api global_setvar callback_sent_x=1"
+    assert peer.command().endswith("\nJob-UUID: x")
+    # The reply to each is its own.
+    peer.send(api_reply("-ERR no such thing"), reply("-ERR invalid"))
+    answer, error = node.answers.get()
+    assert answer is None
+    assert isinstance(error, CommandRefused)
 
 
 # --- coming back ---------------------------------------------------------------------------
@@ -328,6 +348,8 @@ def test_a_job_answered_while_the_link_logs_in_again_is_not_lost(node: Node) -> 
     peer.answer("filter")
     peer.expect("event json")
     peer.send(job_done("j1", "+OK leg-j1\n"), reply())
+    peer.expect("api global_getvar")
+    peer.send(api_reply(CORE))
     assert node.ups.get() == []
     assert node.answers.get() == ("+OK leg-j1", None)
 

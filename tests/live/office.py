@@ -1,0 +1,73 @@
+"""One controller for all tests of a module: what keeps them apart is an extension for each."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .controllers import Controller
+from .net import HOST, OTHER_HOST, wait_until
+from .switch import PASSWORD
+
+SHOWN = "12025550111"
+# The first trunk has defaults; the second is one of which more is known.
+CHANNELS: list[dict[str, Any]] = [
+    {"name": "pstn", "addresses": [f"{HOST}/32"]},
+    {
+        "name": "pstn2",
+        "addresses": [f"{OTHER_HOST}/32"],
+        "identity": ["p-asserted-identity", "from"],
+        "refusal_cause": "CALL_REJECTED",
+    },
+]
+NUMBERS = [{"number": f"+{SHOWN}", "channel": "pstn", "client": "main"}]
+# X is as short as may be, and so is the delay.
+COMMON: dict[str, Any] = {
+    "country": "US",
+    "ring_seconds": 1,
+    "delay_seconds": 1,
+    "caller_ids": [f"+{SHOWN}"],
+}
+
+
+class Office:
+    """The controller, and what it has kept."""
+
+    def __init__(
+        self, folder: Path, listen_port: int, event_port: int, extensions: list[dict[str, Any]]
+    ) -> None:
+        self.controller = Controller(
+            folder / "controller", folder / "data", listen_port, event_port, PASSWORD
+        )
+        document = {
+            "version": 1,
+            "channels": CHANNELS,
+            "numbers": NUMBERS,
+            "extensions": [{**COMMON, **extension} for extension in extensions],
+        }
+        file = folder / "config.json"
+        file.write_text(json.dumps(document), "utf-8")
+        self.controller.run("import", str(file))
+        self.controller.start()
+
+    @property
+    def controllers(self) -> list[Controller]:
+        """Give the one controller, as those of a bench."""
+        return [self.controller]
+
+    def requests(self, extension: str) -> list[dict[str, Any]]:
+        """List the callbacks of an extension."""
+        return [r for r in self.controller.requests() if r["extension"] == extension]
+
+    def over(self, extension: str, count: int = 1) -> list[dict[str, Any]]:
+        """Wait until so many callbacks of an extension are over, and there is no other."""
+
+        def states() -> list[bool]:
+            return [r["state"] in {"done", "refused"} for r in self.requests(extension)]
+
+        what = f"{count} callbacks of {extension} are over"
+        wait_until(what, lambda: states() == [True] * count, 15, every=0.3)
+        return self.requests(extension)
+
+    def outcomes(self, extension: str, count: int = 1) -> dict[str | None, str]:
+        """Wait as `over` does, and give what became of each caller."""
+        return {r["caller"]: r["outcome"] for r in self.over(extension, count)}
