@@ -166,7 +166,7 @@ def test_t10_the_tries_are_shown_and_whose_switch_it_was_to_the_operator_alone(
     assert request is not None
     requests.lease_due("a", world.now * 2, world.now * 2 + 1, 10)
     requests.begin_attempt(
-        request, holder="a", node="fs1", attempt="try", until=1, channels=("pstn",), now=world.now
+        request, holder="a", node="fs1", attempt="try", until=1, channels=("pstn",), now=request.due
     )
     requests.answered(made, 1, now=world.now + 1)
     requests.finish(

@@ -58,6 +58,6 @@ def begun(
 ) -> bool:
     """Write an attempt; whether that was possible."""
     name = attempt or f"{request.id[:20]}-{holder}"
-    values = {"holder": holder, "node": "fs1", "attempt": name, "until": until, "now": 10**12}
+    values = {"holder": holder, "node": "fs1", "attempt": name, "until": until, "now": request.due}
     answer = requests.begin_attempt(request, **{**values, **more})
     return answer is Begun.YES

@@ -442,7 +442,7 @@ def test_o5_an_answer_that_comes_late_or_twice_moves_nothing(requests: Requests)
     assert again(requests, request, "one")
     assert not again(requests, request, "one", due=1)
     leased(requests, "b", now=500, until=600)
-    begun(requests, request, "b", attempt="two", until=900)
+    begun(requests, request, "b", attempt="two", until=900, now=505)
     # What is said of the first try is nothing of the second.
     assert not again(requests, request, "one", due=1)
     assert not requests.answered(request.id, 999, now=510, attempt="one")
