@@ -50,11 +50,12 @@ def finish(
     *,
     attempt: str | None = None,
     leased: bool = False,
+    lease: int | None = None,
 ) -> None:
     """Keep how a request ended. It counts once, whoever says it first; it waits for the store.
 
     `attempt`: only where that is the one under way; `leased`: only where it is still to be called,
-    or that attempt to be sent, by us.
+    or that attempt to be sent, by us, and `lease` is until when.
     """
     first = services.keep(
         services.requests.finish,
@@ -65,6 +66,7 @@ def finish(
         now=services.clock.micros(),
         attempt=attempt,
         leased_by=services.name if leased else None,
+        lease=lease,
     )
     if first:
         services.metrics.callbacks.labels(outcome).inc()

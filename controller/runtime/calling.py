@@ -147,6 +147,7 @@ class Calling:
         lasts = policy.return_ring_seconds * len(channels) + CALLING_SLACK_SECONDS
         asked = services.clock.now()
         now = services.clock.micros()
+        lease = now + lasts * 1_000_000
         begun = services.write(
             services.requests.begin_attempt,
             request,
@@ -155,7 +156,7 @@ class Calling:
             core=link.core,
             attempt=attempt,
             channels=channels,
-            until=now + lasts * 1_000_000,
+            until=lease,
             now=now,
             per_node=limits.max_calling_per_node,
             per_channel=limits.max_calling_per_channel,
@@ -169,7 +170,7 @@ class Calling:
             self._calling[request.id] = Sent(
                 services.clock.micros() / 1_000_000 + lasts, link, attempt
             )
-            self._send(link, request, policy, attempt, channels, command)
+            self._send(link, request, policy, attempt, channels, command, lease)
 
     def _command(
         self,
@@ -206,7 +207,13 @@ class Calling:
             wait = ENGAGED_SECONDS if begun is Begun.ENGAGED else NODE_AWAY_SECONDS
             self._give_back(request, wait)
 
-    def _give_back(self, request: Request, seconds: float, attempt: str | None = None) -> None:
+    def _give_back(
+        self,
+        request: Request,
+        seconds: float,
+        attempt: str | None = None,
+        lease: int | None = None,
+    ) -> None:
         services = self._services
         due = services.clock.micros() + int(seconds * 1_000_000)
         try:
@@ -216,6 +223,7 @@ class Calling:
                 holder=services.name,
                 due=due,
                 attempt=attempt,
+                lease=lease,
             )
         finally:
             self.over(request.id)
@@ -231,6 +239,7 @@ class Calling:
         attempt: str,
         channels: tuple[str, ...],
         command: bytes,
+        lease: int,
     ) -> None:
         services = self._services
 
@@ -247,7 +256,7 @@ class Calling:
             )
         except NotConnected:
             # Nothing was sent: the request may be tried again.
-            self._give_back(request, NODE_AWAY_SECONDS, attempt)
+            self._give_back(request, NODE_AWAY_SECONDS, attempt, lease)
 
     def send_unsent(self, link: SwitchLink, request: Request, attempt: Attempt) -> None:
         """Send an attempt that was written and never sent: same node, same uuids (decision 9)."""
@@ -259,28 +268,31 @@ class Calling:
         lasts = rings * len(channels) + CALLING_SLACK_SECONDS
         asked = services.clock.now()
         now = services.clock.micros()
+        lease = now + lasts * 1_000_000
         # Before anything is said of it: somebody else may be sending it.
         claimed = services.write(
-            services.requests.claim,
-            attempt,
-            now,
-            holder=services.name,
-            until=now + lasts * 1_000_000,
+            services.requests.claim, attempt, now, holder=services.name, until=lease
         )
         if not claimed or self._is_late(asked, request, attempt.id):
             return
         if outcome is not None or policy is None or request.number is None:
-            outcome = outcome or "extension_gone"
-            finish(services, request.id, outcome, "", attempt=attempt.id, leased=True)
+            self._end_claimed(request, attempt, lease, outcome or "extension_gone")
             return
         command = self._command(request, request.number, policy, attempt.id, channels)
         if command is None:
-            finish(services, request.id, "failed", "UNSAFE_TEXT", attempt=attempt.id, leased=True)
+            self._end_claimed(request, attempt, lease, "failed", "UNSAFE_TEXT")
             return
         until = services.clock.micros() / 1_000_000 + lasts
         self._calling[request.id] = Sent(until, link, attempt.id)
         log.info("return_call_sent_late", request=request.id, attempt=attempt.id)
-        self._send(link, request, policy, attempt.id, channels, command)
+        self._send(link, request, policy, attempt.id, channels, command, lease)
+
+    def _end_claimed(
+        self, request: Request, attempt: Attempt, lease: int, outcome: str, cause: str = ""
+    ) -> None:
+        """End a request whose attempt we claimed and did not send."""
+        services = self._services
+        finish(services, request.id, outcome, cause, attempt=attempt.id, leased=True, lease=lease)
 
     def _is_late(self, asked: float, request: Request, attempt: str) -> bool:
         """Whether we were asleep, or the store was: who looks for unsent ones may be at it."""

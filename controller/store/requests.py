@@ -91,19 +91,29 @@ class Requests(Attempts):
             ).all()
         return sorted((request_of(row) for row in rows), key=lambda r: (r.due, r.id))
 
-    def give_back(self, request: str, *, holder: str, due: int, attempt: str | None = None) -> bool:
+    def give_back(
+        self,
+        request: str,
+        *,
+        holder: str,
+        due: int,
+        attempt: str | None = None,
+        lease: int | None = None,
+    ) -> bool:
         """Give up a lease of a request for which nothing was sent; it is due again at `due`.
 
-        Or later, where it has been put off meanwhile.
-        `attempt`: one that was written and not sent; it is taken back.
+        Or later, where it has been put off meanwhile. `attempt`: one that was written and not sent;
+        it is taken back. `lease`: until when the holder has it; who claimed it since has another
+        one, and may have sent it.
         """
         with self._engine.begin() as connection:
             moved = self._move(
                 connection,
                 request,
-                ("pending",) if attempt is None else ("pending", "calling"),
+                ("pending",) if attempt is None else ("calling",),
                 requests.c.holder == holder,
-                *(() if attempt is None else (requests.c.attempt == attempt,)),
+                *_of(attempt),
+                *_leased(lease),
                 state="pending",
                 attempt=None,
                 node=None,
@@ -176,13 +186,15 @@ class Requests(Attempts):
         now: int,
         attempt: str | None = None,
         leased_by: str | None = None,
+        lease: int | None = None,
         counts: bool | None = None,
     ) -> bool:
         """End a request; False where it had ended already, and then nothing changes.
 
         `attempt`: only where that is the one under way. `leased_by`: only where it is still to be
-        called, or that attempt to be sent, and that holder has the lease. `counts` None: of a call
-        that was answered, whether it was over within a moment (G4).
+        called, or that attempt to be sent, and that holder has the lease; `lease` as in
+        `give_back`. `counts` None: of a call that was answered, whether it was over within a
+        moment (G4).
         """
         with self._engine.begin() as connection:
             moved = self._move(
@@ -191,6 +203,7 @@ class Requests(Attempts):
                 _ending_from(attempt, leased_by),
                 *_of(attempt),
                 *(() if leased_by is None else (requests.c.holder == leased_by,)),
+                *_leased(lease),
                 state="done",
                 outcome=outcome,
                 cause=cause,
@@ -297,3 +310,7 @@ def _ending_from(attempt: str | None, leased_by: str | None) -> tuple[str, ...]:
 
 def _of(attempt: str | None) -> tuple[ColumnElement[bool], ...]:
     return () if attempt is None else (requests.c.attempt == attempt,)
+
+
+def _leased(until: int | None) -> tuple[ColumnElement[bool], ...]:
+    return () if until is None else (requests.c.lease_until == until,)

@@ -44,10 +44,7 @@ FAR = 20
 #: No more is begun where so much waits to go on.
 MANY = 8
 #: What must have happened in all histories together.
-MUST_HAPPEN = (
-    "killed in call", "killed in look", "killed in reconcile", "is called again",
-    "what lay unsent is found", "the store is away", "done: unknown",
-)  # fmt: skip
+MUST_HAPPEN = ("killed in call", "is called again", "what lay unsent is found", "unknown")
 
 
 class Course(msgspec.Struct, frozen=True):
