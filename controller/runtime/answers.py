@@ -51,11 +51,12 @@ def finish(
     attempt: str | None = None,
     leased: bool = False,
     lease: int | None = None,
-) -> None:
-    """Keep how a request ended. It counts once, whoever says it first; it waits for the store.
+) -> bool:
+    """Keep how a request ended; whether it was us. It counts once, whoever says it first.
 
-    `attempt`: only where that is the one under way; `leased`: only where it is still to be called,
-    or that attempt to be sent, by us, and `lease` is until when.
+    It waits for the store. `attempt`: only where that is the one under way; `leased`: only where it
+    is still to be called, or that attempt to be sent, by us; `lease`: only where it is leased until
+    then still.
     """
     first = services.keep(
         services.requests.finish,
@@ -71,6 +72,7 @@ def finish(
     if first:
         services.metrics.callbacks.labels(outcome).inc()
         log.info("callback_ended", request=request, outcome=outcome, cause=cause)
+    return first
 
 
 def unmark(services: Services, node: str | None, attempt: str | None) -> None:

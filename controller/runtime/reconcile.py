@@ -61,9 +61,11 @@ def _end_or_send(
         if link.api("global_getvar", mark_of(attempt.id)) != "1":
             calling.send_unsent(link, request, attempt)
             return
-    finish(services, request.id, "unknown", "NOT_ON_NODE", attempt=attempt.id)
-    unmark(services, attempt.node, attempt.id)
-    services.on_attempt_over(request.id)
+    lease = request.lease_until
+    # Somebody else who asked may have sent it meanwhile: it is his then, and so is its mark.
+    if finish(services, request.id, "unknown", "NOT_ON_NODE", attempt=attempt.id, lease=lease):
+        unmark(services, attempt.node, attempt.id)
+        services.on_attempt_over(request.id)
 
 
 def _followed(services: Services, link: SwitchLink) -> None:

@@ -46,6 +46,7 @@ class Request(msgspec.Struct, frozen=True):
     attempts: int = 0
     last_caller: str | None = None
     last_did: str | None = None
+    lease_until: int | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True):

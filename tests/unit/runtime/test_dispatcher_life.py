@@ -75,8 +75,8 @@ node_names = st.sampled_from(["fs1", "fs2"])
 phones = st.builds(
     Phone,
     cause=st.sampled_from(["", *REFUSALS]),
-    rings=st.sampled_from([0.0, 1.0, 1.0, 1000.0]),
-    talks=st.sampled_from([0.0, 3.0, 3.0, 1000.0]),
+    rings=st.sampled_from([0.0, 1.0, 1000.0, 1000.0]),
+    talks=st.sampled_from([0.0, 3.0, 1000.0, 1000.0]),
 )
 courses = st.builds(
     Course,
@@ -89,6 +89,7 @@ courses = st.builds(
     held=st.booleans(),
     seconds=st.sampled_from([0.0, 0.0, 1.0, 6.0, 12.0, 40.0]),
 )
+turns = st.lists(st.integers(0, 5), max_size=30)
 
 
 class Life(RuleBasedStateMachine):
@@ -156,36 +157,69 @@ class Life(RuleBasedStateMachine):
     def a_caller_rings(self, extension: str, number: str) -> None:
         self.world.ask(extension, number)
 
-    @rule(which=which, extension=extensions, number=numbers, course=courses)
-    def a_call_is_begun(self, which: int, extension: str, number: str, course: Course) -> None:
+    @rule(which=which, extension=extensions, number=numbers, course=courses, stop=st.booleans())
+    def a_call_is_begun(
+        self, which: int, extension: str, number: str, course: Course, stop: bool
+    ) -> None:
         """Somebody who rings is called back at once, as far as it gets."""
         task = self.begun(self.awake(which), extension, number)
         if task is not None:
-            self.take(task, course)
+            if stop:
+                self.world.stops.append(Stop("everywhere", "", False, "", "", 0))
+            self.take(task, msgspec.structs.replace(course, seconds=0.0))
+            self.world.stops.clear()
+            self.world.live(course.seconds)
 
-    @rule(which=which, extension=extensions, number=numbers, stuck=st.integers(0, 2),
-          course=courses)  # fmt: skip
+    @rule(which=which, extension=extensions, number=numbers, turns=turns, course=courses,
+          how=st.sampled_from(["killed", "stuck", "link", "late"]))  # fmt: skip
     def a_call_is_not_sent(
-        self, which: int, extension: str, number: str, stuck: int, course: Course
+        self, which: int, extension: str, number: str, how: str, turns: list[int], course: Course
     ) -> None:
-        """One dies, or is stuck, before it sends; the other one finds what it has written."""
+        """One dies, or is stuck, before it sends; both find what it has written, at once."""
+        world = self.world
         controller = self.awake(which)
         task = self.begun(controller, extension, number)
         if task is None:
             return
-        self.take(task, msgspec.structs.replace(UNSENT, fails="killed" if not stuck else ""))
-        if stuck == 2:
-            # Its link breaks, and it is about to say that it has sent nothing.
+        # It sends, and the network keeps it; or it does not.
+        sent = msgspec.structs.replace(UNSENT, last=Step.DONE if how == "late" else Step.HALF)
+        self.take(task, msgspec.structs.replace(sent, fails="killed" if how == "killed" else ""))
+        if how in ("link", "late"):
             self.fails(controller, UNSENT)
             self.step(task, Step.DONE)
-        if task.dead and controller.alive:
-            return
         self.a_moment_passes(GRACE_SECONDS + 0.5)
-        for tries in list(self.world.kept.tries.values())[-1:]:
-            others = [c for c in self.world.controllers if c.awake and c is not controller]
-            for other in others[:1]:
-                other.connect(self.world.nodes[tries.node])
-                self.asks(other, tries.node, course)
+        attempt = next(reversed(world.kept.tries.values()), None)
+        asks = []
+        for other in world.controllers:
+            if other.awake and attempt is not None:
+                other.connect(world.nodes[attempt.node])
+                other.ask(world.nodes[attempt.node])
+                asks.append(other.tasks[-1])
+        self.all_take_turns(turns)
+        for ask in asks[:1]:
+            self.take(ask, course)
+        if how == "late":
+            world.live(GRACE_SECONDS)
+            world.comes_late()
+
+    @rule(which=which, extension=extensions, number=numbers, phone=phones, hears=which,
+          times=st.integers(1, 2), course=courses)  # fmt: skip
+    def a_call_is_made(
+        self,
+        which: int,
+        extension: str,
+        number: str,
+        phone: Phone,
+        hears: int,
+        times: int,
+        course: Course,
+    ) -> None:
+        """A telephone rings, and does something; one of them hears of it, or does not."""
+        task = self.begun(self.awake(which), extension, number)
+        if task is not None:
+            for _ in range(FAR):
+                self.step(task, Step.DONE)
+        self.a_telephone_does_something(-1, phone, hears, times, course)
 
     def begun(self, controller: Running, extension: str, number: str) -> Task | None:
         """Have a call begun for somebody who rings; give what begins it."""
@@ -243,6 +277,20 @@ class Life(RuleBasedStateMachine):
         if ready:
             self.take(ready[pick % len(ready)], course)
 
+    @rule(turns=turns)
+    def all_take_turns(self, turns: list[int]) -> None:
+        """One after the other goes on by a step; where nobody can, time passes until one can."""
+        world = self.world
+        for turn in turns:
+            tasks = [task for c in world.controllers if c.awake for task in c.tasks]
+            ready = [task for task in tasks if task in task.owner.ready()]
+            if ready:
+                task = ready[turn % len(ready)]
+                task.owner.step(task, Step.DONE)
+            elif tasks:
+                wake = min(task.wake or world.now for task in tasks)
+                self.a_moment_passes((wake - world.now) / MICROS)
+
     @rule()
     def what_is_stuck_goes_on(self) -> None:
         for controller in self.world.controllers:
@@ -273,6 +321,7 @@ class Life(RuleBasedStateMachine):
         self, pick: int, phone: Phone, which: int, times: int, course: Course
     ) -> None:
         """It does, and one hears of it."""
+        self.the_network_delivers(late=False)
         legs = [(node, leg) for node in self.world.nodes.values() for leg in node.legs.values()]
         if legs:
             node, leg = legs[pick % len(legs)]

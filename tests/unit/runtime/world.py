@@ -24,7 +24,7 @@ from controller.esl.events import Event
 from controller.metrics import Metrics
 from controller.numbers.caller import Caller
 from controller.policy.model import Policy
-from controller.runtime import calling, reconcile, services
+from controller.runtime import calling, dispatcher, reconcile, services
 from controller.runtime.reconcile import GRACE_SECONDS
 from controller.settings import Dispatcher, Route, Settings
 from controller.settings import Node as NodeSettings
@@ -37,8 +37,10 @@ from tests.unit.runtime.switches import MICROS, NOBODY_SECONDS, Around, Leg, Nod
 
 #: How often a controller asks each node for what should be alive there, seconds.
 ASK_SECONDS: Final = 10
-#: What setting up a call may take beyond its ringing: here less, so that leases end in time.
+#: What setting up a call may take beyond its ringing, and how long a request is leased that is due:
+#: here less, so that leases end while something is at it.
 SLACK_SECONDS: Final = 15
+LEASE_SECONDS: Final = 5
 #: How long what goes on at one moment may go on, in turns.
 TURNS: Final = 1000
 
@@ -111,6 +113,7 @@ class World:
         names = SimpleNamespace(uuid4=self.uuid)
         patch.setattr(calling, "uuid", names)
         patch.setattr(calling, "CALLING_SLACK_SECONDS", SLACK_SECONDS)
+        patch.setattr(dispatcher, "LEASE_SECONDS", LEASE_SECONDS)
         patch.setattr(arrivals, "uuid", names)
 
     @staticmethod
@@ -294,11 +297,11 @@ class World:
 
     def comes_late(self) -> None:
         """What a network held back arrives, where the leg lives that it is about."""
-        held, self.held_back = self.held_back, []
-        for node, data in held:
+        for node, data in list(self.held_back):
             attempt = data.decode().rpartition("\nJob-UUID: ")[2].strip()
             if attempt in node.legs:
                 self.note("a command comes late")
+                self.held_back.remove((node, data))
                 node.take(data)
 
     # --- what people do ----------------------------------------------------------------------
@@ -384,6 +387,18 @@ class World:
         happens = [node.next_moment() for node in self.nodes.values()]
         return min([first, *(max(self.now, at) for at in happens if at is not None)])
 
+    def _can_be_called(self) -> list[str]:
+        """Give the requests that wait for nothing but to be called."""
+        rows = self.kept.rows.values()
+        engaged = {row.number for row in rows if row.live}
+        return [
+            row.id
+            for row in rows
+            if row.state == "pending"
+            and row.number not in engaged
+            and row.expires > max(row.due, self.now) + 3 * LEASE_SECONDS * MICROS
+        ]
+
     def come_to_an_end(self) -> None:
         """Let everything work again; check that all comes to its end."""
         self.stops.clear()
@@ -392,12 +407,16 @@ class World:
             controller.cut.clear()
             for task in controller.tasks:
                 task.held = False
+        self.live(ASK_SECONDS)
+        waiting = self._can_be_called()
         for _ in range(TURNS):
             self.live(ASK_SECONDS)
             if all(row.ended is not None for row in self.kept.rows.values()):
                 break
         else:
             raise AssertionError("O5: a request never ends")
+        for id_ in waiting:
+            assert self.kept.rows[id_].outcome != "expired", "O5: nobody called, and all could"
         # What its controllers know of its calls goes as well.
         self.live(120)
         for node in self.nodes.values():
