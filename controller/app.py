@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -16,10 +17,13 @@ from gevent.event import Event as Flag
 
 from controller.admin.callbacks import Callbacks
 from controller.admin.directory import Directory
+from controller.admin.lockouts import LockoutDesk
+from controller.admin.sounding import SoundPlaces
 from controller.admin.stopping import Stopping
 from controller.cache.client import open_redis
 from controller.cache.embedded import EmbeddedServer
-from controller.cache.metrics import CacheMetrics
+from controller.cache.lockouts import Lockouts
+from controller.cache.metrics import CacheMetrics, LockoutMetrics
 from controller.cache.policies import Policies
 from controller.esl import commands
 from controller.esl.errors import EslError
@@ -31,6 +35,7 @@ from controller.metrics import Metrics
 from controller.runtime import return_leg, trigger_leg
 from controller.runtime.announcing import Announcing
 from controller.runtime.clock import Clock
+from controller.runtime.delivery import Delivery
 from controller.runtime.dispatcher import Dispatcher
 from controller.runtime.legs import Leg
 from controller.runtime.offload import Offload
@@ -38,12 +43,18 @@ from controller.runtime.prompts import Prompts
 from controller.runtime.recent import Recent
 from controller.runtime.reconcile import reconcile
 from controller.runtime.services import Services
+from controller.runtime.sound_watch import SoundWatch
 from controller.settings import Settings
+from controller.store.conversing import Conversing
 from controller.store.database import Away, open_database
 from controller.store.extensions import Extensions
+from controller.store.journal import Journal
 from controller.store.passwords import Passwords
 from controller.store.pepper import open_pepper
 from controller.store.requests import Requests
+from controller.store.sounds import SoundSource
+from controller.store.spoken import read_spoken
+from controller.store.transcripts import Transcripts
 from controller.web.api.application import create_api
 from controller.web.health import HealthServer
 
@@ -55,12 +66,14 @@ LINK_FILTERS: Final = (("Event-Name", "BACKGROUND_JOB"), ("variable_callback_leg
 #: How long an answer, or the end of a return leg, is left to the one whose it is. Whoever takes it
 #: then moves nothing that was moved already; who dies meanwhile takes his knowledge of it along.
 UNSEEN_SECONDS: Final = 0.5
+#: How often a node is asked anew which sounds it lacks: an operator may have copied them.
+SOUNDS_SECONDS: Final = 600
 #: Threads that read the store.
 READERS: Final = 2
 #: Threads that write to a store which takes several writers.
 WRITERS: Final = 4
 #: Threads for what administrators do.
-ADMINISTRATORS: Final = 2
+ADMINISTRATORS: Final = 3
 
 
 class Controller:
@@ -81,6 +94,11 @@ class Controller:
         clock = Clock()
         # A reader waits for no writer.
         reads = Offload(READERS)
+        prompts = Prompts(
+            settings.prompts.directory,
+            home=settings.prompts.language,
+            voices=settings.prompts.voices,
+        )
         self.policies = Policies(
             extensions,
             redis=redis,
@@ -89,6 +107,14 @@ class Controller:
             metrics=CacheMetrics(self.metrics.registry),
             embedded=self._embedded,
         )
+        lockouts = Lockouts(
+            redis,
+            Journal(self._engine).position().lineage,
+            rules=settings.lockouts,
+            now=time.time,
+            metrics=LockoutMetrics(self.metrics.registry),
+        )
+        source = SoundSource(self._engine, settings.sounds_directory)
         self.services = Services(
             settings=settings,
             name=settings.name or f"{socket.gethostname()}-{os.getpid()}",
@@ -101,9 +127,26 @@ class Controller:
             policies=self.policies,
             requests=Requests(self._engine),
             passwords=passwords,
-            prompts=Prompts(settings.prompts.directory),
+            prompts=prompts,
+            sound_watch=SoundWatch(
+                spoken=lambda: reads.run(read_spoken, self._engine, settings.sounds_directory),
+                places=prompts.places,
+                metrics=self.metrics,
+            ),
             trunks=Recent(extensions.trunks, reads=reads, on_fault=self._recent_fault),
             stops=Recent(extensions.stops, reads=reads, on_fault=self._recent_fault),
+            sounds=Recent(source.table, reads=reads, on_fault=self._recent_fault),
+            conversing=Conversing(self._engine),
+            transcripts=Transcripts(self._engine),
+            lockouts=lockouts,
+        )
+        self.delivery = Delivery(
+            source,
+            self.services.sounds,
+            directory=settings.sounds_directory,
+            links=self.services.links,
+            metrics=self.metrics,
+            now=clock.now,
         )
         #: What administrators do waits for none of the calls' threads, nor they for it.
         self._admin = Announcing(ADMINISTRATORS, self.policies.announce)
@@ -112,6 +155,7 @@ class Controller:
             passwords=lambda: passwords,
             now=clock.micros,
             announce=self._admin.note,
+            places=SoundPlaces(settings.sounds_directory, self.delivery.nodes),
         )
         self.dispatcher = Dispatcher(self.services)
         self.server = EslServer(
@@ -137,12 +181,18 @@ class Controller:
                     expiry_seconds=settings.dispatcher.expiry_seconds,
                 ),
                 Stopping(self._engine, now=clock.micros),
+                LockoutDesk(self._engine, lockouts, run=self._admin.run, now=clock.micros),
                 run=self._admin.run,
                 away=Away,
                 on_fault=self.metrics.faults.labels("api").inc,
                 on_callback=self.dispatcher.expect,
             ),
-            degraded=lambda: {"cache": self.policies.fault},
+            degraded=lambda: {
+                "cache": self.policies.fault,
+                "lockouts": lockouts.fault,
+                "sounds": self.services.sound_watch.fault,
+                "uploaded_sounds": self.delivery.fault,
+            },
         )
         self._draining = False
         self._stopped = Flag()
@@ -167,13 +217,17 @@ class Controller:
         # What every call asks is known before the first one: later the store may be away.
         self.services.trunks.start()
         self.services.stops.start()
+        self.services.sounds.start()
         self.policies.start()
+        self.services.lockouts.start()
         self.server.start()
         self.health.start()
         for link in self.services.links.values():
             link.start()
         self.dispatcher.start()
+        self.delivery.start()
         self.services.spawn(self._janitor)
+        self.services.spawn(self._sound_janitor)
         log.info(
             "started", name=self.services.name, listen=self.server.address, web=self.health.address
         )
@@ -181,6 +235,10 @@ class Controller:
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then drain and end."""
         self.start()
+        # What is there by now stays: no collection has to look at it again. One of all generations
+        # stopped every call for 85-185 ms at 1,000 calls.
+        gc.collect()
+        gc.freeze()
         stop = Flag()
         for number in (signal.SIGTERM, signal.SIGINT):
             gevent.signal_handler(number, stop.set)
@@ -222,11 +280,15 @@ class Controller:
         for link in self.services.links.values():
             link.stop()
         # What is being stored is stored.
+        self.services.spawn(self.services.transcribing.flush)
         gevent.joinall(list(self.services.greenlets), timeout=5)
         gevent.killall(list(self.services.greenlets))
         self.health.close()
         self.services.trunks.stop()
         self.services.stops.stop()
+        self.services.sounds.stop()
+        self.delivery.stop()
+        self.services.lockouts.stop()
         self.policies.close()
         if self._embedded is not None:
             # It waits for the server to end: not on the hub.
@@ -309,7 +371,9 @@ class Controller:
 
     def _on_link_up(self, link: SwitchLink, jobs: list[Job]) -> None:
         self.metrics.link_up.labels(link.name).set(1)
+        self.delivery.link_up(link)
         self.services.spawn(reconcile, self.services, link, self.dispatcher.calling)
+        self.services.spawn(self.services.sound_watch.ask, link)
 
     def _on_link_down(self, link: SwitchLink, error: EslError | None) -> None:
         self.metrics.link_up.labels(link.name).set(0)
@@ -321,3 +385,8 @@ class Controller:
         while not self._stopped.wait(timeout=seconds):
             for link in self.services.live_links():
                 self.services.spawn(reconcile, self.services, link, self.dispatcher.calling)
+
+    def _sound_janitor(self) -> None:
+        while not self._stopped.wait(timeout=SOUNDS_SECONDS):
+            for link in self.services.live_links():
+                self.services.spawn(self.services.sound_watch.ask, link)

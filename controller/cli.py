@@ -15,10 +15,12 @@ from controller.commands.audit import audit
 from controller.commands.callback import callback
 from controller.commands.callerid import callerid
 from controller.commands.channel import channel
+from controller.commands.check import check
 from controller.commands.client import client
 from controller.commands.common import Context, pass_context
 from controller.commands.completion import completion
 from controller.commands.extension import extension
+from controller.commands.lockout import lockout
 from controller.commands.number import number
 from controller.commands.sound import sound
 from controller.commands.stopping import resume, stop, stops
@@ -44,7 +46,7 @@ def main(context: click.Context, config: str | None) -> None:
 
 for command in (
     client, extension, callerid, channel, number, account, sound, token, callback, stop, resume,
-    stops, audit, import_, export, completion,
+    stops, lockout, audit, import_, export, check, completion,
 ):  # fmt: skip
     main.add_command(command)
 
@@ -127,7 +129,7 @@ def _our_dialplan() -> Path:
 
 
 @main.command()
-@click.option("--calls", type=click.IntRange(1, 10_000), default=12, show_default=True)
+@click.option("--calls", type=click.IntRange(1, 10_000), default=13, show_default=True)
 @click.option("--rate", type=click.FloatRange(0.1, 1000), default=2.0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="No table; the summary as JSON.")
 def demo(calls: int, rate: float, as_json: bool) -> None:

@@ -67,6 +67,18 @@ class Metrics:
         self.link_up = Gauge(
             "callbackd_node_up", "Whether the link to a node is up.", ["node"], registry=registry
         )
+        self.sounds_missing = Gauge(
+            "callbackd_sounds_missing",
+            "Uploaded sounds that a node does not have where it is told to play them from.",
+            ["node"],
+            registry=registry,
+        )
+        self.prompts_missing = Gauge(
+            "callbackd_prompts_missing",
+            "Sounds and say modules that callers need and a node lacks.",
+            ["node"],
+            registry=registry,
+        )
         self.passwords = Counter(
             "callbackd_password_checks",
             "Passwords checked, by result (right, wrong, failed).",

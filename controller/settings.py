@@ -16,12 +16,17 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from controller.guard.locking import LockKind, Rules
 from controller.numbers.e164 import is_country
+from controller.prompts.catalogue import languages
 
 _PREFIX: Final = "CALLBACKD_"
 #: What Kubernetes sets in every container for a Service that is called callbackd.
 _KUBERNETES: Final = re.compile(r"CALLBACKD_(SERVICE_(HOST|PORT).*|PORT(_.*)?)\Z")
 _DIRECTORY: Final = re.compile(r"[A-Za-z0-9_./:@~+-]{0,256}\Z", re.ASCII)
+
+#: Language, dialect and voice, as FreeSWITCH's sets have them.
+_VOICE: Final = r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){1,2}\Z"
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 PositiveSeconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
@@ -92,6 +97,10 @@ class Route(_Section, frozen=True):
     """How calls leave: gateways by name, tried in this order."""
 
     gateways: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)] = ("pstn",)
+    #: D3: the gateway to the platform's own extensions, and how many digits these have. Such
+    #: numbers go nowhere else.
+    internal_gateway: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{0,64}\Z")] = ""
+    internal_lengths: tuple[Annotated[int, msgspec.Meta(ge=3, le=10)], ...] = ()
     #: The dialplan extension and context that return calls are sent into.
     extension: Name = "return_call"
     context: Name = "callback"
@@ -100,7 +109,24 @@ class Route(_Section, frozen=True):
 
 
 class Prompts(_Section, frozen=True):
-    """Where sounds are. `directory` goes before stock names; empty: the switch's sound_prefix."""
+    """Where the switches have their sounds: below one directory, by language, dialect and voice.
+
+    `directory` is that directory, FreeSWITCH's `sounds_dir`; it goes before `en/us/callie` and the
+    like. Empty: it is found from the switch's own `sound_prefix`, which is that of `language`.
+    """
+
+    directory: str = ""
+    #: The language of the switch's own `sound_prefix`.
+    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}(-[A-Z]{2})?\Z")] = "en"
+    #: By language, its directory, where it is not the usual one: `de = "de/de/anna"`.
+    voices: dict[str, Annotated[str, msgspec.Meta(pattern=_VOICE)]] = {}
+
+
+class Sounds(_Section, frozen=True):
+    """Where uploaded sounds are, on each machine that has a switch. Empty: `sounds` in `data_dir`.
+
+    The controller brings them there on its own machine; the switch reads them there, on each.
+    """
 
     directory: str = ""
 
@@ -137,7 +163,10 @@ class Settings(_Section, frozen=True):
     nodes: Annotated[tuple[Node, ...], msgspec.Meta(min_length=1)] = (Node(),)
     route: Route = Route()
     prompts: Prompts = Prompts()
+    sounds: Sounds = Sounds()
     dispatcher: Dispatcher = Dispatcher()
+    #: How wrong passwords lock (A3), by kind: number, extension, did.
+    lockouts: Rules = Rules()
 
     @property
     def database_url(self) -> str:
@@ -145,6 +174,11 @@ class Settings(_Section, frozen=True):
         if self.database.url:
             return self.database.url
         return f"sqlite:///{Path(self.data_dir).absolute() / 'callbackd.sqlite3'}"
+
+    @property
+    def sounds_directory(self) -> str:
+        """Where uploaded sounds are, absolute."""
+        return self.sounds.directory or str(Path(self.data_dir).absolute() / "sounds")
 
     @property
     def pepper_path(self) -> Path:
@@ -181,6 +215,11 @@ def load(path: str | None, environment: Mapping[str, str]) -> Settings:
     return settings
 
 
+def tellable(directory: str) -> bool:
+    """Whether the switch can be told this directory: absolute, of harmless letters."""
+    return directory.startswith("/") and _DIRECTORY.match(directory) is not None
+
+
 def _put(tree: dict[str, Any], name: str, value: str) -> None:
     *sections, field = name[len(_PREFIX) :].lower().split("__")
     place = tree
@@ -210,6 +249,33 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             f"prompts.directory: {settings.prompts.directory!r} is no directory that the switch "
             "can be told; spaces, quotes and '!' cannot be in it"
+        )
+    for kind in LockKind:
+        rule = settings.lockouts.of(kind)
+        if rule.longest_seconds < rule.first_seconds:
+            raise SettingsError(
+                f"lockouts.{kind.value}.longest_seconds: {rule.longest_seconds} is less than "
+                f"first_seconds, {rule.first_seconds}; no lock is shorter than the first"
+            )
+    if settings.sounds.directory and not tellable(settings.sounds.directory):
+        raise SettingsError(
+            f"sounds.directory: {settings.sounds.directory!r} is no directory that the switch can "
+            "be told; write an absolute path without spaces, quotes and '!'"
+        )
+    for field, named in (
+        ("prompts.language", (settings.prompts.language,)),
+        ("prompts.voices", tuple(settings.prompts.voices)),
+    ):
+        for language in named:
+            if language not in languages():
+                raise SettingsError(
+                    f"{field}: there are no prompts in {language!r}; there are "
+                    f"{', '.join(languages())}"
+                )
+    if bool(settings.route.internal_gateway) != bool(settings.route.internal_lengths):
+        raise SettingsError(
+            "route.internal_lengths: extensions of the platform have a gateway and a number of "
+            "digits; set both internal_gateway and internal_lengths, or neither"
         )
     names = [node.name for node in settings.nodes]
     if len(set(names)) != len(names):

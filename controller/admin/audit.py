@@ -19,7 +19,10 @@ from controller.store.ledger import Line
 
 
 class AuditKind(StrEnum):
-    """What the log tells of: the kinds of record, callbacks that were asked for, and stops."""
+    """What the log tells of: the kinds of record, callbacks that were asked for, stops, lock-outs.
+
+    A lock-out is told of when somebody releases it.
+    """
 
     CLIENT = "client"
     CHANNEL = "channel"
@@ -31,6 +34,7 @@ class AuditKind(StrEnum):
     TOKEN = "token"  # noqa: S105  (a word, no secret)
     CALLBACK = "callback"
     STOP = "stop"
+    LOCKOUT = "lockout"
 
 
 #: What the log can be filtered by.
@@ -44,8 +48,9 @@ def entry(
     before: Stored | None,
     after: Stored | None,
     client: str | None,
+    noted: dict[str, Any] | None = None,
 ) -> Entry:
-    """Give the line for a record that was made, changed or removed."""
+    """Give the line for a record that was made, changed or removed; `noted` is told besides."""
     some = before or after
     assert some is not None
     old = {} if before is None else _shown(kind, before)
@@ -66,7 +71,7 @@ def entry(
         key="/".join(some.key),
         client=client,
         before=None if before is None else old,
-        after=None if after is None else new,
+        after=None if after is None else new | (noted or {}),
     )
 
 
@@ -137,6 +142,22 @@ def of_stop(
     )
 
 
+def of_lockout(
+    now: int, actor: Actor, key: str, before: dict[str, Any], client: str | None
+) -> Entry:
+    """Give the line for a lock-out that is released (A3)."""
+    return Entry(
+        at=now,
+        actor=actor.name,
+        action="delete",
+        kind=AuditKind.LOCKOUT.value,
+        key=key,
+        client=client,
+        before=before,
+        after=None,
+    )
+
+
 def shown(found: Entry) -> Audited:
     """Give a line as it is shown."""
     return Audited(**{name: getattr(found, name) for name in Audited.__struct_fields__})
@@ -153,7 +174,10 @@ def conditions(filters: Mapping[str, str]) -> list[ColumnElement[bool]]:
 
 
 def _shown(kind: Kind, stored: Stored) -> dict[str, Any]:
-    more = {"owner": stored.more["owner"]} if kind is Kind.ACCOUNT else {}
+    more: dict[str, Any] = {"owner": stored.more["owner"]} if kind is Kind.ACCOUNT else {}
+    if kind is Kind.SOUND and stored.more.get("audio") is not None:
+        # Which audio, never the audio itself.
+        more = {name: stored.more[name] for name in ("audio", "uploaded_name")}
     return {**drafts.shown(kind, stored.value), **more}
 
 

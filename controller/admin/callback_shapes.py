@@ -122,10 +122,23 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
     node: str | None
 
 
+class TranscriptEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of what happened on a return call.
+
+    `what`: `said` (prompts by name), `typed` (a password is only said to have been typed),
+    `decided`, `called` (a destination), `ended`.
+    """
+
+    at: int
+    what: str
+    text: str
+
+
 class WholeCallback(Callback, frozen=True, kw_only=True):
-    """A callback with its tries, in order."""
+    """A callback with its tries and what happened on its return calls, in order."""
 
     tries: tuple[Try, ...]
+    transcript: tuple[TranscriptEntry, ...]
 
 
 class CallbackPage(msgspec.Struct, frozen=True):

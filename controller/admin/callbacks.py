@@ -22,6 +22,7 @@ from controller.admin.callback_shapes import (
     Id,
     Source,
     State,
+    TranscriptEntry,
     Try,
     WholeCallback,
 )
@@ -44,6 +45,7 @@ from controller.store.requests import Attempt, Request, Requests
 from controller.store.schema import callback_request as requests
 from controller.store.schema import extension as extensions
 from controller.store.stops import is_stopped, read_stops
+from controller.store.transcripts import transcript
 
 #: What lists can be filtered by; `since` and `until` are microseconds since 1970, when it was
 #: asked for: from `since` on, before `until`.
@@ -112,11 +114,18 @@ class Callbacks:
         return Given(_shown(actor, before), new=False)
 
     def get(self, actor: Actor, callback: str) -> WholeCallback:
-        """Give a callback with its tries. Raises `NotFound`."""
+        """Give a callback with its tries and its transcript. Raises `NotFound`."""
         with self._reader.connect() as connection:
             found, _ = _find(connection, actor, callback)
+            lines = transcript(connection, callback)
         tries = tuple(_try(actor, attempt) for attempt in self._requests.attempts_of(callback))
-        return WholeCallback(**msgspec.structs.asdict(_shown(actor, found)), tries=tries)
+        return WholeCallback(
+            **msgspec.structs.asdict(_shown(actor, found)),
+            tries=tries,
+            transcript=tuple(
+                TranscriptEntry(at=line.at, what=line.what, text=line.text) for line in lines
+            ),
+        )
 
     def list(
         self,

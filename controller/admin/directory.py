@@ -9,15 +9,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from controller.admin import audit, drafts, finding, rights
-from controller.admin.bulk import Bulk
 from controller.admin.model import (
     MOST_ITEMS,
     Actor,
@@ -34,25 +32,27 @@ from controller.admin.model import (
 from controller.admin.owning import check_own, check_owner, taken
 from controller.admin.references import KEPT, use
 from controller.admin.shapes import FIXED, KEYS, SECRETS
+from controller.admin.sounding import NO_PLACES, SoundPlaces
+from controller.admin.uploading import Uploads
 from controller.admin.writing import Pair, touch, write
 from controller.policy.changes import Change
 from controller.policy.model import PolicyError
 from controller.policy.records import Entry, Token
 from controller.policy.rules import check_text, plain
 from controller.store import ledger, schema
-from controller.store.journal import Journal, Writing, writing
-from controller.store.kept import Key
+from controller.store.journal import Journal
 from controller.store.passwords import Passwords
 
 #: What a secret begins with, so that one that lies about is recognised.
 SECRET_PREFIX: Final = "cbd_"  # noqa: S105  (no secret)
 
 
-class Directory(Bulk):
+class Directory(Uploads):
     """The configuration. Calls block; they may be made from any thread.
 
     `passwords` gives what hashes passwords, when one is to be hashed; `now` gives microseconds
-    since 1970; `announce` is told, after the commit, of each change that touches policies.
+    since 1970; `announce` is told, after the commit, of each change that touches policies;
+    `places` says where uploaded sounds are.
     """
 
     def __init__(
@@ -62,8 +62,9 @@ class Directory(Bulk):
         passwords: Callable[[], Passwords],
         now: Callable[[], int],
         announce: Callable[[Change], None] = lambda change: None,
+        places: SoundPlaces = NO_PLACES,
     ) -> None:
-        super().__init__(engine, passwords=passwords, now=now, announce=announce)
+        super().__init__(engine, passwords=passwords, now=now, announce=announce, places=places)
         self._journal = Journal(engine)
 
     # --- records -----------------------------------------------------------------------------
@@ -80,7 +81,7 @@ class Directory(Bulk):
         """Give a record. Raises `NotFound`."""
         with self._reader.connect() as connection:
             found = finding.find(connection, actor, kind, key)
-            return finding.items(connection, kind, [found])[0]
+            return self._items(connection, actor, kind, [found])[0]
 
     def list(
         self,
@@ -95,7 +96,7 @@ class Directory(Bulk):
         limit = max(1, min(limit, MOST_ITEMS))
         with self._reader.connect() as connection:
             found = finding.page(connection, actor, kind, filters, after, limit + 1)
-            items = finding.items(connection, kind, found[:limit])
+            items = self._items(connection, actor, kind, found[:limit], whole=False)
         more = len(found) > limit
         return Page(items=tuple(items), next=items[-1].key if more else None)
 
@@ -137,7 +138,7 @@ class Directory(Bulk):
             value = drafts.merge(kind, before.value, patch)
             if value != before.value:
                 write(transaction, actor, kind, [(before, value)], now=self._now())
-            return self._item(connection, kind, before.key)
+            return self._item(connection, actor, kind, before.key)
 
     def delete(self, actor: Actor, kind: Kind, key: str, *, version: int | None = None) -> None:
         """Remove a record. Raises `NotFound`, `Forbidden`, `Stale`, `Conflict` where it is used."""
@@ -268,15 +269,7 @@ class Directory(Bulk):
                 raise taken(kind, value)
             pairs: list[Pair] = [(None, value)]
             key = write(transaction, actor, kind, pairs, now=self._now(), more=more)[0]
-            return self._item(connection, kind, key)
-
-    def _item(self, connection: Connection, kind: Kind, key: Key) -> Item:
-        stored = KEPT[kind].get(connection, key)
-        assert stored is not None
-        return finding.items(connection, kind, [stored])[0]
-
-    def _writing(self) -> AbstractContextManager[Writing]:
-        return writing(self._engine, self._announce)
+            return self._item(connection, actor, kind, key)
 
 
 def _digest(secret: str) -> str:

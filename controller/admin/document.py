@@ -29,9 +29,9 @@ SECTIONS: Final[dict[str, Kind]] = {
     "clients": Kind.CLIENT,
     "channels": Kind.CHANNEL,
     "numbers": Kind.NUMBER,
+    "sounds": Kind.SOUND,
     "extensions": Kind.EXTENSION,
     "accounts": Kind.ACCOUNT,
-    "sounds": Kind.SOUND,
 }
 #: Where an extension's authorised CallerIDs stand; `caller_ids` are the numbers it shows.
 CALLERS: Final = "authorised_callers"
@@ -40,10 +40,10 @@ ORDER: Final = (
     Kind.CLIENT,
     Kind.CHANNEL,
     Kind.NUMBER,
+    Kind.SOUND,
     Kind.EXTENSION,
     Kind.CALLERID,
     Kind.ACCOUNT,
-    Kind.SOUND,
 )
 
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}\Z", re.ASCII)

@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from controller.admin import drafts, rights
+from controller.admin import drafts, rights, sounding
 from controller.admin.model import Actor, Invalid, Item, Kind, NotFound
 from controller.admin.references import KEPT
 from controller.admin.shapes import FILTERS, KEYS
+from controller.admin.sounding import SoundPlaces
 from controller.policy.records import Account
 from controller.store import ledger, schema
 from controller.store.kept import ACCOUNTS, Key, Stored, among
@@ -54,14 +55,25 @@ def page(
     return kept.page(connection, conditions, parts, limit)
 
 
-def items(connection: Connection, kind: Kind, found: Sequence[Stored]) -> list[Item]:
-    """Give records as they are shown."""
+def items(
+    connection: Connection,
+    actor: Actor,
+    kind: Kind,
+    found: Sequence[Stored],
+    *,
+    places: SoundPlaces,
+    whole: bool = True,
+) -> list[Item]:
+    """Give records as they are shown; not `whole`: without what takes long to look for."""
     left = {}
+    added: list[dict[str, Any]] = [{}] * len(found)
+    if kind is Kind.SOUND:
+        added = sounding.shown(connection, actor, found, places, whole=whole)
     if kind is Kind.ACCOUNT:
         left = ledger.balances(connection, [stored.key[0] for stored in found])
     shown = []
-    for stored in found:
-        values = drafts.shown(kind, stored.value)
+    for stored, more in zip(found, added, strict=True):
+        values = drafts.shown(kind, stored.value) | more
         if kind is Kind.ACCOUNT:
             values |= {**stored.more, "balance": left[stored.key[0]]}
         shown.append(
@@ -158,6 +170,9 @@ def _condition(kind: Kind, name: str, value: str | bool) -> ColumnElement[bool]:
             select(did.c.extension).where(did.c.number == value)
         )
     column = KEPT[kind].table.c[name]
+    if how == "part":
+        # Capital or small: SQLite's LIKE does not tell, and PostgreSQL's does.
+        return func.lower(column).contains(value.lower(), autoescape=True)
     if how == "prefix":
         # SQLite's LIKE takes small and capital letters for the same; PostgreSQL's has an index.
         return and_(

@@ -129,3 +129,7 @@ class Conflict(AdminError):
 
 class Stale(AdminError):
     """The record was changed since it was read."""
+
+
+class Unavailable(AdminError):
+    """It cannot be had now, or not from everywhere; the message says what to do."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, and_, select
 
 from controller.admin.model import Actor, Kind
+from controller.admin.sounding import moved_sounds, sound_used, unknown_sounds
 from controller.policy.model import Policy
 from controller.policy.records import (
     Account,
@@ -62,6 +62,7 @@ def troubles(
             found += _missing_clients(connection, records)
             found += _taken_dids(connection, actor, records)
             found += _foreign_numbers(connection, actor, records)
+            found += unknown_sounds(connection, records)
         case PublicNumber():
             found += _missing_clients(connection, records)
             found += _missing_channels(connection, records)
@@ -71,7 +72,10 @@ def troubles(
         case Account():
             found += _missing_extensions(connection, records)
             found += _missing_callers(connection, records)
-        case SoundFile() | Token():
+        case SoundFile():
+            found += _missing_clients(connection, records)
+            found += moved_sounds(connection, records)
+        case Token():
             found += _missing_clients(connection, records)
         case _:
             pass
@@ -240,8 +244,8 @@ def use(connection: Connection, actor: Actor, stored: Stored) -> str | None:
             return _money_left(connection, own)
         case PublicNumber(number=number):
             return _used_by(connection, number, [(schema.caller_id, "number", "extension")])
-        case SoundFile(path=path):
-            return _sound_used(connection, actor, path)
+        case SoundFile():
+            return sound_used(connection, actor, stored)
         case Channel(name=name):
             return _used_by(connection, name, [(schema.public_number, "channel", "number")])
         case Client(name=name):
@@ -288,19 +292,4 @@ def _money_left(connection: Connection, own: ColumnElement[bool]) -> str | None:
                 "take it off first (an entry of kind `correction`), so that the ledger says what "
                 "became of it"
             )
-    return None
-
-
-def _sound_used(connection: Connection, actor: Actor, path: str) -> str | None:
-    table = schema.extension
-    quoted = msgspec.json.encode(path).decode()
-    playing = table.c.policy.contains(quoted, autoescape=True)
-    if actor.client is not None:
-        # What somebody else's extension plays is not told, not even that there is one.
-        playing = and_(playing, table.c.client == actor.client)
-    users = select(table.c.extension, table.c.policy).where(playing)
-    for user, policy in connection.execute(users):
-        # SQLite's LIKE takes small and capital letters for the same.
-        if quoted in policy:
-            return f"extension {user} plays it; change that first"
     return None

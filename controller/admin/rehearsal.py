@@ -18,7 +18,15 @@ from controller.admin.model import Actor, Kind
 from controller.admin.references import KEPT, troubles
 from controller.policy.fields import ClientName
 from controller.policy.model import MAIN_CLIENT, Policy
-from controller.policy.records import Account, AuthorisedCaller, Channel, Client, PublicNumber
+from controller.policy.records import (
+    Account,
+    AuthorisedCaller,
+    Channel,
+    Client,
+    PublicNumber,
+    SoundFile,
+)
+from controller.policy.sounds import named_in
 from controller.store.database import reader
 from controller.store.kept import Key, Stored
 
@@ -34,6 +42,8 @@ class Seen:
         self._dids: dict[str, str] = {}
         #: Public numbers, with whose pool they are in.
         self.numbers: dict[str, str | None] = {}
+        #: Sounds by name: in which languages, and whose.
+        self.sounds: dict[str, dict[str, str | None]] = {}
 
     def add(self, kind: Kind, record: Any) -> list[str]:  # noqa: ANN401  (a model)
         """Take a record; give what in it contradicts the document before it."""
@@ -44,6 +54,8 @@ class Seen:
         self._keys[kind].add(key)
         if isinstance(record, PublicNumber):
             self.numbers[record.number] = record.client
+        if isinstance(record, SoundFile):
+            self.sounds.setdefault(record.name, {})[record.language] = record.client
         if isinstance(record, Policy):
             for did in record.dids:
                 owner = self._dids.setdefault(did, record.extension)
@@ -63,12 +75,14 @@ class Seen:
             self._keys[kind].add(_compact(kind, tuple(values[name] for name in names)))
         except ValueError:
             return
+        try:
+            client = msgspec.convert(values.get("client"), ClientName)
+        except msgspec.ValidationError:
+            client = None
         if kind is Kind.NUMBER:
-            try:
-                client = msgspec.convert(values.get("client"), ClientName)
-            except msgspec.ValidationError:
-                client = None
             self.numbers[values["number"]] = client
+        if kind is Kind.SOUND:
+            self.sounds.setdefault(values["name"], {})[values["language"]] = client
 
     def has(self, kind: Kind, key: Key) -> bool:
         """Whether the document has a record of this name."""
@@ -153,6 +167,7 @@ class _Stage:
             self._add(Kind.CHANNEL, {(record.channel,) for record in records})
         if kind is Kind.EXTENSION:
             self._numbers({number for record in records for number in record.caller_ids})
+            self._sounds({value for record in records for _, value in named_in(record)})
         if kind in (Kind.CALLERID, Kind.ACCOUNT):
             self._extensions({record.extension for record in records if record.extension})
         if kind is Kind.ACCOUNT:
@@ -179,6 +194,25 @@ class _Stage:
             if stored is None:
                 value = PublicNumber(number=number, channel=_CHANNEL, client=client)
                 kept.add(self._connection, [_stored(Kind.NUMBER, value)])
+            elif stored.value.client != client:
+                value = msgspec.structs.replace(stored.value, client=client)
+                kept.replace(self._connection, msgspec.structs.replace(stored, value=value))
+
+    def _sounds(self, names: Iterable[str]) -> None:
+        wanted = {
+            (language, name): client
+            for name in sorted(names)
+            for language, client in self._seen.sounds.get(name, {}).items()
+        }
+        kept = KEPT[Kind.SOUND]
+        clients = set(wanted.values()) - {None}
+        self._add(Kind.CLIENT, [(client,) for client in clients if client], anyway=True)
+        there = kept.get_many(self._connection, wanted)
+        for (language, name), client in wanted.items():
+            stored = there.get((language, name))
+            if stored is None:
+                value = SoundFile(name=name, language=language, client=client)
+                kept.add(self._connection, [_stored(Kind.SOUND, value)])
             elif stored.value.client != client:
                 value = msgspec.structs.replace(stored.value, client=client)
                 kept.replace(self._connection, msgspec.structs.replace(stored, value=value))

@@ -29,6 +29,8 @@ OPERATOR_FIELDS: Final = frozenset(
         "blocked_countries",
         "blocked_prefixes",
         "longest_call_seconds",
+        # D4: each of them is as long as one may be.
+        "further_calls",
         "callbacks_per_number",
         "callbacks_per_block",
         "callbacks_per_did",
@@ -100,6 +102,11 @@ def may_stop(actor: Actor, *, everywhere: bool) -> None:
     _may_write(actor)
     if everywhere and actor.role is not Role.ADMIN:
         raise Forbidden("callbacks are stopped everywhere, and resumed, by administrators")
+
+
+def may_release(actor: Actor) -> None:
+    """Check that lock-outs may be released (A3); of which, is looked up. Raises `Forbidden`."""
+    _may_write(actor)
 
 
 def _may_write(actor: Actor) -> None:

@@ -69,12 +69,49 @@ SECRETS: Final[dict[Kind, tuple[str, str]]] = {
     Kind.CALLERID: ("pin_hash", "pin"),
 }
 
+
+class Uploaded(msgspec.Struct, frozen=True):
+    """What was uploaded, as it is kept: WAV, mono, at each rate that telephones have.
+
+    `id` says what it is: another upload has another one. `size` is of its files together, bytes.
+    """
+
+    id: str
+    milliseconds: int
+    size: int
+    uploaded_name: str
+
+
 #: What a kind's view has beyond its model.
 _ADDED: Final[dict[Kind, list[tuple[str, Any]]]] = {
     Kind.ACCOUNT: [
         ("id", str),
         ("owner", str),
         ("balance", Annotated[int, Meta(description="The sum of the entries, micro-units.")]),
+    ],
+    Kind.SOUND: [
+        ("uploaded", Uploaded | None),
+        (
+            "switch_path",
+            Annotated[
+                str | None,
+                Meta(description="Where the switch plays it from; null: nothing was uploaded yet."),
+            ],
+        ),
+        (
+            "nodes",
+            Annotated[
+                dict[str, bool],
+                Meta(description="Which switches have what was uploaded, as far as is known."),
+            ],
+        ),
+        (
+            "used_by",
+            Annotated[
+                list[str] | None,
+                Meta(description="Which extensions play it; null in lists: it is not looked for."),
+            ],
+        ),
     ],
 }
 
@@ -140,7 +177,7 @@ INPUTS: Final = {kind: _input(kind) for kind in Kind}
 PATCHES: Final = {kind: _patch(kind) for kind in Kind}
 VIEWS: Final = {kind: _view(kind) for kind in Kind}
 
-#: What lists can be filtered by: field and how it is compared (`is`, `prefix`).
+#: What lists can be filtered by: field and how it is compared (`is`, `prefix`, `part`).
 FILTERS: Final[dict[Kind, dict[str, str]]] = {
     Kind.CLIENT: {"enabled": "is"},
     Kind.CHANNEL: {},
@@ -148,6 +185,6 @@ FILTERS: Final[dict[Kind, dict[str, str]]] = {
     Kind.EXTENSION: {"client": "is", "enabled": "is", "did": "is"},
     Kind.CALLERID: {"extension": "is", "enabled": "is", "number": "prefix"},
     Kind.ACCOUNT: {"extension": "is", "owner": "prefix", "currency": "is"},
-    Kind.SOUND: {"language": "is", "client": "is", "name": "prefix"},
+    Kind.SOUND: {"language": "is", "client": "is", "name": "part"},
     Kind.TOKEN: {"role": "is", "client": "is"},
 }

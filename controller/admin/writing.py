@@ -14,9 +14,10 @@ from controller.admin.finding import clients_of, key_of, name_of, owner_of
 from controller.admin.model import Actor, Conflict, Kind
 from controller.admin.references import KEPT, troubles
 from controller.policy.model import Policy
-from controller.policy.records import Client
+from controller.policy.records import Client, SoundFile
 from controller.store.journal import Writing
 from controller.store.kept import Key, Stored
+from controller.store.sounds import forget_audio
 
 #: A record that is to be written, with what it was before; None: it is new.
 Pair = tuple[Stored | None, Any]
@@ -30,8 +31,12 @@ def write(
     *,
     now: int,
     more: dict[str, Any] | None = None,
+    noted: dict[str, Any] | None = None,
 ) -> list[Key]:
-    """Write records that are new or changed, and give their keys. Raises `Conflict`."""
+    """Write records that are new or changed, and give their keys. Raises `Conflict`.
+
+    `more`: what their table has beyond the model; `noted`: what the audit log is told besides.
+    """
     if not pairs:
         return []
     connection, kept = transaction.connection, KEPT[kind]
@@ -55,7 +60,7 @@ def write(
     clients = clients_of(connection, kind, written)
     transaction.note(
         [
-            audit.entry(now, actor, kind, before, record, client)
+            audit.entry(now, actor, kind, before, record, client, noted)
             for (before, _), record, client in zip(pairs, written, clients, strict=True)
         ]
     )
@@ -73,8 +78,18 @@ def touch(transaction: Writing, before: Stored | None, after: Stored | None) -> 
         case Client() if len({(one.contact_name, one.enabled) for one in found}) == 2:
             # A new client has no extension yet, and one that is removed none any more.
             transaction.touch_everything()
+        case SoundFile():
+            transaction.touch_sounds()
+            _forget_audio(transaction, before, after)
         case _:
             pass
+
+
+def _forget_audio(transaction: Writing, before: Stored | None, after: Stored | None) -> None:
+    """Remove what was uploaded where it was replaced, or its sound removed."""
+    old, new = (None if some is None else some.more.get("audio") for some in (before, after))
+    if old is not None and old != new:
+        forget_audio(transaction.connection, old)
 
 
 def _stored(
@@ -84,8 +99,14 @@ def _stored(
     more: dict[str, Any],
     now: int,
 ) -> Stored:
+    if kind is Kind.SOUND and value.path is not None:
+        # A file of the switch takes the place of what was uploaded.
+        more = {"audio": None, "uploaded_name": None}
     if before is not None:
-        return msgspec.structs.replace(before, value=value, version=before.version + 1, changed=now)
+        more = before.more | more
+        return msgspec.structs.replace(
+            before, value=value, version=before.version + 1, changed=now, more=more
+        )
     if kind is Kind.ACCOUNT:
         more = {"id": str(uuid.uuid4()), "owner": owner_of(value)}
         key: Key = (more["id"],)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from controller.guard.locking import LockKind
+
 
 class CacheMetrics:
     """The cache's metrics, in the registry of the controller."""
@@ -31,3 +33,37 @@ class CacheMetrics:
         self.redis_up = Gauge(
             "callbackd_redis_up", "Whether Redis is used for policies.", registry=registry
         )
+
+
+class LockoutMetrics:
+    """The metrics of lock-outs (A3), in the registry of the controller."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.begun = Counter(
+            "callbackd_lockouts",
+            "Locks that began after wrong passwords, by what is locked: number (with an "
+            "extension), extension, did.",
+            ["kind"],
+            registry=registry,
+        )
+        self.locked = Gauge(
+            "callbackd_locked_out",
+            "What is locked now, by kind; of all controllers, or while Redis is away of this one.",
+            ["kind"],
+            registry=registry,
+        )
+        self.alone = Counter(
+            "callbackd_lockouts_alone",
+            "Wrong passwords that this controller counted by itself, Redis being away.",
+            registry=registry,
+        )
+        self.faults = Counter(
+            "callbackd_lockout_faults",
+            "Faults of the lock-outs in Redis, by kind; no call fails for one.",
+            ["kind"],
+            registry=registry,
+        )
+        for kind in LockKind:
+            # From the first scrape on, or the first lock would be no rise.
+            self.begun.labels(kind.value)
+            self.locked.labels(kind.value)

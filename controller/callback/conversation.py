@@ -1,59 +1,22 @@
-"""The return leg: password, destination, conversation, end (SPEC A1, A3, D1-D3, M5)."""
+"""The return leg: its beginning, its end, and what each row of its table does.
+
+Who is there is the business of `authentication`, what he chooses of `menu`, whom he calls of
+`destination`.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-import msgspec
-
-from controller.callback import machine
+from controller.callback import authentication, destination, machine, menu, steps
 from controller.callback import stage as stages
-from controller.callback.effects import (
-    Ask,
-    Bridge,
-    CheckPassword,
-    Effect,
-    ForgetSecret,
-    Hangup,
-    HoldOn,
-    Kill,
-    LetGo,
-    Record,
-    Release,
-    SaveStage,
-    SetTimer,
-    Tell,
-)
-from controller.callback.events import (
-    Bridged,
-    LegEnded,
-    PasswordChecked,
-    ReturnAttached,
-    ReturnEvent,
-    StepDone,
-)
-from controller.callback.limits import (
-    BRIDGE_SLACK_SECONDS,
-    CHECK_SECONDS,
-    DIGIT_SECONDS,
-    FIRST_DIGIT_SECONDS,
-    GONE_SECONDS,
-    HASTY_SECONDS,
-    MAX_DIALLED,
-    MAX_HASTY,
-    MAX_NUMBER_DIGITS,
-    MAX_PASSWORD_DIGITS,
-    MAX_TRIES,
-    QUESTION_SECONDS,
-    SENTENCES,
-)
+from controller.callback.effects import ForgetSecret, Kill, Note, Record, Release
+from controller.callback.events import LegEnded, ReturnAttached, ReturnEvent, StepDone
+from controller.callback.limits import GONE_SECONDS
 from controller.callback.return_session import ReturnSession
-from controller.callback.states import RETURN, Return
-from controller.callerid.resolver import for_destination
-from controller.guard.destinations import refusal_of_destination
-from controller.numbers.e164 import BadNumber, parse_dialled
-
-Step = tuple[ReturnSession, tuple[Effect, ...]]
+from controller.callback.return_table import RETURN
+from controller.callback.states import Return
+from controller.callback.steps import Step, change, timed
 
 
 def step(session: ReturnSession, event: ReturnEvent, now: float) -> Step:
@@ -61,96 +24,23 @@ def step(session: ReturnSession, event: ReturnEvent, now: float) -> Step:
     return machine.step(RETURN, ACTIONS, session, event, now)
 
 
-# --- what several actions do -----------------------------------------------------------------
-
-
-def _set(session: ReturnSession, **changes: object) -> ReturnSession:
-    return msgspec.structs.replace(session, **changes)
-
-
-def _timed(session: ReturnSession, at: float) -> tuple[ReturnSession, SetTimer]:
-    session = _set(session, timer=session.timer + 1)
-    return session, SetTimer(session.timer, at)
-
-
-def _save(session: ReturnSession, state: Return) -> tuple[ReturnSession, SaveStage]:
-    text = stages.write(
-        stages.Stage(
-            state=state,
-            step=session.step,
-            tries=session.tries,
-            dialled=session.dialled,
-            talked=session.talked,
-            deadline=session.deadline,
-            destination=session.destination,
-            outcome=session.outcome or "",
-        )
-    )
-    return session, SaveStage(text)
-
-
-def _ask_password(session: ReturnSession, prompts: tuple[str, ...], now: float) -> Step:
-    session = _set(session, state=Return.PASSWORD, step=session.step + 1, asked=now)
-    session, save = _save(session, Return.PASSWORD)
-    session, timer = _timed(session, now + QUESTION_SECONDS)
-    ask = Ask(
-        session.step, prompts, MAX_PASSWORD_DIGITS, FIRST_DIGIT_SECONDS, DIGIT_SECONDS, secret=True
-    )
-    return session, (save, ask, timer)
-
-
-def _ask_destination(session: ReturnSession, prompts: tuple[str, ...], now: float) -> Step:
-    """Ask for a number. The time to dial (D1) runs from the first question until the bridge."""
-    if not session.deadline:
-        session = _set(session, deadline=now + session.policy.dial_seconds)
-    if session.deadline <= now:
-        return _dial_time_over(session, None, now)
-    session = _set(session, state=Return.DESTINATION, step=session.step + 1, asked=now)
-    session, save = _save(session, Return.DESTINATION)
-    session, timer = _timed(session, session.deadline)
-    left = session.deadline - now
-    ask = Ask(session.step, prompts, MAX_NUMBER_DIGITS, left, min(DIGIT_SECONDS, left))
-    return session, (save, ask, timer)
-
-
-def _tell_and_end(
-    session: ReturnSession, prompts: tuple[str, ...], outcome: str, now: float
-) -> Step:
-    session = _set(session, state=Return.TELLING, step=session.step + 1, outcome=outcome)
-    session, save = _save(session, Return.ENDING)
-    session, timer = _timed(session, now + QUESTION_SECONDS)
-    return session, (save, Tell(session.step, prompts), timer)
-
-
-def _hang_up(session: ReturnSession, outcome: str, now: float) -> Step:
-    session = _set(
-        session, state=Return.ENDING, step=session.step + 1, outcome=session.outcome or outcome
-    )
-    session, timer = _timed(session, now + GONE_SECONDS)
-    return session, (Hangup(session.step, "NORMAL_CLEARING"), timer)
-
-
-# --- actions, in the order of the tables -----------------------------------------------------
-
-
 def _begin(session: ReturnSession, event: ReturnAttached, now: float) -> Step:
     stage = stages.read(event.stage)
     if stage is None:
-        if session.policy.password_hash is None:
-            return _ask_destination(session, ("destination_enter",), now)
-        return _ask_password(session, ("password_enter",), now)
-    session = _set(
+        return authentication.begin(session, now)
+    session = change(
         session,
         step=max(stage.step, session.step),  # never back: a late answer must stay stale
         tries=stage.tries,
         dialled=stage.dialled,
         talked=stage.talked,
+        unreached=stage.unreached,
         deadline=min(stage.deadline, now + session.policy.dial_seconds),  # clocks differ
         destination=stage.destination,
         outcome=stage.outcome or None,
     )
     if stage.state is Return.BRIDGING:
-        return _after_bridge(
+        return destination.after_bridge(
             session,
             event.last_bridge_to,
             event.bridge_hangup_cause,
@@ -158,163 +48,40 @@ def _begin(session: ReturnSession, event: ReturnAttached, now: float) -> Step:
             now,
         )
     if stage.state is Return.ENDING:
-        return _hang_up(session, "hung_up", now)
+        return steps.hang_up(session, "hung_up", now)
     # Whoever had the leg may have left it in the middle of a password.
-    if stage.state is Return.PASSWORD and session.policy.password_hash is not None:
-        session, effects = _ask_password(session, ("password_enter",), now)
-    else:
-        session, effects = _ask_destination(session, ("destination_enter",), now)
-    return session, (ForgetSecret(), *effects)
+    session, effects = _ask_again(session, stage.state, now)
+    return session, (Note("decided", "taken_over"), ForgetSecret(), *effects)
 
 
-def _count_hasty(session: ReturnSession, event: StepDone, now: float) -> ReturnSession:
-    unheard = event.digits is None and now - session.asked < HASTY_SECONDS
-    return _set(session, hasty=session.hasty + 1 if unheard else 0)
-
-
-def _unheard(session: ReturnSession, now: float) -> Step:
-    """Give up: without this the switch would be asked as fast as it answers, unheard."""
-    return _tell_and_end(session, ("sorry", "goodbye"), "prompts_unheard", now)
-
-
-def _password_typed(session: ReturnSession, event: StepDone, now: float) -> Step:
-    session = _count_hasty(session, event, now)
-    if session.hasty >= MAX_HASTY:
-        session, effects = _unheard(session, now)
-        return session, (ForgetSecret(), *effects)
-    password_hash = session.policy.password_hash
-    if event.digits is None or password_hash is None:
-        session, effects = _password_wrong(session, now)
-        return session, (ForgetSecret(), *effects)
-    session = _set(session, state=Return.CHECKING)
-    session, timer = _timed(session, now + CHECK_SECONDS)
-    check = CheckPassword(session.step, event.digits, password_hash)
-    return session, (ForgetSecret(), check, timer)
-
-
-def _password_wrong(session: ReturnSession, now: float) -> Step:
-    session = _set(session, tries=session.tries + 1)
-    if session.tries >= MAX_TRIES:
-        return _tell_and_end(session, ("password_wrong", "goodbye"), "password_failed", now)
-    return _ask_password(session, ("password_wrong", "password_enter"), now)
-
-
-def _password_checked(session: ReturnSession, event: PasswordChecked, now: float) -> Step:
-    if event.right is None:
-        return _check_stuck(session, None, now)
-    if not event.right:
-        return _password_wrong(session, now)
-    return _ask_destination(session, ("destination_enter",), now)
-
-
-def _check_stuck(session: ReturnSession, event: object, now: float) -> Step:
-    return _tell_and_end(session, ("sorry", "goodbye"), "check_failed", now)
-
-
-def _number_typed(session: ReturnSession, event: StepDone, now: float) -> Step:
-    session = _count_hasty(session, event, now)
-    if session.hasty >= MAX_HASTY:
-        return _unheard(session, now)
-    # `*` clears and starts again (D2): what counts is what follows the last one.
-    digits = "" if event.digits is None else event.digits.reveal().rpartition("*")[2]
-    if not digits:
-        return _ask_destination(session, ("destination_enter",), now)
-    try:
-        number = parse_dialled(digits, session.policy.country)
-    except BadNumber:
-        return _ask_destination(session, ("number_wrong", "destination_enter"), now)
-    if refusal_of_destination(number, session.policy) is not None:
-        return _ask_destination(session, ("number_not_allowed", "destination_enter"), now)
-    policy = session.policy
-    shown = for_destination(policy)
-    session = _set(
-        session,
-        state=Return.BRIDGING,
-        step=session.step + 1,
-        dialled=session.dialled + 1,
-        deadline=0.0,
-        destination=number,
-    )
-    session, save = _save(session, Return.BRIDGING)
-    wait = policy.destination_ring_seconds * len(session.gateways) + BRIDGE_SLACK_SECONDS
-    session, timer = _timed(session, now + wait)
-    bridge = Bridge(
-        step=session.step,
-        number=number,
-        gateways=session.gateways,
-        legs=session.destination_legs,
-        ring_seconds=policy.destination_ring_seconds,
-        longest_seconds=policy.longest_call_seconds,
-        caller_id_number=shown.number,
-        caller_id_name=shown.name,
-    )
-    return session, (save, HoldOn(resume=False), bridge, timer)
-
-
-def _dial_time_over(session: ReturnSession, event: object, now: float) -> Step:
-    return _tell_and_end(session, ("goodbye",), "dial_time_over", now)
-
-
-def _let_go(session: ReturnSession, event: Bridged, now: float) -> Step:
-    session = _set(
-        session, state=Return.TALKING, talked=session.talked + 1, timer=session.timer + 1
-    )
-    return session, (LetGo(),)
-
-
-def _not_connected(session: ReturnSession, event: StepDone, now: float) -> Step:
-    return _after_bridge(
-        session, event.last_bridge_to, event.bridge_hangup_cause, event.disposition, now
-    )
-
-
-def _after_bridge(
-    session: ReturnSession,
-    talked_to: str | None,
-    hangup_cause: str | None,
-    disposition: str | None,
-    now: float,
-) -> Step:
-    """Go on after a destination: it was talked to, or it was not reached."""
-    resume = HoldOn(resume=True)
-    if talked_to is not None and talked_to in session.destination_legs:
-        session = _set(session, talked=session.talked + 1)
-        sound = session.policy.sound_before_disconnecting
-        prompts: tuple[str, ...] = ("goodbye",)
-        if hangup_cause == "ALLOTTED_TIMEOUT":
-            prompts = ("time_over",) if sound is None else (f"sound:{sound}",)
-        session, effects = _tell_and_end(session, prompts, "completed", now)
-        return session, (resume, *effects)
-    sentence = SENTENCES.get(disposition or "", "destination_unreachable")
-    if session.dialled >= MAX_DIALLED:
-        session, effects = _tell_and_end(session, (sentence, "goodbye"), "not_reached", now)
-    else:
-        session = _set(session, deadline=0.0)
-        session, effects = _ask_destination(session, (sentence, "destination_enter"), now)
-    return session, (resume, *effects)
+def _ask_again(session: ReturnSession, state: Return, now: float) -> Step:
+    """Ask what was being asked when the leg was left."""
+    if state is Return.HUMAN:
+        return authentication.begin(session, now)
+    if state in (Return.MEMBER, Return.PASSWORD):
+        return authentication.authenticate(session, now)
+    if state is Return.MENU:
+        return menu.ask_choice(session, (), now)
+    if session.preset:
+        return destination.begin_dialling(session, now)
+    return destination.ask_destination(session, (), now)
 
 
 def _told(session: ReturnSession, event: StepDone, now: float) -> Step:
-    return _hang_up(session, "completed", now)
-
-
-def _give_up_stuck(session: ReturnSession, event: object, now: float) -> Step:
-    session, effects = _hang_up(session, "stuck", now)
-    # Whoever comes next hangs up too, instead of asking once more.
-    return session, (_save(session, Return.ENDING)[1], *effects)
+    return steps.hang_up(session, "completed", now)
 
 
 def _kill(session: ReturnSession, event: object, now: float) -> Step:
-    session, timer = _timed(session, now + GONE_SECONDS)
+    session, timer = timed(session, now + GONE_SECONDS)
     return session, (Kill("NORMAL_CLEARING"), timer)
 
 
 def _detach(session: ReturnSession, event: object, now: float) -> Step:
-    return _set(session, state=Return.DETACHED, timer=session.timer + 1), ()
+    return change(session, state=Return.DETACHED, timer=session.timer + 1), ()
 
 
 def _ended(session: ReturnSession, event: LegEnded, now: float) -> Step:
-    after = _set(session, state=Return.ENDED, timer=session.timer + 1)
+    after = change(session, state=Return.ENDED, timer=session.timer + 1)
     last = stages.read(event.stage)
     if last is not None and last.step > session.step:
         # Somebody went on with the leg since, and records its end.
@@ -330,7 +97,7 @@ def record_of_unseen_end(session: ReturnSession, event: LegEnded) -> Record:
     last = stages.read(event.stage)
     if last is None:
         return Record(session.request, "no_controller", event.cause)
-    session = _set(
+    session = change(
         session,
         dialled=last.dialled,
         talked=last.talked,
@@ -348,15 +115,29 @@ def _record(session: ReturnSession, event: LegEnded) -> Record:
 
 ACTIONS: Final[dict[str, machine.Action]] = {
     "begin": _begin,
-    "password_typed": _password_typed,
-    "password_checked": _password_checked,
-    "check_stuck": _check_stuck,
-    "number_typed": _number_typed,
-    "dial_time_over": _dial_time_over,
-    "let_go": _let_go,
-    "not_connected": _not_connected,
+    "played": steps.played,
+    "keep_key": steps.keep_key,
+    "human_key": authentication.human_key,
+    "nobody_pressed": authentication.nobody_pressed,
+    "member_key": authentication.member_key,
+    "member_wait_over": authentication.member_wait_over,
+    "password_typed": authentication.password_typed,
+    "password_checked": authentication.password_checked,
+    "check_stuck": authentication.check_stuck,
+    "menu_key": menu.menu_key,
+    "menu_wait_over": menu.menu_wait_over,
+    "credit_known": menu.credit_known,
+    "credit_late": menu.credit_late,
+    "credit_told": menu.credit_told,
+    "destination_key": destination.destination_key,
+    "destination_wait_over": destination.destination_wait_over,
+    "time_known": destination.time_known,
+    "time_told": destination.time_told,
+    "time_late": destination.time_late,
+    "let_go": destination.let_go,
+    "not_connected": destination.not_connected,
     "told": _told,
-    "give_up_stuck": _give_up_stuck,
+    "give_up_stuck": steps.give_up_stuck,
     "kill": _kill,
     "detach": _detach,
     "ended": _ended,

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from controller.callback.states import RETURN, TRIGGER, Row
+from controller.callback.return_table import RETURN
+from controller.callback.states import TRIGGER, Row
 
 
 def mermaid(table: Mapping[Any, Mapping[str, Row]]) -> str:
@@ -42,8 +43,8 @@ def page() -> str:
     parts = [
         "# The states of a callback",
         "",
-        "Drawn from `controller/callback/states.py` by `make diagrams`; a test fails when this",
-        "page is older than the tables.",
+        "Drawn from the tables in `controller/callback/states.py` and `return_table.py` by",
+        "`make diagrams`; a test fails when this page is older than they are.",
     ]
     for title, table in (("The trigger leg", TRIGGER), ("The return leg", RETURN)):
         parts += ["", f"## {title}", "", "```mermaid", mermaid(table), "```", "", listing(table)]

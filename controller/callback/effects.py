@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from controller.callback.events import Secret
+from controller.callback.said import Prompt
 from controller.numbers.caller import Caller
 
 
@@ -58,22 +59,20 @@ class Kill(msgspec.Struct, frozen=True):
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """Play prompts and collect digits; ends in `StepDone(step, digits)`.
+    """Play prompts and read a password, so that no event shows its keys; ends in `StepDone`.
 
     Attributes:
-        prompts: by name, played in order.
-        secret: the digits are a password.
+        prompts: played in order; none: digits are waited for at once.
         timeout: seconds until the first digit, after the prompts.
         digit_timeout: seconds until each further one.
 
     """
 
     step: int
-    prompts: tuple[str, ...]
+    prompts: tuple[Prompt, ...]
     max_digits: int
     timeout: float
     digit_timeout: float
-    secret: bool = False
 
 
 class ForgetSecret(msgspec.Struct, frozen=True):
@@ -81,18 +80,54 @@ class ForgetSecret(msgspec.Struct, frozen=True):
 
 
 class Tell(msgspec.Struct, frozen=True):
-    """Play prompts, by name or (beginning with `sound:`) by the operator's path."""
+    """Play prompts; any key cuts them short, unless they are the last. Ends in `StepDone(step)`."""
 
     step: int
-    prompts: tuple[str, ...]
+    prompts: tuple[Prompt, ...]
+    final: bool = False
 
 
 class CheckPassword(msgspec.Struct, frozen=True):
-    """Check a typed password, then send `PasswordChecked(step, …)`."""
+    """Check a typed password, count it where it is wrong (A3), then send `PasswordChecked`.
+
+    Attributes:
+        password_hash: what it is checked against; None: it is wrong, and takes as long to be.
+        member: A5, whose password it says it is: E.164, or empty where no number was typed. What
+            he has himself goes before `password_hash`. None: nobody's but the caller's.
+
+    """
 
     step: int
     digits: Secret
-    password_hash: str
+    password_hash: str | None
+    member: str | None = None
+
+
+class LookUpCredit(msgspec.Struct, frozen=True):
+    """Find the credit of whoever pays for this call, then send `CreditKnown(step, …)`."""
+
+    step: int
+
+
+class LookUpTime(msgspec.Struct, frozen=True):
+    """Find how long a call to `number` may last, then send `TimeKnown(step, …)`."""
+
+    step: int
+    number: str
+
+
+class DropKeys(msgspec.Struct, frozen=True):
+    """Whether `**` drops the destination alone, whose uuid is `leg` (D4)."""
+
+    on: bool
+    leg: str = ""
+
+
+class Note(msgspec.Struct, frozen=True):
+    """A line of the transcript that no other effect says: what was typed, or decided."""
+
+    what: str
+    text: str
 
 
 class SaveStage(msgspec.Struct, frozen=True):
@@ -117,7 +152,7 @@ class Bridge(msgspec.Struct, frozen=True):
     Ends in `Bridged`, or in `StepDone(step, disposition=…)`.
 
     Attributes:
-        number: E.164.
+        number: E.164; of an extension of the platform: as it is dialled.
         legs: the uuid of the destination's leg on each gateway, in order.
         ring_seconds: how long it may ring.
         longest_seconds: after so long the switch itself ends the destination's leg.
@@ -170,6 +205,10 @@ Effect = (
     | ForgetSecret
     | Tell
     | CheckPassword
+    | LookUpCredit
+    | LookUpTime
+    | DropKeys
+    | Note
     | SaveStage
     | HoldOn
     | Bridge

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from controller.numbers.caller import Caller
+from controller.policy.records import AuthorisedCaller
 
 
 class Secret:
@@ -99,10 +100,47 @@ class StepDone(msgspec.Struct, frozen=True):
 
 
 class PasswordChecked(msgspec.Struct, frozen=True):
-    """The check of the password typed in `step` has ended; `right` None: it could not be done."""
+    """The check of the password typed in `step` has ended.
+
+    Attributes:
+        right: None: it could not be done.
+        locked: A3, too many were wrong by now: no other is heard in this call.
+        member: A5, whose password it was.
+
+    """
 
     step: int
     right: bool | None
+    locked: bool = False
+    member: AuthorisedCaller | None = None
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A key was pressed while nothing reads a password: one of `0`-`9`, `*` and `#`."""
+
+    digit: str
+
+
+class Credit(msgspec.Struct, frozen=True):
+    """What an account has: micro-units of a currency, or no limit."""
+
+    micros: int
+    currency: str
+    unlimited: bool = False
+
+
+class CreditKnown(msgspec.Struct, frozen=True):
+    """The credit was looked up; None: there is no account, or nobody knows now."""
+
+    step: int
+    credit: Credit | None
+
+
+class TimeKnown(msgspec.Struct, frozen=True):
+    """How long the call may last, whole seconds; None: nobody knows now."""
+
+    step: int
+    seconds: int | None
 
 
 class Bridged(msgspec.Struct, frozen=True):
@@ -132,7 +170,16 @@ class SocketClosed(msgspec.Struct, frozen=True):
 
 TriggerEvent = TriggerAttached | SecondTry | TimerFired | RequestStored | LegEnded | SocketClosed
 ReturnEvent = (
-    ReturnAttached | StepDone | PasswordChecked | Bridged | TimerFired | LegEnded | SocketClosed
+    ReturnAttached
+    | StepDone
+    | Key
+    | PasswordChecked
+    | CreditKnown
+    | TimeKnown
+    | Bridged
+    | TimerFired
+    | LegEnded
+    | SocketClosed
 )
 
 

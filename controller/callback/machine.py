@@ -8,9 +8,11 @@ from typing import Any, Protocol, TypeVar
 from controller.callback.effects import Effect
 from controller.callback.events import (
     Bridged,
+    CreditKnown,
     PasswordChecked,
     RequestStored,
     StepDone,
+    TimeKnown,
     TimerFired,
     kind,
 )
@@ -40,7 +42,7 @@ def is_stale(session: Session, event: object) -> bool:
     """
     if isinstance(event, TimerFired):
         return event.number != session.timer
-    if isinstance(event, (StepDone, PasswordChecked)):
+    if isinstance(event, (StepDone, PasswordChecked, CreditKnown, TimeKnown)):
         return event.step != session.step
     if isinstance(event, RequestStored):
         return event.number != getattr(session, "stored", 0)

@@ -2,15 +2,20 @@
 
 A callback is two legs that never exist at the same time. The **trigger leg** is the unanswered
 call: it rings for X seconds, a request is stored, and it is refused. The **return leg** is the
-call back: a password, a destination, a conversation, the end. Each leg has a machine of its own,
-and nothing but the stored request joins them, so that any controller can drive any leg.
+call back: "press 1", a number and a password, the credit, a destination, a conversation, and all
+of that again or the end. Each leg has a machine of its own, and nothing but the stored request
+joins them, so that any controller can drive any leg.
 
 A machine is a table: for every state and every event one row, with the action that is taken and
 the states that it may lead to. There is no default: an event that means nothing in a state is a
 row that says why. Four kinds of stale event never get to the table, since they are told apart by
-number alone: a timer that was set for an earlier wait, an application that is not the one under
-way, a storing that another one followed, and a bridge that is not of the last destination dialled
-(see `machine.step`).
+number alone: a timer that was set for an earlier wait, an application (or what was looked up) that
+is not the one under way, a storing that another one followed, and a bridge that is not of the last
+destination dialled (see `machine.step`).
+
+Keys come one by one, as the switch hears them, in whatever state the leg is: what is typed ahead of
+a question is kept for it. Only the keys of a password do not come so: the switch reads them by
+itself, so that no event shows them.
 
 Two rules hold in both tables:
 
@@ -47,9 +52,14 @@ class Return(StrEnum):
     """States of a return leg."""
 
     NEW = "new"
+    HUMAN = "human"
+    MEMBER = "member"
     PASSWORD = "password"  # noqa: S105  (the name of a state)
     CHECKING = "checking"
+    MENU = "menu"
+    CREDIT = "credit"
     DESTINATION = "destination"
+    CONNECTING = "connecting"
     BRIDGING = "bridging"
     TALKING = "talking"
     TELLING = "telling"
@@ -95,7 +105,9 @@ OVER: Final = nothing("the leg is over and recorded")
 NOT_OURS: Final = nothing("the leg goes on elsewhere")
 NO_STORE: Final = nothing("no request is being stored here")
 NO_CHECK: Final = nothing("no password is being checked here")
+NO_LOOK_UP: Final = nothing("nothing is being looked up here")
 NO_BRIDGE: Final = nothing("no destination is being called here")
+NO_KEYS: Final = nothing("no key means anything here")
 LEAVING: Final = nothing("the leg is being hung up; nothing else counts any more")
 
 TRIGGER: Final[dict[Trigger, dict[str, Row]]] = {
@@ -141,111 +153,6 @@ TRIGGER: Final[dict[Trigger, dict[str, Row]]] = {
         "SecondTry": OVER,
         "TimerFired": OVER,
         "RequestStored": OVER,
-        "LegEnded": OVER,
-        "SocketClosed": OVER,
-    },
-}
-
-RETURN: Final[dict[Return, dict[str, Row]]] = {
-    Return.NEW: {
-        # A fresh leg begins with the password, or with the destination where none is set. A leg
-        # that another controller had goes on where its variables say it was.
-        "Attached": go(
-            "begin",
-            Return.PASSWORD,
-            Return.DESTINATION,
-            Return.TELLING,
-            Return.ENDING,
-        ),
-        "StepDone": NOT_ATTACHED,
-        "PasswordChecked": NO_CHECK,
-        "Bridged": NO_BRIDGE,
-        "TimerFired": NO_WAIT,
-        "LegEnded": go("ended", Return.ENDED),
-        "SocketClosed": go("detach", Return.DETACHED),
-    },
-    Return.PASSWORD: {
-        "Attached": ONE_ATTACH,
-        "StepDone": go("password_typed", Return.CHECKING, Return.PASSWORD, Return.TELLING),
-        "PasswordChecked": NO_CHECK,
-        "Bridged": NO_BRIDGE,
-        "TimerFired": go("give_up_stuck", Return.ENDING),
-        "LegEnded": go("ended", Return.ENDED),
-        "SocketClosed": go("detach", Return.DETACHED),
-    },
-    Return.CHECKING: {
-        "Attached": ONE_ATTACH,
-        "StepDone": NO_QUESTION,
-        "PasswordChecked": go(
-            "password_checked", Return.DESTINATION, Return.PASSWORD, Return.TELLING
-        ),
-        "Bridged": NO_BRIDGE,
-        "TimerFired": go("check_stuck", Return.TELLING),
-        "LegEnded": go("ended", Return.ENDED),
-        "SocketClosed": go("detach", Return.DETACHED),
-    },
-    Return.DESTINATION: {
-        "Attached": ONE_ATTACH,
-        "StepDone": go("number_typed", Return.BRIDGING, Return.DESTINATION, Return.TELLING),
-        "PasswordChecked": NO_CHECK,
-        "Bridged": NO_BRIDGE,
-        # D1: the time to dial is over, whatever was being played or typed.
-        "TimerFired": go("dial_time_over", Return.TELLING),
-        "LegEnded": go("ended", Return.ENDED),
-        "SocketClosed": go("detach", Return.DETACHED),
-    },
-    Return.BRIDGING: {
-        "Attached": ONE_ATTACH,
-        "StepDone": go("not_connected", Return.DESTINATION, Return.TELLING),
-        "PasswordChecked": NO_CHECK,
-        "Bridged": go("let_go", Return.TALKING),
-        "TimerFired": go("give_up_stuck", Return.ENDING),
-        "LegEnded": go("ended", Return.ENDED),
-        "SocketClosed": go("detach", Return.DETACHED),
-    },
-    Return.TALKING: {
-        "Attached": ONE_ATTACH,
-        "StepDone": nothing("the conversation ended before we had let go: the switch connects"),
-        "PasswordChecked": NO_CHECK,
-        "Bridged": nothing("said once already"),
-        "TimerFired": NO_WAIT,
-        "LegEnded": go("ended", Return.ENDED),
-        "SocketClosed": nothing("that is what letting go of it means"),
-    },
-    # The last sentence is being played; what it is was decided before, and so was the outcome.
-    Return.TELLING: {
-        "Attached": ONE_ATTACH,
-        "StepDone": go("told", Return.ENDING),
-        "PasswordChecked": NO_CHECK,
-        "Bridged": NO_BRIDGE,
-        "TimerFired": go("give_up_stuck", Return.ENDING),
-        "LegEnded": go("ended", Return.ENDED),
-        "SocketClosed": go("detach", Return.DETACHED),
-    },
-    Return.ENDING: {
-        "Attached": ONE_ATTACH,
-        "StepDone": LEAVING,
-        "PasswordChecked": LEAVING,
-        "Bridged": LEAVING,
-        "TimerFired": go("kill", Return.ENDING),
-        "LegEnded": go("ended", Return.ENDED),
-        "SocketClosed": go("detach", Return.DETACHED),
-    },
-    Return.DETACHED: {
-        "Attached": ONE_ATTACH,
-        "StepDone": NOT_OURS,
-        "PasswordChecked": NOT_OURS,
-        "Bridged": NOT_OURS,
-        "TimerFired": NOT_OURS,
-        "LegEnded": go("ended", Return.ENDED),
-        "SocketClosed": NOT_OURS,
-    },
-    Return.ENDED: {
-        "Attached": ONE_ATTACH,
-        "StepDone": OVER,
-        "PasswordChecked": OVER,
-        "Bridged": OVER,
-        "TimerFired": OVER,
         "LegEnded": OVER,
         "SocketClosed": OVER,
     },

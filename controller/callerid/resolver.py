@@ -29,3 +29,11 @@ def for_destination(policy: Policy) -> Shown:
     # A policy without one is refused when it is written (I2).
     assert policy.default_caller_id is not None
     return Shown(number=policy.default_caller_id, name=policy.caller_id_name, rule="I5")
+
+
+def for_internal(policy: Policy, number: str) -> Shown:
+    """Give what an extension of the platform sees: who calls, whatever is shown on public calls.
+
+    `number` is the caller's, E.164; where he hides it, it is the extension that he called.
+    """
+    return Shown(number=number or policy.extension, name="", rule="internal")

@@ -23,10 +23,11 @@ def audit() -> None:
     type=click.Choice(
         [
             "client", "channel", "number", "extension", "callerid", "account", "sound", "token",
-            "callback", "stop",
+            "callback", "stop", "lockout",
         ]
     ),
-    help="Changes of this kind of record; callbacks that were asked for or cancelled; stops.",
+    help="Changes of this kind of record; callbacks that were asked for or cancelled; stops; "
+    "lock-outs that were released.",
 )  # fmt: skip
 @click.option("--key", help="Changes of this record: 1001, 1001/+12025550100.")
 @click.option("--actor", help="Changes that this one made: a token's name, or cli:USER.")

@@ -23,10 +23,10 @@ from controller.commands.shown import clock, echo_json, echo_list, plain, rfc333
 from controller.commands.types import Moment
 
 if TYPE_CHECKING:
-    from controller.admin.callback_shapes import Callback, Try
+    from controller.admin.callback_shapes import Callback, TranscriptEntry, Try
     from controller.admin.callbacks import Callbacks
 
-_TIMES: Final = ("created", "due", "expires", "ended", "begun", "answered")
+_TIMES: Final = ("created", "due", "expires", "ended", "begun", "answered", "at")
 _COLUMNS: Final = ("created", "id", "extension", "number", "state", "outcome")
 
 
@@ -43,11 +43,13 @@ def public(found: Callback | Try) -> dict[str, Any]:
     return _written(found, rfc3339)
 
 
-def _written(found: Callback | Try, write: Callable[[int], str]) -> dict[str, Any]:
+def _written(
+    found: Callback | Try | TranscriptEntry, write: Callable[[int], str]
+) -> dict[str, Any]:
     made = msgspec.structs.asdict(found)
-    tries = made.pop("tries", None)
+    parts = {name: made.pop(name) for name in ("tries", "transcript") if name in made}
     made |= {name: write(made[name]) for name in _TIMES if made.get(name) is not None}
-    return made if tries is None else {**made, "tries": [_written(one, write) for one in tries]}
+    return made | {name: [_written(one, write) for one in part] for name, part in parts.items()}
 
 
 @click.group()
@@ -142,18 +144,20 @@ def list_(context: Context, /, limit: int, as_json: bool, **given: Any) -> None:
 @as_json
 @pass_context
 def show(context: Context, /, id: str, as_json: bool) -> None:  # noqa: A002
-    """Show a callback, its tries, and what became of it or why there was none."""
+    """Show a callback, its tries, what was said on it, and what became of it or why it was none."""
     with opened(context.settings()) as store:
         found = callbacks_of(context, store).get(store.actor, id)
     if as_json:
         echo_json(public(found))
         return
     values = _written(found, clock)
-    tries = values.pop("tries")
+    tries, transcript = values.pop("tries"), values.pop("transcript")
     for name, value in {**values, "why": why(found.state, found.outcome)}.items():
         click.echo(f"{name:<12} {'-' if value == '' else plain('', value, values)}")
     for number, one in enumerate(tries, 1):
         click.echo(f"{f'try {number}':<12} {_told(one)}")
+    for line in transcript:
+        click.echo(f"{line['at']} {line['what']:<8} {plain('text', line['text'], line)}")
 
 
 def _told(one: dict[str, Any]) -> str:

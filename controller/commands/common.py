@@ -59,6 +59,7 @@ class Opened(msgspec.Struct, frozen=True):
 def opened(settings: Settings) -> Iterator[Opened]:
     """Open the store for a command; what goes wrong inside ends the command with its message."""
     from controller.admin.directory import Directory
+    from controller.admin.sounding import SoundPlaces
     from controller.store.database import open_database
     from controller.store.passwords import Passwords
     from controller.store.pepper import open_pepper
@@ -78,7 +79,11 @@ def opened(settings: Settings) -> Iterator[Opened]:
         engine = open_database(settings.database_url)
         try:
             directory = Directory(
-                engine, passwords=passwords, now=now, announce=announcer(settings, engine)
+                engine,
+                passwords=passwords,
+                now=now,
+                announce=announcer(settings, engine),
+                places=SoundPlaces(directory=settings.sounds_directory),
             )
             yield Opened(directory, actor(), engine, passwords)
         finally:

@@ -28,6 +28,8 @@ _NAMED: Final = {
     "extension": ("extension", "extension"),
     "caller_ids": ("number", "number"),
     "default_caller_id": ("number", "number"),
+    "sound_before_disconnecting": ("sound", "name"),
+    "warning_sound": ("sound", "name"),
 }
 
 
@@ -92,7 +94,8 @@ def _find(
         return []
     try:
         directory = Directory(engine, passwords=_no_passwords, now=lambda: 0)
-        if FILTERS[Kind(kind)].get(field) == "prefix":
+        # What begins so has it in it, too.
+        if FILTERS[Kind(kind)].get(field) in ("prefix", "part"):
             filters = {**filters, field: incomplete}
         # Keys are in order: what begins so comes next after it, and it alone before that.
         ordered = bool(incomplete) and not filters

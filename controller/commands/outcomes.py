@@ -9,6 +9,8 @@ ENDED: Final[dict[str, str]] = {
     "completed": "A conversation took place.",
     "hung_up": "It was answered, and the caller left before a conversation.",
     "password_failed": "Three passwords were wrong.",
+    "locked_out": "Too many passwords were wrong: none is heard for a while (callbackd lockout).",
+    "no_human": "Nobody pressed 1: it may have been an answering machine (T9: --human-check).",
     "dial_time_over": "No destination was dialled within the time.",
     "not_reached": "Three destinations were called, and none was reached.",
     "busy": "The line was busy.",

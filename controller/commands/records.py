@@ -166,7 +166,7 @@ def _listing(named: Named, columns: Sequence[str]) -> click.Command:
                     click.Option(["--enabled/--no-enabled"], default=None, help="Those that are.")
                 )
                 continue
-            says = "begins so" if how == "prefix" else "is this"
+            says = {"prefix": "begins so", "part": "has this in it"}.get(how, "is this")
             made.append(
                 click.Option(
                     [f"--{field}"],

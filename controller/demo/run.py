@@ -20,7 +20,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from controller.admin.directory import Directory
 from controller.admin.model import Actor, Kind
-from controller.demo.scripts import CALLER_ID, COMMON, EXTENSIONS, Script, make_scripts
+from controller.demo.scripts import (
+    CALLER_ID,
+    COMMON,
+    CREDIT,
+    EXTENSIONS,
+    LISTED,
+    PASSWORD,
+    Script,
+    make_scripts,
+)
 from controller.demo.view import View
 from controller.demo.watch import Watch
 from controller.policy.model import MAIN_CLIENT
@@ -75,6 +84,22 @@ class Demo:
         )
         for number, own in EXTENSIONS.items():
             directory.create(actor, Kind.EXTENSION, {"extension": number, **COMMON, **own})
+        for script in self.scripts:
+            if script.extension == LISTED:
+                self._list(directory, actor, script.caller)
+
+    @staticmethod
+    def _list(directory: Directory, actor: Actor, caller: str) -> None:
+        """Put a caller on the list, with a password and some credit."""
+        directory.create(
+            actor, Kind.CALLERID, {"extension": LISTED, "number": caller, "pin": PASSWORD}
+        )
+        account = directory.create(
+            actor,
+            Kind.ACCOUNT,
+            {"extension": LISTED, "caller": caller, "currency": "USD"},
+        )
+        directory.add_entry(actor, account.key, {"key": "demo", "amount": CREDIT})
 
     def start(self) -> None:
         """Start the switch, then the controller, and wait until both are ready."""

@@ -14,15 +14,29 @@ import msgspec
 
 from controller.simulator.phones import Behaviour, HangUp, Keys, Phone, TriggerCall
 
+#: Whose callers are on a list, and what each of them has: 12.50 of the extension's currency.
+LISTED: Final = "1004"
+CREDIT: Final = 12_500_000
 #: Shown to destinations.
 CALLER_ID: Final = "+12025550111"
 PASSWORD: Final = "2468"  # noqa: S105  (of the demo's own extensions, for three minutes)
 
-#: The extensions of the demo: with a password, without, and with very little time.
+#: What is heard where keys are waited for: a number, a choice.
+ASKED: Final = ("enter_destination", "credit_menu")
+#: The extensions of the demo: with a password, without, with very little time, and one whose
+#: callers have passwords and credit of their own and may call again.
 EXTENSIONS: Final[dict[str, dict[str, Any]]] = {
     "1001": {"dids": ("+12025550101",), "password": PASSWORD},
     "1002": {"dids": ("+12025550102",)},
     "1003": {"dids": ("+12025550103",), "longest_call_seconds": 3},
+    "1004": {
+        "dids": ("+12025550104",),
+        "return_calls": "authorized",
+        "caller_passwords": True,
+        "credit_query": True,
+        "further_calls": 1,
+        "dial_seconds": 20,
+    },
 }
 COMMON: Final[dict[str, Any]] = {
     "country": "US",
@@ -65,8 +79,16 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     phones: tuple[Phone, ...] = ()
 
 
-def _question(press: str, after: float = 0.3) -> Keys:
-    return Keys(when="question", press=press, after=after, gap=0.08)
+def _password(press: str) -> Keys:
+    return Keys(when="question", press=press, after=0.3, gap=0.08)
+
+
+def _at(sound: str, press: str) -> Keys:
+    return Keys(when="heard", what=sound, press=press, after=0.3, gap=0.08)
+
+
+def _dial(number: str) -> Keys:
+    return _at("enter_destination", _typed(number))
 
 
 def _answering(*keys: Keys, hang_up: HangUp | None = None) -> Behaviour:
@@ -142,7 +164,7 @@ def _password_and_call(position: int, at: float) -> Script:
     return _make(
         position, at, kind="password, call, destination hangs up", extension="1001",
         outcome="completed", connected=first, questions=2, last_heard="goodbye",
-        mine=_answering(_question(PASSWORD + "#"), _question(_typed(first))), other=_talks(2.0),
+        mine=_answering(_password(PASSWORD + "#"), _dial(first)), other=_talks(2.0),
     )  # fmt: skip
 
 
@@ -151,7 +173,7 @@ def _caller_hangs_up_talking(position: int, at: float) -> Script:
     return _make(
         position, at, kind="caller hangs up while talking", extension="1002",
         outcome="completed", connected=first, questions=1,
-        mine=_answering(_question(_typed(first)), hang_up=HangUp(when="bridge", after=1.5)),
+        mine=_answering(_dial(first), hang_up=HangUp(when="bridge", after=1.5)),
         other=_patient(),
     )  # fmt: skip
 
@@ -161,7 +183,7 @@ def _cut_by_switch(position: int, at: float) -> Script:
     return _make(
         position, at, kind="cut by the switch at its limit", extension="1003",
         outcome="completed", connected=first, questions=1, last_heard="disconnected",
-        mine=_answering(_question(_typed(first))), other=_patient(),
+        mine=_answering(_dial(first)), other=_patient(),
     )  # fmt: skip
 
 
@@ -170,7 +192,7 @@ def _second_number(position: int, at: float) -> Script:
     return _make(
         position, at, kind="destination busy, another answers", extension="1002",
         outcome="completed", connected=second, questions=2, last_heard="goodbye",
-        mine=_answering(_question(_typed(first)), _question(_typed(second))),
+        mine=_answering(_dial(first), _dial(second)),
         other=Behaviour(on_call="busy", after=0.3), third=_talks(1.5),
     )  # fmt: skip
 
@@ -181,9 +203,26 @@ def _password_at_second_try(position: int, at: float) -> Script:
         position, at, kind="password right at the second try", extension="1001",
         outcome="completed", connected=first, questions=3, last_heard="goodbye",
         mine=_answering(
-            _question("1111#"), _question(PASSWORD + "#"), _question(_typed(first))
+            _password("1111#"), _password(PASSWORD + "#"), _dial(first)
         ),
         other=_talks(1.5),
+    )  # fmt: skip
+
+
+def _credit_and_two_numbers(position: int, at: float) -> Script:
+    _, first, second = _numbers(position)
+    return _make(
+        position, at, kind="credit, call dropped with **, another", extension=LISTED,
+        outcome="completed", connected=second, questions=5, last_heard="goodbye",
+        mine=_answering(
+            _password(PASSWORD + "#"),
+            _at("credit_menu", "1"),
+            _at("credit_menu", "2"),
+            _dial(first),
+            Keys(when="bridge", press="**", after=0.8, gap=0.1),
+            _dial(second),
+        ),
+        other=_patient(), third=_talks(1.5),
     )  # fmt: skip
 
 
@@ -191,7 +230,7 @@ def _password_wrong(position: int, at: float) -> Script:
     return _make(
         position, at, kind="password wrong three times", extension="1001",
         outcome="password_failed", questions=3, last_heard="goodbye",
-        mine=_answering(_question("1111#"), _question("2222#"), _question("3333#")),
+        mine=_answering(_password("1111#"), _password("2222#"), _password("3333#")),
     )  # fmt: skip
 
 
@@ -241,6 +280,7 @@ def _hidden(position: int, at: float) -> Script:
 
 MAKERS: Final[tuple[Maker, ...]] = (
     _password_and_call,
+    _credit_and_two_numbers,
     _second_number,
     _cut_by_switch,
     _caller_hangs_up_talking,

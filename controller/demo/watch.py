@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from controller.demo.scripts import CALLER_ID, EXTENSIONS, Script
+from controller.demo.scripts import ASKED, CALLER_ID, EXTENSIONS, Script
 from controller.simulator.phones import JournalEntry
 from controller.store.requests import Request
 
@@ -107,6 +107,7 @@ class Watch:
             seen.questions += 1
         elif entry.what == "heard" and not detail.get("file", "").startswith("silence_stream"):
             seen.heard = detail.get("file", "")
+            seen.questions += any(asked in seen.heard for asked in ASKED)
         if entry.what == "heard":
             return
         states = {"question": "asked", "pressed": "typing", "bridged": "talking"}

@@ -30,6 +30,17 @@ _DIALLED: Final = re.compile(r"\+?[0-9]{1,32}\Z", re.ASCII)
 _CAUSE: Final = re.compile(r"[A-Z0-9_]{1,64}\Z", re.ASCII)
 #: A sound: a path or a stream (`tone_stream://%(200,100,500)`), in one word.
 _SOUND: Final = re.compile(r"[A-Za-z0-9_./:%(),;=@~!+-]{1,512}\Z", re.ASCII)
+#: What `say` may be told: its module (and the language, where it has another name), what it is
+#: that is said, how, and the words. Names as in switch_ivr_say.c; it takes them in any case.
+_SAY_MODULE: Final = re.compile(
+    r"[a-z]{2}(_[A-Za-z]{2})?(:[A-Za-z]{2}([_-][A-Za-z]{2})?)?\Z", re.ASCII
+)
+_SAY_KIND: Final = re.compile(
+    r"(number|items|currency|time_measurement|telephone_number|name_spelled)\Z"
+)
+_SAY_METHOD: Final = re.compile(r"(pronounced|iterated|counted)\Z")
+_SAY_GENDER: Final = re.compile(r"(masculine|feminine|neuter)\Z")
+_SAY_TEXT: Final = re.compile(r"[+-]?[A-Za-z0-9]([A-Za-z0-9.:]{0,31})\Z", re.ASCII)
 #: What a variable's value in a dial string must not hold, wherever it stands.
 _UNSAFE_IN_DIAL_STRING: Final = re.compile(r"[][{}<>|'\"\\^$%`~]|:_:")
 #: What parts the common variables where a value holds a comma.
@@ -117,6 +128,11 @@ def hangup(cause: str, event_uuid: str) -> bytes:
     return execute("hangup", _checked(_CAUSE, cause, "hang-up cause"), event_uuid)
 
 
+def can_be_played(sound: str) -> bool:
+    """Whether a sound's name can be told to the switch, alone and among others."""
+    return _SOUND.match(sound) is not None and "!" not in sound
+
+
 def playback(sounds: Sequence[str], event_uuid: str) -> bytes:
     """Build `playback` of one sound or, as one file string, of several after each other."""
     return execute("playback", file_string(sounds), event_uuid)
@@ -134,6 +150,25 @@ def file_string(sounds: Sequence[str]) -> str:
         if "!" in sound:
             raise UnsafeText(f"a sound in a list cannot hold '!': {sound!r:.80}")
     return "file_string://" + "!".join(sounds)
+
+
+def say(
+    module: str, kind: str, method: str, text: str, event_uuid: str, *, gender: str | None = None
+) -> bytes:
+    """Build `say`: a number, money, a length of time, letters, in the words of a language.
+
+    The switch finds `module` as a language's name in its XML; one that it has not is no error to
+    it, and nothing is heard.
+    """
+    words = [
+        _checked(_SAY_MODULE, module, "say module"),
+        _checked(_SAY_KIND, kind, "kind of thing to say"),
+        _checked(_SAY_METHOD, method, "way to say it"),
+    ]
+    if gender is not None:
+        words.append(_checked(_SAY_GENDER, gender, "gender"))
+    words.append(_checked(_SAY_TEXT, text, "text to say"))
+    return execute("say", " ".join(words), event_uuid)
 
 
 def play_and_get_digits(

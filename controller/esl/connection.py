@@ -36,7 +36,8 @@ from controller.esl.wire import Frame, FrameReader
 COMMAND_SECONDS: Final = 5.0
 #: How much may wait to be sent before the peer counts as dead, bytes.
 MAX_UNSENT: Final = 1024 * 1024
-_CHUNK: Final = 64 * 1024
+#: What is read at a time, bytes: as much is allocated for each read, and an event is smaller.
+_CHUNK: Final = 16 * 1024
 
 #: Called with the frame that answers a command, or with the error that ended the wait.
 OnReply = Callable[["Frame | None", "EslError | None"], None]

@@ -57,6 +57,7 @@ class Event(
         "other_leg_uuid": "Other-Leg-Unique-ID",
         "bridge_b_uuid": "Bridge-B-Unique-ID",
         "read_result": "variable_read_result",
+        "digit": "DTMF-Digit",
         "digits": "variable_callback_digits",
         "originate_disposition": "variable_originate_disposition",
         "bridge_hangup_cause": "variable_bridge_hangup_cause",
@@ -76,6 +77,7 @@ class Event(
         application_uuid: the `Event-UUID` of the command whose application this is.
         job_uuid: of a BACKGROUND_JOB: the `Job-UUID` that the command named.
         body: of a BACKGROUND_JOB: `+OK <uuid>` or `-ERR <cause>`, with a line break.
+        digit: of a DTMF: the one key, `0`-`9`, `*`, `#` or `A`-`D`.
         digits: what the caller typed last, from the variable that our commands name.
         answer_uepoch: when it was answered, microseconds since 1970; 0 where it never was.
         leg: `trigger`, `return` or `destination`, as our dialplan and dial strings set it.
@@ -94,6 +96,7 @@ class Event(
     other_leg_uuid: Field = None
     bridge_b_uuid: Field = None
     read_result: Field = None
+    digit: Field = None
     digits: Field = None
     originate_disposition: Field = None
     bridge_hangup_cause: Field = None

@@ -7,6 +7,7 @@ checked against what a trunk or a keypad can send before it gets there.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 import phonenumbers
@@ -59,7 +60,11 @@ def parse(text: str, country: str) -> str:
         number = abroad if at_home else _valid(text, country) or abroad
     if number is None:
         raise BadNumber("not_a_number")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if not is_e164(written):
+        # Plans have numbers that are longer than any of E.164: +4920100000000000.
+        raise BadNumber("not_a_number")
+    return written
 
 
 def _valid(text: str, country: str) -> phonenumbers.PhoneNumber | None:
@@ -70,6 +75,7 @@ def _valid(text: str, country: str) -> phonenumbers.PhoneNumber | None:
     return number if phonenumbers.is_valid_number(number) else None
 
 
+@lru_cache(maxsize=4096)
 def parse_dialled(digits: str, country: str) -> str:
     """Read what a caller typed on a keypad, which has no `+`, and give it as E.164 (D3).
 
@@ -81,6 +87,7 @@ def parse_dialled(digits: str, country: str) -> str:
     return parse(digits, country)
 
 
+@lru_cache(maxsize=4096)
 def country_of(number: str) -> str | None:
     """Give the country of an E.164 number, or None where it belongs to none (satellite, global)."""
     region = phonenumbers.region_code_for_number(phonenumbers.parse(number, None))
@@ -96,6 +103,7 @@ def is_of_no_country(prefix: str) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def is_costly(number: str) -> bool:
     """Whether an E.164 number is of a kind that costs more than a call (premium and its like)."""
     return phonenumbers.number_type(phonenumbers.parse(number, None)) in _COSTLY

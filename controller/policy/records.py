@@ -38,7 +38,7 @@ from controller.policy.fields import (
     is_currency,
 )
 from controller.policy.model import MAIN_CLIENT, PolicyError
-from controller.policy.rules import not_yet, once
+from controller.policy.rules import check_language, not_yet, once
 
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -112,6 +112,8 @@ class AuthorisedCaller(_Record, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Check what types cannot say. Raises `PolicyError`."""
+        if self.language is not None:
+            check_language("language", self.language)
 
 
 class Channel(_Record, frozen=True, kw_only=True):
@@ -233,11 +235,15 @@ class Entry(_Record, frozen=True, kw_only=True):
 
 
 class SoundFile(_Record, frozen=True, kw_only=True):
-    """A sound that the switch has, by a name to find it by (S1)."""
+    """A sound by a name, once in each language (S1): a file of the switch, or an uploaded one.
+
+    `path` None: it was uploaded, or will be; what was uploaded is `store.sounds`' to keep. `client`
+    None: everybody's.
+    """
 
     name: RecordName
     language: Language = "en"
-    path: Sound
+    path: Sound | None = None
     client: ClientName | None = None
     description: Line = ""
 

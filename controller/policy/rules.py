@@ -19,18 +19,12 @@ from controller.policy.endings import CAUSES, is_final
 from controller.policy.fields import Again, ReturnCalls, ShownFrom
 from controller.policy.model import Policy, PolicyError
 from controller.policy.quiet import is_time_zone
+from controller.prompts.catalogue import NAMES, known_as, languages
 
 #: Fields that nothing acts on yet, with the rule that will. They can only have their defaults:
 #: what is stored and ignored is worse than what is refused. Whoever builds a rule strikes its
 #: fields from here.
 NOT_YET: Final[dict[str, str]] = {
-    "language": "S2",
-    "human_check": "T9",
-    "caller_passwords": "A2",
-    "credit_query": "C1",
-    "credit_query_again": "C2",
-    "further_calls": "D4",
-    "say_time_left": "D6",
     "caller_id_number_from": "I2",
     "caller_id_number": "I2",
     "caller_id_choice": "I3",
@@ -47,7 +41,6 @@ NOT_YET: Final[dict[str, str]] = {
     "callbacks_per_extension": "G3",
     "concurrent_calls": "G3",
     "most_spent_per_day": "G3",
-    "prompts": "S2",
 }
 
 #: Lists of countries.
@@ -112,6 +105,7 @@ def check(policy: Policy) -> None:
     for field in ("dids", "caller_ids", *_COUNTRIES, *_PREFIXES):
         once(field, getattr(policy, field))
     check_country("country", policy.country)
+    check_language("language", policy.language)
     for field in _COUNTRIES:
         for code in getattr(policy, field):
             check_country(field, code)
@@ -121,6 +115,7 @@ def check(policy: Policy) -> None:
     _check_quiet_hours(policy)
     _check_retries(policy)
     _check_shown(policy)
+    _check_prompts(policy)
     for rate in (
         "callbacks_per_number",
         "callbacks_per_block",
@@ -244,6 +239,14 @@ def _check_shown(policy: Policy) -> None:
         )
 
 
+def _check_prompts(policy: Policy) -> None:
+    for name in policy.prompts:
+        if name not in NAMES:
+            raise PolicyError(
+                f"prompts.{name}: there is no such prompt; write one of: {', '.join(sorted(NAMES))}"
+            )
+
+
 def _check_rate(field: str, policy: Policy) -> None:
     rate = getattr(policy, field)
     known = [
@@ -285,6 +288,14 @@ def check_country(field: str, code: str) -> None:
     """Check that a country is one. Raises `PolicyError`."""
     if not is_country(code):
         raise PolicyError(f"{field}: {code!r} is no country; write two capitals of ISO 3166: US")
+
+
+def check_language(field: str, language: str) -> None:
+    """Check that prompts can be said in a language. Raises `PolicyError`."""
+    if known_as(language) is None:
+        raise PolicyError(
+            f"{field}: there are no prompts in {language!r}; write one of: {', '.join(languages())}"
+        )
 
 
 def once(field: str, values: tuple[str, ...]) -> None:

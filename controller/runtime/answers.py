@@ -51,12 +51,13 @@ def finish(
     attempt: str | None = None,
     leased: bool = False,
     lease: int | None = None,
+    counts: bool | None = None,
 ) -> bool:
     """Keep how a request ended; whether it was us. It counts once, whoever says it first.
 
     It waits for the store. `attempt`: only where that is the one under way; `leased`: only where it
     is still to be called, or that attempt to be sent, by us; `lease`: only where it is leased until
-    then still.
+    then still. `counts`: whether it counts against the number (G4), where the store cannot tell.
     """
     first = services.keep(
         services.requests.finish,
@@ -68,6 +69,7 @@ def finish(
         attempt=attempt,
         leased_by=services.name if leased else None,
         lease=lease,
+        counts=counts,
     )
     if first:
         services.metrics.callbacks.labels(outcome).inc()

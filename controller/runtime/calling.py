@@ -101,7 +101,7 @@ class Calling:
                 self._give_back(request, (quiet - now) / 1_000_000)
             elif quiet is not None:
                 self._end_leased(request, request.outcome or "quiet_hours")
-            else:
+            elif not self._is_locked_out(request, policy, now):
                 self._originate(request, request.number, policy)
         except Exception:
             self.over(request.id)
@@ -121,6 +121,33 @@ class Calling:
         if not policy.enabled:
             return "disabled"
         return refusal_of_return_call(request.number, policy)
+
+    def _is_locked_out(self, request: Request, policy: Policy, now: int) -> bool:
+        """Whether no password of this caller is heard now (A3): then he is called when one is.
+
+        What he would hear is that he may not, and the call has its price. A lock-out that outlasts
+        the request ends it.
+        """
+        if policy.password_hash is None and not self._asks_a_caller(request, policy):
+            return False
+        numbers = () if request.caller is None else (request.caller,)
+        locks = self._services.lockouts.locked(request.extension, numbers, request.did)
+        until = int(locks.until * 1_000_000)
+        if until <= now:
+            return False
+        if until <= request.expires:
+            self._give_back(request, (until - now) / 1_000_000)
+        else:
+            self._end_leased(request, "locked_out")
+        return True
+
+    def _asks_a_caller(self, request: Request, policy: Policy) -> bool:
+        """Whether somebody's own password is asked for, or first who it is (A2, A5)."""
+        if not policy.caller_passwords:
+            return False
+        services = self._services
+        facts = services.reads.run(services.conversing.facts, request.extension, request.caller, "")
+        return facts.caller is None or facts.caller.pin_hash is not None
 
     def _originate(self, request: Request, number: str, policy: Policy) -> None:
         services, limits = self._services, self._services.settings.dispatcher

@@ -7,13 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from controller.callback.effects import Bridge
-from controller.callback.limits import (
-    BRIDGE_SLACK_SECONDS,
-    CHECK_SECONDS,
-    MAX_DIALLED,
-    MAX_TRIES,
-    QUESTION_SECONDS,
-)
+from controller.callback.limits import longest_without_talking
 from controller.callerid.resolver import Shown
 from controller.esl import commands
 from controller.esl.commands import Route
@@ -26,6 +20,8 @@ FINAL_CAUSES: Final = (
     "USER_BUSY,NO_ANSWER,NO_USER_RESPONSE,ALLOTTED_TIMEOUT,PROGRESS_TIMEOUT,CALL_REJECTED,"
     "UNALLOCATED_NUMBER,INVALID_NUMBER_FORMAT,MANAGER_REQUEST"
 )
+#: No return leg lasts longer, whatever its policy adds up to; a single conversation may.
+LONGEST_LEG_SECONDS: Final = 86_400
 
 
 def digits(number: str) -> str:
@@ -46,12 +42,11 @@ def longest_return_leg(policy: Policy, gateways: int) -> int:
     """Give the longest that a return leg can last by this policy, seconds.
 
     It is the switch's own limit for the leg (M5): every question, every destination ringing to
-    the end on each gateway, and one conversation as long as it may be.
+    the end on each gateway, and each conversation as long as it may be; a day at most.
     """
-    asking = MAX_TRIES * (QUESTION_SECONDS + CHECK_SECONDS) + QUESTION_SECONDS
-    ringing = policy.destination_ring_seconds * gateways + BRIDGE_SLACK_SECONDS
-    dialling = MAX_DIALLED * (policy.dial_seconds + ringing)
-    return int(asking + dialling) + policy.longest_call_seconds
+    talking = (policy.further_calls + 1) * policy.longest_call_seconds
+    longest = int(longest_without_talking(policy, gateways)) + talking
+    return min(longest, max(LONGEST_LEG_SECONDS, policy.longest_call_seconds))
 
 
 def leg_uuids(attempt: str, gateways: Sequence[str]) -> tuple[str, ...]:
@@ -88,6 +83,11 @@ def originate_command(
         "ignore_early_media": "true",
         "sip_cid_type": "none",
         "hangup_after_bridge": "false",
+        # A4: what is typed ahead of a password may be the password; the switch keeps all keys that
+        # it has heard in a variable of the leg (`digits_dialed`), which calls' records may hold.
+        "digits_dialed_filter": "(.+)",
+        # Any key cuts what is being said (D2).
+        "playback_terminators": "any",
         "fail_on_single_reject": FINAL_CAUSES,
         "execute_on_answer": f"sched_hangup +{limit} {TIME_OVER}",
     }

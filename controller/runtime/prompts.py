@@ -1,40 +1,43 @@
-"""Prompts by name, and the stock FreeSWITCH file behind each (docs/phrase/phrase_en.xml)."""
+"""The prompts as this installation has them: the catalogues, and where its sounds are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-#: English, of the stock set en-us-callie; the words are those of FreeSWITCH's phrase file.
-STOCK: Final = {
-    "password_enter": "ivr/ivr-please_enter_pin_followed_by_pound.wav",
-    "password_wrong": "ivr/ivr-pin_or_extension_is-invalid.wav",
-    "destination_enter": "ivr/ivr-enter_destination_telephone_number.wav",
-    "number_wrong": "ivr/ivr-please_check_number_try_again.wav",
-    "number_not_allowed": "ivr/ivr-no_route_destination.wav",
-    "destination_busy": "ivr/ivr-user_busy.wav",
-    "destination_no_answer": "ivr/ivr-no_user_response.wav",
-    "destination_unreachable": "ivr/ivr-no_route_destination.wav",
-    "time_over": "ivr/ivr-call_has_been_disconnected.wav",
-    "sorry": "ivr/ivr-im_sorry.wav",
-    "goodbye": "voicemail/vm-goodbye.wav",
-}
-
-_OWN: Final = "sound:"
+from controller.callback.said import Prompt
+from controller.prompts.catalogue import FALLBACK
+from controller.prompts.segments import Files, Places, Segment, segments
 
 
 class Prompts:
-    """Finds the file of a prompt.
+    """Finds what is played and said.
 
-    `directory` goes before the stock names; empty leaves them to the switch's `sound_prefix`.
+    `directory` is where the languages' sounds lie, as FreeSWITCH's `sounds_dir`; empty leaves
+    them to the switch's `sound_prefix`, which is that of the language `home`. `voices` has the
+    directories of languages that are not the usual ones.
     """
 
-    def __init__(self, directory: str = "") -> None:
-        self._prefix = directory.rstrip("/") + "/" if directory else ""
+    def __init__(
+        self, directory: str = "", *, home: str = FALLBACK, voices: Mapping[str, str] | None = None
+    ) -> None:
+        self.places = Places(directory=directory, home=home, voices=voices or {})
+
+    def segments(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        language: str,
+        own: Mapping[str, str] = {},
+        absent: Collection[str] = (),
+    ) -> tuple[Segment, ...]:
+        """Give what is played and said. Raises `KeyError` for a name that there is not.
+
+        `own` has an extension's sounds, by the prompts that they replace; `absent` what the node
+        was found to lack (`sound_check`).
+        """
+        return segments(prompts, language=language, own=own, places=self.places, absent=absent)
 
     def files(self, names: Iterable[str]) -> list[str]:
-        """Give the files of prompts in order. Raises `KeyError` for a name that there is not."""
-        return [
-            name.removeprefix(_OWN) if name.startswith(_OWN) else self._prefix + STOCK[name]
-            for name in names
-        ]
+        """Give the English files of prompts. Raises `KeyError` for a name that there is not."""
+        found = self.segments(tuple(names), language=FALLBACK)
+        return [file for part in found if isinstance(part, Files) for file in part.files]

@@ -8,22 +8,28 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 import gevent
 import structlog
 
+from controller.cache.lockouts import Lockouts
 from controller.cache.policies import Policies
 from controller.esl import commands
 from controller.esl.errors import EslError, WireError
 from controller.esl.switch import SwitchLink
 from controller.metrics import Metrics
 from controller.policy.model import Policy
+from controller.policy.sounds import SoundTable
 from controller.policy.trunks import Trunks
 from controller.runtime.clock import Clock
 from controller.runtime.offload import Offload
 from controller.runtime.prompts import Prompts
 from controller.runtime.recent import Recent
+from controller.runtime.sound_watch import SoundWatch
+from controller.runtime.transcribing import Transcribing
 from controller.settings import Settings
+from controller.store.conversing import Conversing
 from controller.store.database import Away
 from controller.store.passwords import Passwords
 from controller.store.requests import Requests
 from controller.store.stops import Stop, is_stopped
+from controller.store.transcripts import Transcripts
 
 if TYPE_CHECKING:
     from controller.runtime.legs import Leg
@@ -89,8 +95,13 @@ class Services:
         requests: Requests,
         passwords: Passwords,
         prompts: Prompts,
+        sound_watch: SoundWatch,
         trunks: Recent[Trunks],
         stops: Recent[tuple[Stop, ...]],
+        sounds: Recent[SoundTable],
+        conversing: Conversing,
+        transcripts: Transcripts,
+        lockouts: Lockouts,
     ) -> None:
         self.settings = settings
         self.name = name
@@ -103,8 +114,13 @@ class Services:
         self.requests = requests
         self.passwords = passwords
         self.prompts = prompts
+        self.sound_watch = sound_watch
         self.trunks = trunks
         self.stops = stops
+        self.sounds = sounds
+        self.conversing = conversing
+        self.lockouts = lockouts
+        self.transcribing = Transcribing(self, transcripts)
         self.legs = Legs(metrics)
         self.links: dict[str, SwitchLink] = {}
         self.greenlets: set[Any] = set()

@@ -36,10 +36,12 @@ class Api:
         self._table: dict[str, Callable[[str], str]] = {
             "create_uuid": lambda _: simulator.new_uuid(),
             "echo": lambda text: text,
+            "file_exists": lambda path: str(simulator.applications.sounds.exists(path)).lower(),
             "global_getvar": self._global_getvar,
             "global_setvar": self._global_setvar,
             "hostname": lambda _: simulator.node,
             "hupall": self._hupall,
+            "module_exists": self._module_exists,
             "originate": self._originate,
             "reloadxml": self._reloadxml,
             "sched_api": self._sched_api,
@@ -126,6 +128,9 @@ class Api:
                 self._simulator.marks[name.lower()] = values[0]
         return "+OK"
 
+    def _module_exists(self, name: str) -> str:
+        return str(name in self._simulator.applications.sounds.modules).lower() if name else ""
+
     def _uuid_exists(self, text: str) -> str:
         return "true" if text in self._simulator.legs else "false"
 
@@ -183,7 +188,7 @@ class Api:
         leg = self._leg(text.split(" ", maxsplit=1)[0])
         if leg is None:
             return _NO_CHANNEL
-        leg.stopped = True
+        leg.breaks += 1
         leg.wake()
         return "+OK\n"
 

@@ -6,7 +6,6 @@ FreeSWITCH: ``switch_core_session_exec`` in ``src/switch_core_session.c``,
 
 from __future__ import annotations
 
-import re
 import time
 import uuid as uuids
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from controller.simulator.dialplan import expand
 from controller.simulator.events import Event
 from controller.simulator.legs import TICK
 from controller.simulator.outbound import park, run_socket
+from controller.simulator.sounds import Sounds
 
 if TYPE_CHECKING:
     from controller.simulator.legs import Leg
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 Application = Callable[["Leg", str], str | None]
 
-_DIGIT_GAP = 1.5  # seconds after which a digit machine starts again
-_TONE = re.compile(r"%\((\d+),(\d+),")
 _SAMPLES = 8  # per millisecond
 
 
@@ -37,10 +35,8 @@ class Applications:
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
-        self.durations: dict[str, float] = {}
-        #: Parts of the names of sounds that the switch does not have.
-        self.missing: set[str] = set()
-        self.default_duration = 0.3
+        self.sounds = Sounds()
+        self.durations, self.missing = self.sounds.durations, self.sounds.missing
         self._table: dict[str, Application] = {
             "answer": self._answer,
             "bind_digit_action": self._bind_digit_action,
@@ -95,7 +91,9 @@ class Applications:
         response = application(leg, data)
         if response:
             leg.set("current_application_response", response)
-        done: Event = {**about, "Application-Response": response or "_none_"}
+        # An application that was run inside this one may have left its response.
+        response = leg.get("current_application_response") or "_none_"
+        done: Event = {**about, "Application-Response": response}
         done["Application-UUID"] = done.pop("Application-UUID")
         leg.emit("CHANNEL_EXECUTE_COMPLETE", after=done)
 
@@ -138,32 +136,25 @@ class Applications:
 
     # -- sounds ------------------------------------------------------------------------------
 
-    def duration(self, file: str) -> float:
-        """How long a sound lasts, in seconds."""
-        if file.startswith("file_string://"):
-            return sum(self.duration(part) for part in file[14:].split("!"))
-        if file.startswith("silence_stream://"):
-            digits = file[17:].split(",", maxsplit=1)[0]
-            return int(digits) / 1000 if digits.isdigit() else self.default_duration
-        if file.startswith("tone_stream://"):
-            return sum(int(on) + int(off) for on, off in _TONE.findall(file)) / 1000
-        for part, seconds in self.durations.items():
-            if part in file:
-                return seconds
-        return self.default_duration
+    def play(self, leg: Leg, file: str, heed: Callable[[str], bool] | None = None) -> bool:
+        """Play a sound; True if it was played to its end.
 
-    def play(self, leg: Leg, file: str, until: Callable[[], bool] | None = None) -> bool:
-        """Play a sound; True if it was played to its end."""
-        leg.stopped = False
+        ``heed`` is asked about each key, and cuts the sound with True. Without it, keys stay for
+        what comes next.
+        """
+        breaks, keyed = leg.breaks, False
         leg.note("heard", file=file)
-        seconds = self.duration(file)
+        leg.line.on("heard", file)
+        seconds = self.sounds.duration(file)
         begun = time.monotonic()
 
         def stop() -> bool:
-            return leg.stopped or (until is not None and until())
+            nonlocal keyed
+            while heed is not None and not keyed and (key := leg.key()) is not None:
+                keyed = heed(key)
+            return keyed or leg.breaks > breaks
 
         cut = leg.wait(seconds, stop)
-        leg.stopped = False
         played = min(seconds, time.monotonic() - begun) if cut else seconds
         milliseconds = round(played * 1000)
         leg.set("playback_last_offset_pos", str(milliseconds * _SAMPLES))
@@ -172,23 +163,32 @@ class Applications:
         leg.set("playback_samples", str(milliseconds * _SAMPLES))
         return not cut
 
-    def is_missing(self, file: str) -> bool:
-        """Whether the switch has no such sound."""
-        return any(part in file for part in self.missing)
-
     def _playback(self, leg: Leg, data: str) -> str:
         self._pre_answer(leg, "")
-        if self.is_missing(data):
+        leg.set("playback_terminator_used", None)
+        if self.sounds.is_missing(data):
             return "FILE NOT FOUND"
-        terminators = leg.get("playback_terminators") or "*"
-        before, digits = leg.collecting, list[str]()
-        leg.collecting = digits
-        self.play(leg, data, lambda: any(digit in terminators for digit in digits))
-        leg.collecting = before
+        self.play(leg, data, self._terminators(leg))
         return "FILE PLAYED"
 
     def _say(self, leg: Leg, data: str) -> None:
-        self.play(leg, "say:" + data)
+        leg.set("playback_terminator_used", None)
+        if self.sounds.can_say(data):
+            leg.set("sound_prefix", self._simulator.globals["sound_prefix"])
+            self.play(leg, "say:" + data, self._terminators(leg))
+
+    @staticmethod
+    def _terminators(leg: Leg) -> Callable[[str], bool]:
+        """Whether a key cuts the sound: mod_dptools.c, ``on_dtmf``."""
+
+        def heed(key: str) -> bool:
+            keys = leg.get("playback_terminators") or "*"
+            keys = {"any": "1234567890*#", "none": ""}.get(keys.lower(), keys)
+            if key in keys:
+                leg.set("playback_terminator_used", key)
+            return key in keys
+
+        return heed
 
     def _play_and_get_digits(self, leg: Leg, data: str) -> None:
         collect.play_and_get_digits(self, leg, data)
@@ -238,7 +238,8 @@ class Applications:
         leg.mark_answered()
 
     def _sleep(self, leg: Leg, data: str) -> None:
-        leg.wait(int(data) / 1000 if data.strip().isdigit() else 0)
+        # Seen on 1.11.1: a key ends it, and stays for what comes next.
+        leg.wait(int(data) / 1000 if data.strip().isdigit() else 0, lambda: bool(leg.keys))
 
     def _hangup(self, leg: Leg, data: str) -> None:
         leg.hangup(cause_name(data))
@@ -281,44 +282,13 @@ class Applications:
     # -- keys while bridged ------------------------------------------------------------------
 
     def _bind_digit_action(self, leg: Leg, data: str) -> None:
-        # <realm>,<digits or ~regex>,<action>[,<value>][,<whose digits>][,<who runs it>]
-        parts = data.split(",")
-        if len(parts) >= 3:
-            leg.digit_actions.setdefault(parts[0], []).append(parts[1:])
-            leg.digit_realm = leg.digit_realm or parts[0]
+        leg.actions.bind(data)
 
     def _digit_action_set_realm(self, leg: Leg, data: str) -> None:
-        leg.digit_realm = data.split(",", maxsplit=1)[0]
-        leg.digit_buffer = (0.0, "")
+        leg.actions.set_realm(data)
 
     def _clear_digit_action(self, leg: Leg, data: str) -> None:
-        if data in {"", "all"}:
-            leg.digit_actions.clear()
-        leg.digit_actions.pop(data, None)
-
-    def bridged_digit(self, leg: Leg, digit: str) -> None:
-        """A key pressed in a conversation: see whether it completes an action's digits."""
-        since, before = leg.digit_buffer
-        now = time.monotonic()
-        typed = (before if now - since < _DIGIT_GAP else "") + digit
-        leg.digit_buffer = (now, typed)
-        for pattern, action, *rest in leg.digit_actions.get(leg.digit_realm, []):
-            hit = (
-                re.fullmatch(pattern[1:], typed)
-                if pattern.startswith("~")
-                else typed.endswith(pattern)
-            )
-            if not hit:
-                continue
-            leg.digit_buffer = (now, "")
-            target = leg.partner if len(rest) > 2 and rest[2] == "peer" else leg
-            name = action.removeprefix("exec:")
-            value = rest[0] if rest else ""
-            if target is not None and name == "hangup":
-                target.hangup(cause_name(value))
-            elif target is not None:
-                self.execute(target, name, value)
-            return
+        leg.actions.clear(data)
 
 
 def export_variables(leg: Leg) -> dict[str, str]:

@@ -79,7 +79,13 @@ def _joined(simulator: Simulator, a: Leg, b: Leg) -> None:
     for leg in (a, b):
         leg.note("bridged", **{"with": leg.partner.number if leg.partner else ""})
         leg.line.on("bridge")
-    a.wait(None, lambda: b.cause is not None)
+
+    def over() -> bool:
+        a.pass_keys()
+        return b.cause is not None
+
+    b.pass_keys()
+    a.wait(None, over)
     b_ended_first = b.cause is not None
     if b.ended_by == "phone" and b_ended_first and a.ready():
         a.tick()

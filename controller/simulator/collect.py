@@ -7,10 +7,8 @@ between digits ends. FreeSWITCH: ``switch_play_and_get_digits`` and ``switch_ivr
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -48,17 +46,9 @@ def _number(text: str) -> int:
     return int(text) if text.isdigit() else 0
 
 
-@contextlib.contextmanager
-def _listening(leg: Leg, question: Question) -> Iterator[list[str]]:
-    """Let the leg's digits come to this question; a nested one gives them back."""
+def _begun(leg: Leg, question: Question) -> None:
     leg.note("question", file=question.file)
-    before, digits = leg.collecting, list[str]()
-    leg.collecting = digits
     leg.line.on("question")
-    try:
-        yield digits
-    finally:
-        leg.collecting = before
 
 
 def play_and_get_digits(applications: Applications, leg: Leg, data: str) -> None:
@@ -79,8 +69,8 @@ def play_and_get_digits(applications: Applications, leg: Leg, data: str) -> None
         regex=words[8],
         digit_timeout=_number(words[9]),
     )
-    with _listening(leg, question) as digits:
-        _ask(applications, leg, question, digits)
+    _begun(leg, question)
+    _ask(applications, leg, question)
 
 
 def read(applications: Applications, leg: Leg, data: str) -> None:
@@ -101,17 +91,17 @@ def read(applications: Applications, leg: Leg, data: str) -> None:
         regex="",
         digit_timeout=_number(words[6]),
     )
-    with _listening(leg, question) as digits:
-        _read_once(applications, leg, question, digits)
+    _begun(leg, question)
+    _read_once(applications, leg, question)
 
 
-def _ask(applications: Applications, leg: Leg, question: Question, digits: list[str]) -> None:
+def _ask(applications: Applications, leg: Leg, question: Question) -> None:
     if question.regex and question.variable:
         leg.set(f"{question.variable}_invalid", None)
     for _ in range(question.tries):
         if not leg.ready():
             break
-        status, typed = _read_once(applications, leg, question, digits)
+        status, typed = _read_once(applications, leg, question)
         if status == "timeout" and len(typed) >= question.fewest:
             status = "success"
         if question.fewest == 0 and not typed and leg.get("read_terminator_used"):
@@ -128,26 +118,29 @@ def _ask(applications: Applications, leg: Leg, question: Question, digits: list[
             applications.play(leg, question.invalid)
 
 
-def _read_once(
-    applications: Applications, leg: Leg, question: Question, digits: list[str]
-) -> tuple[Status, str]:
+def _read_once(applications: Applications, leg: Leg, question: Question) -> tuple[Status, str]:
     most = max(question.most, question.fewest)
     leg.set("read_result", None)
     if question.variable:
         leg.set(question.variable, None)
     typed = ""
-    if applications.is_missing(question.file):
+    if applications.sounds.is_missing(question.file):
         # Seen on 1.11.1: the question is over at once, and nothing was asked.
         leg.set("read_result", "failure")
         return "failure", ""
     if question.file and question.file != "silence":
-        applications.play(leg, question.file, lambda: bool(digits))
-        if digits:
-            typed = digits.pop(0)
+        first: list[str] = []
+
+        def take(key: str) -> bool:
+            first.append(key)
+            return True
+
+        applications.play(leg, question.file, take)
+        typed = "".join(first)
     status: Status = "success" if leg.ready() else "failure"
     terminator = ""
     if leg.ready() and len(typed) < most:
-        status, typed, terminator = _collect(leg, question, typed, most, digits)
+        status, typed, terminator = _collect(leg, question, typed, most)
     if terminator:
         leg.set("read_terminator_used", terminator)
     if question.fewest and len(typed) < question.fewest:
@@ -160,9 +153,7 @@ def _read_once(
     return status, typed
 
 
-def _collect(
-    leg: Leg, question: Question, typed: str, most: int, digits: list[str]
-) -> tuple[Status, str, str]:
+def _collect(leg: Leg, question: Question, typed: str, most: int) -> tuple[Status, str, str]:
     """``switch_ivr_collect_digits_count``: the digits, and the terminator that ended them."""
     if typed and typed in question.terminators:
         return "success", "", typed
@@ -171,14 +162,13 @@ def _collect(
     since = time.monotonic()
     while True:
         left = since + limit / 1000 - time.monotonic() if limit else None
-        leg.wait(left, lambda: bool(digits))
+        leg.wait(left, lambda: bool(leg.keys))
         if not leg.ready():
             return "failure", typed, ""
-        if not digits:
+        if not leg.keys:
             return "timeout", typed, ""
         limit, since = pause, time.monotonic()
-        while digits:
-            digit = digits.pop(0)
+        while (digit := leg.key()) is not None:
             if digit in question.terminators:
                 return "success", typed, digit
             typed += digit

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import gevent
 from gevent.event import Event as Signal
 
+from controller.simulator.actions import DigitActions
 from controller.simulator.events import Event, Value, micros, templates
 from controller.simulator.phones import Behaviour
 from controller.simulator.report import report_variables
@@ -63,20 +64,20 @@ class Leg:
         self.refusal: tuple[int, str] | None = None
         # who is at the other end of a bridge, and how that is shown in events
         self.partner: Leg | None = None
+        self.calling: Leg | None = None  # whom it calls, until there is an answer
         self.other: tuple[str, CallerProfile] | None = None
         # what interrupts a running application: see `ready`
         self.transfer: tuple[str, str] | None = None
         self.reset = False
-        self.stopped = False  # uuid_break, once
+        self.breaks = 0  # uuid_break: whatever plays when it is counted up ends
         self.controlled = False
         self.in_socket = False
         self.queue: deque[Command] = deque()
         self.locked = False
-        self.collecting: list[str] | None = None
+        # keys that nothing has read yet, whether they are sensitive, and where from
+        self.keys: deque[tuple[str, bool, str]] = deque()
         self.digits_dialed = ""
-        self.digit_actions: dict[str, list[list[str]]] = {}
-        self.digit_realm = ""
-        self.digit_buffer: tuple[float, str] = (0.0, "")
+        self.actions = DigitActions(self)
         self.last_app: tuple[str, str] | None = None
         self.session: gevent.Greenlet[..., None] | None = None
         self.behaviour = Behaviour()
@@ -248,17 +249,35 @@ class Leg:
 
     def dtmf(self, digit: str) -> None:
         """A key was pressed at the far end."""
-        if self.cause is not None or not self.media:
-            return
-        if not self.true("sensitive_dtmf"):
+        if self.cause is None and self.media and not self.actions.feed(digit):
+            self.queue_key(digit, source="RTP")
+
+    def queue_key(self, digit: str, *, source: str) -> None:
+        """Keep a key for what reads it: ``switch_channel_queue_dtmf``.
+
+        Whether it is sensitive is settled now; its event comes when it is read.
+        """
+        self.keys.append((digit, self.true("sensitive_dtmf"), source))
+        self.wake()
+        if self.session is None:
+            self.pass_keys()
+
+    def key(self) -> str | None:
+        """The next key that was pressed, and its event: ``switch_channel_dequeue_dtmf``."""
+        if not self.keys:
+            return None
+        digit, sensitive, source = self.keys.popleft()
+        if not sensitive:
             self.digits_dialed += digit
-            extra: Event = {"DTMF-Digit": digit, "DTMF-Duration": "1600", "DTMF-Source": "RTP"}
+            length = "2000" if source == "APP" else "1600"  # samples
+            extra: Event = {"DTMF-Digit": digit, "DTMF-Duration": length, "DTMF-Source": source}
             self.emit("DTMF", after=extra, variables=False)
-        if self.collecting is not None:
-            self.collecting.append(digit)
-            self.wake()
-        elif self.partner is not None:
-            self.simulator.applications.bridged_digit(self, digit)
+        return digit
+
+    def pass_keys(self) -> None:
+        """Send the keys of this side of a conversation to the other."""
+        while self.partner is not None and (key := self.key()) is not None:
+            self.partner.note("keyed", digit=key)
 
     def hangup(self, cause: str, by: str = "switch") -> None:
         """End the leg. ``by``: ``switch`` or ``phone``. A second call changes nothing."""

@@ -19,18 +19,29 @@ class Line:
         self._leg = leg
         self._keys = list(behaviour.keys)
         self._hang_up = behaviour.hang_up
-        self._seen: dict[str, int] = {}
+        self._seen: dict[tuple[Moment, str], int] = {}
         self.facts = facts
 
-    def on(self, moment: Moment) -> None:
-        """A moment has come: press the keys that wait for it, and hang up if it is time."""
-        count = self._seen[moment] = self._seen.get(moment, 0) + 1
-        keys = next((entry for entry in self._keys if entry.when == moment), None)
-        if keys is not None:
+    def on(self, moment: Moment, sound: str = "") -> None:
+        """A moment has come: press the keys that wait for it, and hang up if it is time.
+
+        ``sound``: what is heard from now on, where the moment is ``heard``.
+        """
+        waiting: list[Keys] = [
+            keys for keys in self._keys if keys.when == moment and keys.what in sound
+        ]
+        end = self._hang_up
+        if end is not None and (end.when != moment or end.what not in sound):
+            end = None
+        for what in {keys.what for keys in waiting} | ({end.what} if end else set()):
+            self._seen[moment, what] = self._seen.get((moment, what), 0) + 1
+        due = [keys for keys in waiting if keys.count == self._seen[moment, keys.what]]
+        # Of those that take whatever comes next, one is used up, and none beside one that counts.
+        due = due[:1] or [keys for keys in waiting if keys.count is None][:1]
+        for keys in due:
             self._keys.remove(keys)
             self._leg.simulator.spawn(self._press, keys)
-        end = self._hang_up
-        if end is not None and end.when == moment and end.count == count:
+        if end is not None and end.count == self._seen[moment, end.what]:
             self._leg.simulator.spawn_later(end.after, self.hang_up)
 
     def hang_up(self) -> None:
@@ -42,14 +53,13 @@ class Line:
     def _press(self, keys: Keys) -> None:
         leg = self._leg
         gevent.sleep(keys.after)
-        pressed = 0
+        shown = ""
         for digit in keys.press:
+            if shown:
+                gevent.sleep(keys.gap)
             if leg.cause is not None:
                 break
-            if pressed:
-                gevent.sleep(keys.gap)
+            shown += "*" if leg.true("sensitive_dtmf") else digit
             leg.dtmf(digit)
-            pressed += 1
-        if pressed:
-            sensitive = leg.true("sensitive_dtmf")
-            leg.note("pressed", digits="*" * pressed if sensitive else keys.press[:pressed])
+        if shown:
+            leg.note("pressed", digits=shown)

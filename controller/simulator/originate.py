@@ -70,6 +70,8 @@ def dial(simulator: Simulator, dialled: DialString, caller: Leg | None) -> Resul
             break
         if time.monotonic() >= deadline:
             break
+    if caller is not None:
+        caller.calling = None
     if caller is not None and not caller.ready() and result.leg is not None:
         result.leg.hangup("ORIGINATOR_CANCEL")
         result.leg = None
@@ -178,6 +180,7 @@ def _start(
         return None
     leg = make_leg(simulator, endpoint, uuid, given, caller)
     if caller is not None:
+        caller.calling = leg
         caller.push("originated_legs", f"{uuid};Outbound Call;{endpoint.number}")
     return leg
 

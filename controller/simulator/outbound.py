@@ -192,7 +192,13 @@ def park(leg: Leg) -> None:
     leg.rephase()
     if leg.ready():
         leg.emit("CHANNEL_PARK")
-    if not leg.wait(left, lambda: not leg.controlled):
+
+    def let_go() -> bool:
+        while leg.controlled and leg.key():
+            pass  # nobody but those who get its event
+        return not leg.controlled
+
+    if not leg.wait(left, let_go):
         leg.hangup(cause_name(cause))
     leg.controlled = False
     leg.emit("CHANNEL_UNPARK")

@@ -7,7 +7,7 @@ import msgspec
 Outcome = Literal[
     "answer", "busy", "no_answer", "reject", "unreachable", "congestion", "unallocated"
 ]
-Moment = Literal["question", "answer", "bridge"]
+Moment = Literal["question", "answer", "bridge", "heard"]
 
 
 class TriggerCall(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -34,21 +34,29 @@ class Keys(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Keys pressed ``after`` seconds of a moment, ``gap`` seconds from one to the next.
 
     ``question``: the next ``play_and_get_digits`` or ``read`` that starts on the leg; each entry
-    uses up one. ``bridge``: each conversation uses up one entry likewise.
+    uses up one. ``bridge``: each conversation uses up one entry likewise. ``heard``: a sound with
+    ``what`` in its name starts on the leg (a ``say`` is named ``say:`` and its argument); the next
+    such, each entry using up one, or with ``count`` the ``count``-th of the whole call.
     """
 
     press: str
     when: Moment = "question"
     after: float = 0.1
     gap: float = 0.05
+    what: str = ""
+    count: int | None = None
 
 
 class HangUp(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """The phone hangs up ``after`` seconds of the ``count``-th such moment."""
+    """The phone hangs up ``after`` seconds of the ``count``-th such moment.
+
+    ``heard``: of the ``count``-th sound with ``what`` in its name.
+    """
 
     when: Moment
     after: float
     count: int = 1
+    what: str = ""
 
 
 class Behaviour(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -71,7 +79,8 @@ class JournalEntry(msgspec.Struct, kw_only=True):
     """What the phone at a leg's far end saw, ``t`` seconds after the simulator's start.
 
     ``detail`` holds what belongs to ``what``: ``cause`` and ``sip`` (status), ``caller_id_number``
-    and ``caller_id_name`` as shown, ``file``, ``digits`` (``*`` while they are sensitive).
+    and ``caller_id_name`` as shown, ``file``, ``digits`` (``*`` while they are sensitive),
+    ``digit`` (a key that came from the other side of a conversation).
     """
 
     t: float

@@ -27,12 +27,14 @@ from controller.simulator.listener import Listener
 from controller.simulator.originate import Gateway
 from controller.simulator.phones import Behaviour, JournalEntry, Phone, TriggerCall
 from controller.simulator.scheduler import Scheduler
+from controller.simulator.sounds import SOUND_PREFIX
 
 # What fs-config asks the operator to set; here so that its dialplan runs as it is.
 DEFAULT_GLOBALS = {
     "callback_controllers": "127.0.0.1:8084",
     "callback_dids": r"^\+?\d{5,15}$",
     "callback_trigger_limit": "75",
+    "sound_prefix": SOUND_PREFIX,
 }
 _CONTEXTS = ("callback_trigger", "public")
 _LOOK_AGAIN = 0.1  # seconds

@@ -6,8 +6,10 @@ it in a thread.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -56,19 +58,8 @@ def open_database(url: str) -> Engine:
     Raises `DatabaseError` where the URL is none that we know, the database cannot be had, or it
     was upgraded by a newer release.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        # What cannot be read may hold a password: it is not shown.
-        raise DatabaseError(f"database.url: is no URL; {_REMEDY}") from error
-    if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    # In memory each connection would have a database of its own.
-    elif parsed.drivername != "sqlite" or parsed.database in (None, "", ":memory:"):
-        raise DatabaseError(
-            f"database.url: {parsed.render_as_string()} is not supported; {_REMEDY}"
-        )
-    else:
+    parsed = _parsed(url)
+    if parsed.drivername == "sqlite":
         _make_directory(parsed)
     engine = _engine(parsed)
     try:
@@ -84,6 +75,39 @@ def open_database(url: str) -> Engine:
         engine.dispose()
         raise DatabaseError(f"database.url: cannot open {_shown(parsed)}: {error}") from error
     return engine
+
+
+@contextlib.contextmanager
+def look_at_database(url: str) -> Iterator[tuple[Engine, str | None]]:
+    """Open the database as it is, for reading: nothing is made or upgraded; with its revision.
+
+    Raises `DatabaseError` where the URL is none that we know, or there is no such file.
+    """
+    parsed = _parsed(url)
+    if parsed.drivername == "sqlite" and not Path(str(parsed.database)).is_file():
+        raise DatabaseError(f"database.url: there is no file {parsed.database}")
+    engine = _engine(parsed)
+    try:
+        yield engine, revision(reader(engine))
+    finally:
+        engine.dispose()
+
+
+def _parsed(url: str) -> URL:
+    """Read a URL of a database that we know. Raises `DatabaseError`."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        # What cannot be read may hold a password: it is not shown.
+        raise DatabaseError(f"database.url: is no URL; {_REMEDY}") from error
+    if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        return parsed.set(drivername="postgresql+psycopg")
+    # In memory each connection would have a database of its own.
+    if parsed.drivername != "sqlite" or parsed.database in (None, "", ":memory:"):
+        raise DatabaseError(
+            f"database.url: {parsed.render_as_string()} is not supported; {_REMEDY}"
+        )
+    return parsed
 
 
 def _shown(url: URL) -> str:

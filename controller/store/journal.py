@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select
 from controller.policy.changes import Change, Position
 from controller.store import schema
 from controller.store.database import reader
+from controller.store.sounds import count_change
 
 #: How many changes are remembered; a cache that is further behind forgets everything.
 REMEMBERED: Final = 10_000
@@ -46,6 +47,7 @@ class Writing:
         self._extensions: set[str] = set()
         self._dids: set[str] = set()
         self._everything = False
+        self._sounds = False
 
     def touch(self, extension: str, dids: Sequence[str]) -> None:
         """The policy of an extension changes; `dids` are those it had and those it has."""
@@ -55,6 +57,10 @@ class Writing:
     def touch_everything(self) -> None:
         """Any policy may have changed."""
         self._everything = True
+
+    def touch_sounds(self) -> None:
+        """A sound changes; it is counted apart from policies, which do not have it in them."""
+        self._sounds = True
 
     def note(self, entries: Sequence[Entry]) -> None:
         """Write to the audit log."""
@@ -72,6 +78,8 @@ class Writing:
 
     def count(self) -> Change | None:
         """Count what was touched, as the last thing before the commit; None: no policy was."""
+        if self._sounds:
+            count_change(self.connection)
         if not (self._everything or self._extensions):
             return None
         clock = schema.policy_clock

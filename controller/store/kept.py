@@ -302,5 +302,11 @@ CALLERS: Final = Kept(
     documents=("speed_dials", "presets"),
 )
 ACCOUNTS: Final = Kept(Account, schema.account, ("id",), owner="extension", beside=("id", "owner"))
-SOUNDS: Final = Kept(SoundFile, schema.sound, ("language", "name"), owner="client")
+SOUNDS: Final = Kept(
+    SoundFile,
+    schema.sound,
+    ("language", "name"),
+    owner="client",
+    beside=("audio", "uploaded_name"),
+)
 TOKENS: Final = Kept(Token, schema.token, ("name",), owner="client", beside=("hash",))

@@ -1,7 +1,8 @@
 """The tables. Times are microseconds since 1970, UTC; numbers are E.164; money is micro-units.
 
 What the operator keeps has a `version`, raised by each change (optimistic locking), and when it was
-made and changed. `migrations` makes these tables; a test compares the two.
+made and changed. `migrations` makes these tables; a test compares the two. Those of callbacks
+and stops are in `schema_callbacks`, and are had from here as well.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    MetaData,
+    LargeBinary,
     String,
     Table,
     Text,
@@ -25,15 +26,43 @@ from sqlalchemy import (
     text,
 )
 
-metadata: Final = MetaData(
-    naming_convention={
-        "ix": "%(table_name)s_%(column_0_name)s",
-        "uq": "%(table_name)s_%(column_0_name)s_key",
-        "ck": "%(table_name)s_%(constraint_name)s",
-        "fk": "%(table_name)s_%(column_0_name)s_fkey",
-        "pk": "%(table_name)s_pkey",
-    }
+from controller.store.schema_callbacks import (
+    LIVE_STATES,
+    OPEN_STATES,
+    callback_attempt,
+    callback_key,
+    callback_request,
+    stop,
 )
+from controller.store.schema_metadata import metadata
+
+__all__ = [
+    "LIVE_STATES",
+    "OPEN_STATES",
+    "account",
+    "account_entry",
+    "audio",
+    "audio_file",
+    "audit",
+    "authorised_caller",
+    "callback_attempt",
+    "callback_key",
+    "callback_request",
+    "caller_id",
+    "channel",
+    "client",
+    "did",
+    "extension",
+    "metadata",
+    "pepper",
+    "policy_change",
+    "policy_clock",
+    "public_number",
+    "sound",
+    "sound_clock",
+    "stop",
+    "token",
+]
 
 #: A number that counts up by itself; SQLite does so only for INTEGER.
 _SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
@@ -196,16 +225,50 @@ account_entry: Final = Table(
     CheckConstraint("position > 0", name="position"),
 )
 
-#: Sounds that the switch has, by name (S1).
+#: Sounds by name (S1): files that the switch has (`path`), or uploaded ones (`audio`); neither, as
+#: long as nothing was uploaded.
 sound: Final = Table(
     "sound",
     metadata,
     Column("language", String(5), primary_key=True),
     Column("name", String(64), primary_key=True),
-    Column("path", String(512), nullable=False),
+    Column("path", String(512)),
     Column("client", String(32), ForeignKey("client.name"), index=True),
     Column("description", String(200), nullable=False),
+    # What was uploaded, and how the file was called there.
+    Column("audio", String(64), ForeignKey("audio.id"), index=True),
+    Column("uploaded_name", String(200)),
     *_kept(),
+    CheckConstraint("path IS NULL OR audio IS NULL", name="one_source"),
+)
+
+#: What was uploaded, converted. `id` says what it is: SHA-256 of the digests of its files.
+audio: Final = Table(
+    "audio",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("milliseconds", Integer, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+
+#: Its files, one for each rate, in a table of their own: lists do not read them.
+audio_file: Final = Table(
+    "audio_file",
+    metadata,
+    Column("audio", String(64), ForeignKey("audio.id", ondelete="CASCADE"), primary_key=True),
+    Column("rate", Integer, primary_key=True, autoincrement=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+#: One row: the count of changes of sounds, so that whoever copies them sees cheaply that one was.
+sound_clock: Final = Table(
+    "sound_clock",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
 )
 
 #: Who may use the API. `hash` is SHA-256 of a secret of 256 random bits.
@@ -264,137 +327,4 @@ policy_change: Final = Table(
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("change", Text, nullable=False),
-)
-
-#: States of a request whose return call is still to come or under way; of these, under way.
-OPEN_STATES: Final = ("pending", "calling", "answered")
-LIVE_STATES: Final = ("calling", "answered")
-
-#: One callback that was asked for, or that nobody gets and why (SPEC T10).
-callback_request: Final = Table(
-    "callback_request",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("extension", String(10), nullable=False),
-    Column("did", String(16), nullable=False),
-    # Whom to call back; of one that was refused: who asked, where that is known.
-    Column("number", String(16)),
-    # pending -> calling -> answered -> done, or at once: refused. A retry goes back to pending.
-    Column("state", String(10), nullable=False),
-    # How it ended; of one that is pending again: how the last try did.
-    Column("outcome", String(32)),
-    Column("cause", String(64)),
-    Column("destination", String(16)),
-    Column("created", BigInteger, nullable=False),
-    Column("due", BigInteger, nullable=False),
-    # How many later triggers joined this one (SPEC T6).
-    Column("joined", Integer, nullable=False, default=0),
-    Column("holder", String(64)),
-    Column("lease_until", BigInteger),
-    # The attempt under way or the last one, and its node; see `callback_attempt`.
-    Column("node", String(64)),
-    Column("attempt", String(36)),
-    Column("ended", BigInteger),
-    # Who rang first, E.164; None: hidden, or no number: `said` is then what the trunk said.
-    Column("caller", String(16)),
-    Column("said", String(100)),
-    # How it was asked for: `call`, or `api` (T11) and there by whom and with which key of his.
-    Column("source", String(8), nullable=False, server_default="call"),
-    Column("actor", String(80)),
-    Column("key", String(64)),
-    # Of the last trigger call: who rang what, over which trunk, its leg and its end.
-    Column("last_caller", String(16)),
-    Column("last_did", String(16)),
-    Column("channel", String(64)),
-    Column("leg", String(64)),
-    Column("rang", BigInteger, nullable=False, server_default="0"),
-    # No more is tried after that.
-    Column("expires", BigInteger, nullable=False, server_default="0"),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Index("callback_request_due", "state", "due"),
-    # T1's second try of a carrier.
-    Index("callback_request_last", "last_caller", "last_did", "rang"),
-    Index("callback_request_caller", "caller", "created"),
-    Index("callback_request_number", "number", "created"),
-    Index("callback_request_of", "extension", "created"),
-    Index("callback_request_created", "created"),
-    Index("callback_request_key", "actor", "key", unique=True),
-    Index("callback_request_leg", "leg"),
-    # Nobody is called by two extensions at once (SPEC T7), whoever begins.
-    Index(
-        "callback_request_live",
-        "number",
-        unique=True,
-        sqlite_where=text("state IN ('calling', 'answered')"),
-        postgresql_where=text("state IN ('calling', 'answered')"),
-    ),
-    # At most one pending or live callback per extension and number (SPEC T6), whoever stores it.
-    Index(
-        "callback_request_open",
-        "extension",
-        "number",
-        unique=True,
-        sqlite_where=text("state IN ('pending', 'calling', 'answered')"),
-        postgresql_where=text("state IN ('pending', 'calling', 'answered')"),
-    ),
-)
-
-#: Keys of those who joined through the API what was there already (T6), with what they asked for.
-callback_key: Final = Table(
-    "callback_key",
-    metadata,
-    Column("actor", String(80), primary_key=True),
-    Column("key", String(64), primary_key=True),
-    Column(
-        "request",
-        String(36),
-        ForeignKey("callback_request.id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
-    Column("did", String(16), nullable=False),
-    Column("caller", String(16), nullable=False),
-)
-
-#: One try of a callback: written before it is sent, and never moved to another node. `id` is its
-#: job's uuid, from which those of its legs follow, one for each channel.
-callback_attempt: Final = Table(
-    "callback_attempt",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("request", String(36), ForeignKey("callback_request.id"), nullable=False, index=True),
-    Column("extension", String(10), nullable=False),
-    Column("number", String(16), nullable=False),
-    Column("node", String(64), nullable=False),
-    # Which run of the node's switch: its Core-UUID, another one after each start.
-    Column("core", String(64), nullable=False, server_default=text("''")),
-    # JSON: the channels of its dial string, in order.
-    Column("channels", Text, nullable=False),
-    Column("begun", BigInteger, nullable=False),
-    Column("answered", BigInteger),
-    Column("ended", BigInteger),
-    Column("outcome", String(32)),
-    Column("cause", String(64)),
-    # G4: whether it says something about the number: nobody answered, or only for a moment.
-    Column("counts", Boolean, nullable=False, server_default=text("false")),
-    Index("callback_attempt_of", "extension", "number", "begun"),
-    Index(
-        "callback_attempt_open",
-        "node",
-        sqlite_where=text("ended IS NULL"),
-        postgresql_where=text("ended IS NULL"),
-    ),
-)
-
-#: What is stopped (O6): `everywhere` (`name` empty), a `client`, an `extension`.
-stop: Final = Table(
-    "stop",
-    metadata,
-    Column("scope", String(16), primary_key=True),
-    Column("name", String(32), primary_key=True),
-    # Calls in progress are ended too; else they end as they would.
-    Column("hang_up", Boolean, nullable=False),
-    Column("reason", String(200), nullable=False),
-    Column("actor", String(80), nullable=False),
-    Column("since", BigInteger, nullable=False),
 )

@@ -46,7 +46,7 @@ class Bench:
         return self.site.switch
 
     def serve(self, settings: Mapping[str, str | int], count: int = 1) -> list[Controller]:
-        """Add an extension with these settings, and start controllers."""
+        """Add an extension with these settings (a flag's is empty), and start controllers."""
         for port in self.site.controller_ports[:count]:
             folder = self.folder / f"controller-{port}"
             self.controllers.append(
@@ -59,7 +59,7 @@ class Bench:
         ):
             self.controllers[0].run(*command)
         own = {**settings, "caller-id": shown}
-        words = [word for k, v in own.items() for word in (f"--{k}", str(v))]
+        words = [word for k, v in own.items() for word in (f"--{k}", str(v)) if word]
         self.controllers[0].run("extension", "add", "1001", *words)
         for controller in self.controllers:
             controller.start()

@@ -28,6 +28,22 @@ PROMPTS = (
     "ivr/ivr-one_moment_please.wav",
     "ivr/ivr-thank_you.wav",
     "ivr/ivr-call_has_been_disconnected.wav",
+    "ivr/ivr-to_accept_press_one.wav",
+    # What mod_say_en plays for the amounts and times that are said here.
+    "digits/2.wav",
+    "digits/5.wav",
+    "digits/12.wav",
+    "digits/50.wav",
+    "currency/negative.wav",
+    "currency/and.wav",
+    "currency/dollars.wav",
+    "currency/cents.wav",
+    "time/minutes.wav",
+    "time/seconds.wav",
+    "time/hours.wav",
+    "digits/0.wav",
+    # Of our own.
+    "callback/credit_menu.wav",
 )
 PITCHES = {LOWEST_HZ + STEP_HZ * n: name for n, name in enumerate(PROMPTS)}
 

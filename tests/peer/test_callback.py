@@ -100,7 +100,7 @@ def test_a3_a_hang_up_at_the_last_try_is_a_hang_up(world: World) -> None:
     """A3: the switch ends the question when the caller hangs up; that is no third wrong try."""
     world.extension(password=PASSWORD)
     world.controller()
-    hang_up = HangUp(when="question", after=0.3, count=3)
+    hang_up = HangUp(when="heard", what="enter", after=0.3, count=3)
     world.phone(CALLER, answering(typed("1111"), typed("2222"), hang_up=hang_up))
     world.ring()
     (request,) = world.ended()
@@ -200,7 +200,7 @@ def test_t6_a_second_trigger_joins_the_callback_that_is_due(world: World) -> Non
     """T6: one callback for two calls, and the second is counted."""
     world.extension(delay_seconds=3)
     world.controller()
-    world.phone(CALLER, answering(hang_up=HangUp(when="question", after=0.1)))
+    world.phone(CALLER, answering(hang_up=HangUp(when="heard", what="enter", after=0.1)))
     world.ring()
     world.ring()
     (request,) = world.ended()
@@ -253,12 +253,17 @@ def test_a_caller_who_hangs_up_leaves_nothing(world: World) -> None:
     before = _greenlets()
     for index in range(5):
         number = f"1212555019{index}"
-        world.phone(number, answering(hang_up=HangUp(when="question", after=0.05 * index)))
+        world.phone(
+            number, answering(hang_up=HangUp(when="heard", what="enter", after=0.05 * index))
+        )
         world.ring("+" + number)
     requests = world.ended(5)
     world.idle()
     assert {request.outcome for request in requests} == {"hung_up"}
-    assert len(controller.services.greenlets) == 2  # the dispatcher and the one that looks after
+    # The dispatcher, those that look after calls and sounds; transcripts are written soon.
+    with gevent.Timeout(10):
+        while len(controller.services.greenlets) != 3:
+            gevent.sleep(0.05)
     # An end that somebody else may record is looked at once more, a little later.
     until = time.monotonic() + 10
     while _greenlets() - before and time.monotonic() < until:

@@ -45,9 +45,9 @@ def test_g1_a_hostile_name_reaches_nothing(world: World) -> None:
     names = CASES["caller_id_name"]
     for index, name in enumerate(names):
         number = f"121255501{index:02d}"
-        world.phone(number, answering(hang_up=HangUp(when="question", after=0.3)))
+        world.phone(number, answering(hang_up=HangUp(when="heard", what="enter", after=0.3)))
         world.ring("+" + number, name=name)
-    world.wait(lambda: len(world.switch.seen("question", role="return")) == len(names))
+    world.wait(lambda: len(world.questions()) == len(names))
     for leg in world.switch.legs.values():
         assert not {"evil", "pin_ok", "variable_evil", "variable_pin_ok"} & set(leg.variables)
     requests = world.ended(len(names))

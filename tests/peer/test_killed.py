@@ -43,7 +43,8 @@ def test_o5_killed_at_any_moment_no_request_is_lost_and_none_made_twice(two: Wor
                 Behaviour(on_call="busy", after=moments.uniform(0.05, 0.5))
                 if busy
                 else answering(
-                    after=moments.uniform(0.05, 0.5), hang_up=HangUp(when="question", after=0.1)
+                    after=moments.uniform(0.05, 0.5),
+                    hang_up=HangUp(when="heard", what="enter", after=0.1),
                 ),
             )
             callers.append(number)

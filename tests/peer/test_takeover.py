@@ -12,7 +12,7 @@ from tests.peer.world import CALLER, FRIEND, PASSWORD, World, answering, kill, t
 
 ENTER_PASSWORD = "ivr-please_enter_pin_followed_by_pound.wav"
 ENTER_DESTINATION = "ivr-enter_destination_telephone_number.wav"
-NOTHING = Keys(when="question", press="", after=0.1)
+NOTHING = Keys(when="heard", what="enter", press="", after=0.1)
 
 
 @pytest.mark.parametrize("at", ["password", "destination"])
@@ -50,7 +50,7 @@ def test_o5_killed_while_a_trigger_call_rings_x_is_still_x(two: World) -> None:
     two.extension(ring_seconds=3)
     first = two.process(0)
     two.process(1)
-    two.phone(CALLER, answering(hang_up=HangUp(when="question", after=0.1)))
+    two.phone(CALLER, answering(hang_up=HangUp(when="heard", what="enter", after=0.1)))
     two.ring()
     two.wait(lambda: two.switch.seen("ringing", role="trigger"))
     two.wait(lambda: two.switch.connections["outbound"] == 1)

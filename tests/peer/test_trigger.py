@@ -32,7 +32,7 @@ def test_t1_a_carriers_second_try_is_refused_at_once_and_joins(world: World) -> 
     """T1, T6: the second one does not ring X again, and there is one return call."""
     world.extension(ring_seconds=3, delay_seconds=2)
     world.controller()
-    world.phone(CALLER, answering(hang_up=HangUp(when="question", after=0.1)))
+    world.phone(CALLER, answering(hang_up=HangUp(when="heard", what="enter", after=0.1)))
     first = world.ring()
     world.wait(lambda: world.switch.seen("refused", role="trigger"))
     second = world.ring()

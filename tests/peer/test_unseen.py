@@ -10,7 +10,7 @@ import gevent
 import pytest
 
 from controller.app import Controller
-from controller.simulator import Behaviour, HangUp
+from controller.simulator import Behaviour, HangUp, Keys
 from tests.peer.world import CALLER, FRIEND, PASSWORD, World, answering, kill, talking, typed
 
 
@@ -28,7 +28,7 @@ def test_o5_a_caller_who_left_during_a_restart_is_called_back_again(world: World
     world.phone(
         CALLER,
         answering(typed(FRIEND), hang_up=HangUp(when="bridge", after=1.5)),
-        answering(hang_up=HangUp(when="question", after=0.1)),
+        answering(hang_up=HangUp(when="heard", what="enter", after=0.1)),
     )
     world.phone(FRIEND, answering())
     world.ring()
@@ -66,9 +66,9 @@ def test_o5_a_locked_store_delays_the_record_and_loses_nothing(
     monkeypatch.setattr("controller.store.database.BUSY_SECONDS", 0.05)
     world.extension()
     controller = world.controller()
-    world.phone(CALLER, answering(hang_up=HangUp(when="question", after=0.5)))
+    world.phone(CALLER, answering(hang_up=HangUp(when="heard", what="enter", after=0.5)))
     world.ring()
-    world.wait(lambda: world.switch.seen("question"))
+    world.wait(world.questions)
     with gevent.Timeout(5):
         while world.requests.all()[0].state != "answered":
             gevent.sleep(0.02)
@@ -93,7 +93,7 @@ def test_t1_a_locked_store_keeps_no_caller_ringing(
     monkeypatch.setattr("controller.store.database.BUSY_SECONDS", 0.05)
     world.extension()
     world.controller()
-    world.phone(CALLER, answering(hang_up=HangUp(when="question", after=0.1)))
+    world.phone(CALLER, answering(hang_up=HangUp(when="heard", what="enter", after=0.1)))
     locked = _lock(world.directory)
     world.ring()
     world.wait(lambda: world.switch.seen("refused", role="trigger"))
@@ -115,7 +115,7 @@ def test_o5_answered_while_the_link_is_down_frees_its_place(world: World) -> Non
     world.wait(lambda: world.switch.seen("ringing", role="return"))
     world.switch.stop_listening()
     world.switch.kill_connections()
-    world.wait(lambda: world.switch.seen("question", role="return"))
+    world.wait(world.questions)
     assert len(controller.dispatcher.calling) == 0
     world.switch.listen()
     (request,) = world.ended()
@@ -127,15 +127,29 @@ def test_o5_answered_while_the_link_is_down_frees_its_place(world: World) -> Non
 
 def test_s2_a_missing_prompt_is_no_endless_loop(world: World) -> None:
     """S2: questions that nobody can have heard end the call after three, with their own outcome."""
-    world.extension(dial_seconds=30)
+    world.extension(password=PASSWORD)
     world.controller()
     world.phone(CALLER, answering())
-    world.switch.applications.missing.add("ivr-enter_destination")
+    # A sound that is missing among others is passed over.
+    world.switch.applications.missing.update({"ivr-please_enter_pin", "ivr-pin_or_extension"})
     world.ring()
     (request,) = world.ended()
     world.idle()
     assert request.outcome == "prompts_unheard"
-    assert len(world.questions()) == 3
+    assert len(world.switch.seen("question")) == 3
+
+
+def test_s2_d1_without_its_prompt_a_number_can_be_dialled_all_the_same(world: World) -> None:
+    """S2, D1: silence in place of a question; it is not asked again and again in its time."""
+    world.extension(dial_seconds=5)
+    world.controller()
+    world.phone(CALLER, answering(Keys(when="answer", press=FRIEND + "#", after=1.0)))
+    world.phone(FRIEND, talking(0.3))
+    world.switch.applications.missing.add("ivr-enter_destination")
+    world.ring()
+    (request,) = world.ended()
+    world.idle()
+    assert request.outcome == "completed"
 
 
 def test_a4_a_lost_pepper_is_not_made_anew(world: World) -> None:
@@ -151,7 +165,10 @@ def test_t8_a_destination_rings_no_longer_than_it_may(world: World) -> None:
     """D3: `leg_timeout` ends the ringing, since `fail_on_single_reject` drops the other limit."""
     world.extension(destination_ring_seconds=5)
     world.controller()
-    world.phone(CALLER, answering(typed(FRIEND), hang_up=HangUp(when="question", after=1, count=2)))
+    world.phone(
+        CALLER,
+        answering(typed(FRIEND), hang_up=HangUp(when="heard", what="enter", after=1, count=2)),
+    )
     world.phone(FRIEND, Behaviour(on_call="no_answer"))
     world.ring()
     (request,) = world.ended()

@@ -8,6 +8,7 @@ import random
 import signal
 import socket
 import sys
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,9 @@ class World:
         self.requests = Requests(self.engine)
         self.controllers: list[Controller] = []
         self.processes: list[subprocess.Popen[bytes]] = []
+        #: What processes have logged, and where the last one's web pages are.
+        self.logged: list[bytes] = []
+        self.web: tuple[str, int] = ("", 0)
 
     def close(self) -> None:
         """End everything."""
@@ -126,7 +130,10 @@ class World:
             "[dispatcher]\npoll_seconds = 0.2\n"
         )
         process = subprocess.Popen(
-            [sys.executable, "-m", "controller", "--config", str(config), "serve"],
+            [
+                *(sys.executable, "-m", "controller", "--config", str(config)),
+                *("serve", "--log-level=debug"),
+            ],
             stderr=subprocess.PIPE,
             env={**os.environ, **environment},
         )
@@ -134,13 +141,23 @@ class World:
         self.processes.append(process)
         with gevent.Timeout(PATIENCE):
             for line in process.stderr:
-                if msgspec.json.decode(line)["event"] == "link_up":
+                self.logged.append(line)
+                said = msgspec.json.decode(line)
+                if said["event"] == "started":
+                    self.web = tuple(said["web"])
+                if said["event"] == "link_up":
                     break
             else:
                 raise AssertionError(f"the controller ended with {process.wait()}")
         # Read on, so that it never waits for us.
-        gevent.spawn(process.stderr.read)
+        gevent.spawn(self.logged.extend, process.stderr)
         return process
+
+    def fetch(self, path: str) -> str:
+        """Fetch a page of the process that was started last."""
+        host, port = self.web
+        with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=5) as answer:
+            return str(answer.read().decode())
 
     # --- calls -------------------------------------------------------------------------------
 
@@ -165,8 +182,8 @@ class World:
         ]
 
     def questions(self) -> list[str]:
-        """The questions that were asked, by file."""
-        return [e.detail["file"].rpartition("/")[2] for e in self.switch.seen("question")]
+        """The questions that were asked, by their last file: "please enter", whatever it is."""
+        return [file.rpartition("/")[2] for file in self.heard("enter")]
 
     def ended(self, count: int = 1) -> list[Request]:
         """Wait until so many requests have ended; give all, the oldest first."""
@@ -187,8 +204,8 @@ class World:
 
 
 def typed(number: str, after: float = 0.1) -> Keys:
-    """Keys typed at a question, with the `#`."""
-    return Keys(when="question", press=number + "#", after=after)
+    """Keys typed at the next "please enter", with the `#`."""
+    return Keys(when="heard", what="enter", press=number + "#", after=after)
 
 
 def answering(*keys: Keys, hang_up: HangUp | None = None, after: float = 0.1) -> Behaviour:

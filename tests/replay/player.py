@@ -24,6 +24,8 @@ from controller.simulator import Behaviour, HangUp, Keys, Phone, Simulator, Trig
 
 HERE = Path(__file__).parent
 RECORDINGS = sorted((HERE / "traces").glob("*/*.json"))
+# Made by us, with what the phone did as remarks: ``keys/README.md``.
+KEY_RECORDINGS = sorted((HERE / "keys").glob("*/*.json"))
 LONGEST_PAUSE = 0.4  # seconds: the controllers' pauses of seconds are cut down to this
 PATIENCE = 20.0  # seconds to wait for a frame of the simulator
 
@@ -211,8 +213,14 @@ class Run:
             far = Behaviour(on_call="busy", after=0.0)
         elif name == "bridge-no-answer":
             far = Behaviour(on_call="no_answer")
-        elif name in {"bridge-cut-by-switch", "lean-callback-let-go-and-taken-up"}:
+        elif name in {
+            "bridge-cut-by-switch",
+            "lean-callback-let-go-and-taken-up",
+            "two-stars-drop-the-destination",
+        }:
             far = answer
+        elif name == "prompt-cut-by-a-key":
+            switch.applications.missing.add("nope")
         elif name == "bridge-fails-over-to-second-channel":
             switch.gateways["pstn"].state = "down"
         switch.phone(Phone(number=RETURN, calls=[near]))
@@ -232,7 +240,8 @@ class Run:
                 if not races(frame.data):
                     recent.append(frame)
                 continue
-            if frame.dir == "x" and "dies here" not in frame.data:
+            presses = frame.conn == "phone"
+            if frame.dir == "x" and "dies here" not in frame.data and not presses:
                 continue
             # What comes on another connection within a moment may come after as well.
             for earlier in list(recent):
@@ -245,10 +254,13 @@ class Run:
                 if self.recording.scenario == "caller-hangs-up-while-ringing":
                     leg = next(iter(switch.legs.values()))
                     gevent.spawn_later(LONGEST_PAUSE, leg.line.hang_up)
-            self._await(frame.conn, frame, need)
+            self._await("inbound" if presses else frame.conn, frame, need)
             gevent.sleep(min(LONGEST_PAUSE, frame.t - last) if frame.t - last > 0.1 else 0)
             last = frame.t
-            if frame.dir == "x":
+            if presses:
+                leg = next(leg for leg in switch.legs.values() if leg.role == "return")
+                leg.dtmf(frame.data[-2])
+            elif frame.dir == "x":
                 self.connections[frame.conn].sock.shutdown(socket.SHUT_RDWR)
             else:
                 self.connections[frame.conn].sock.sendall(self._ours(frame.data))

@@ -18,6 +18,7 @@ from controller.esl.events import Event, channel_data, decode_event, text
 from controller.esl.wire import Frame, FrameReader
 
 RECORDINGS = sorted((Path(__file__).parent / "traces").glob("*/*.json"))
+OURS = sorted((Path(__file__).parent / "keys").glob("*/*.json"))
 KINDS = {
     "auth/request",
     "command/reply",
@@ -34,6 +35,7 @@ FIELDS = {
     "application_uuid": "Application-UUID",
     "application_response": "Application-Response",
     "hangup_cause": "Hangup-Cause",
+    "digit": "DTMF-Digit",
     "job_uuid": "Job-UUID",
     "other_leg_uuid": "Other-Leg-Unique-ID",
     "bridge_hangup_cause": "variable_bridge_hangup_cause",
@@ -41,7 +43,7 @@ FIELDS = {
     "body": "_body",
 }
 each_recording = pytest.mark.parametrize(
-    "path", RECORDINGS, ids=lambda path: f"{path.parent.name}/{path.stem}"
+    "path", RECORDINGS + OURS, ids=lambda path: f"{path.parent.name}/{path.stem}"
 )
 
 

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "controller").rglob("*.py"))
 
-PURE = ("callback", "policy", "numbers", "callerid", "guard")
+PURE = ("callback", "policy", "numbers", "callerid", "guard", "prompts")
 #: What waits, remembers, tells the time or rolls dice.
 IMPURE = {
     "asyncio", "datetime", "gevent", "random", "redis", "secrets", "select", "signal", "socket",
@@ -111,18 +111,27 @@ MAY_USE = {
     "esl": (),
     # Asking is decided by what it finds there; it finds and keeps, and decides nothing.
     "store": ("policy", "callback"),
-    "cache": ("numbers", "policy"),
-    "admin": (*PURE, "store"),
+    "cache": ("numbers", "policy", "guard"),
+    # Converting and copying: of what it keeps it is told.
+    "sounds": ("policy",),
+    "admin": (*PURE, "store", "sounds"),
     "web": (*PURE, "admin"),
-    "commands": (*PURE, "admin", "store", "cache", "settings"),
-    "runtime": (*PURE, "esl", "store", "cache", "settings", "metrics"),
+    "commands": (*PURE, "admin", "store", "cache", "settings", "sounds"),
+    "runtime": (*PURE, "esl", "store", "cache", "settings", "metrics", "sounds"),
     "simulator": ("esl",),
 }
+
+#: Files that may use more: `check` asks the switches, as the controller does.
+ALSO = {"controller/commands/check.py": ("esl", "runtime")}
 
 
 @pytest.mark.parametrize(
     ("path", "allowed"),
-    [(path, allowed) for name, allowed in MAY_USE.items() for path in room_files(name)],
+    [
+        (path, (*allowed, *ALSO.get(name_of(path), ())))
+        for name, allowed in MAY_USE.items()
+        for path in room_files(name)
+    ],
     ids=lambda value: name_of(value) if isinstance(value, Path) else "",
 )
 def test_a_room_uses_the_rooms_below_it_only(path: Path, allowed: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from controller.admin.callback_shapes import StopScope
 from controller.admin.model import Kind
 from controller.store.requests import Requests
+from controller.store.transcripts import TranscriptLine, Transcripts
 from tests.web.world import ADMIN, RFC_3339, Answer, World, is_problem
 
 NUMBER = "+12025550599"
@@ -27,7 +28,7 @@ def test_t11_a_callback_is_asked_for_and_shown(world: World) -> None:
     answer = ask(world)
     assert answer.status == 201
     made = answer.json
-    assert world.get(answer.headers["location"]).json == {**made, "tries": []}
+    assert world.get(answer.headers["location"]).json == {**made, "tries": [], "transcript": []}
     for name in TIMES:
         assert RFC_3339.match(made.pop(name))
     assert answer.headers["location"] == f"/api/v1/callbacks/{made.pop('id')}"
@@ -192,6 +193,39 @@ def test_t10_the_tries_are_shown_and_whose_switch_it_was_to_the_operator_alone(
     own = world.get(f"/callbacks/{made}", token="acme").json
     assert (own["node"], own["tries"][0]["node"], own["tries"][0]["channels"]) == (None, None, [])
     assert own["tries"][0]["outcome"] == "completed"
+
+
+def test_t10_what_happened_on_its_calls_is_shown_in_order_to_whoever_sees_it(
+    world: World,
+) -> None:
+    made, another = ask(world).json["id"], world.bolt_callback
+    kept = Transcripts(world.engine)
+    at = 1_700_000_000_000_000
+    # As controllers write them: of one moment, and a later controller's first.
+    kept.add(
+        [
+            TranscriptLine(made, at + 2_000_000, 1, "second", "called", "+12025550188"),
+            TranscriptLine(another, at, 1, "third", "said", "bolt_said"),
+        ]
+    )
+    kept.add(
+        [
+            TranscriptLine(made, at + 1, 8, "first", "typed", "a password"),
+            TranscriptLine(made, at + 1, 7, "first", "said", "password_enter"),
+        ]
+    )
+    for token in ("admin", "reads", "acme", "acme-reads"):
+        assert world.get(f"/callbacks/{made}", token=token).json["transcript"] == [
+            {"at": "2023-11-14T22:13:20.000001Z", "what": "said", "text": "password_enter"},
+            {"at": "2023-11-14T22:13:20.000001Z", "what": "typed", "text": "a password"},
+            {"at": "2023-11-14T22:13:22.000000Z", "what": "called", "text": "+12025550188"},
+        ]
+    # A list is without them; nobody hears of another's.
+    assert all("transcript" not in one for one in world.get("/callbacks").json["items"])
+    assert world.get(f"/callbacks/{another}", token="bolt").json["transcript"] == [
+        {"at": "2023-11-14T22:13:20.000000Z", "what": "said", "text": "bolt_said"}
+    ]
+    is_problem(world.get(f"/callbacks/{another}", token="acme"), 404)
 
 
 # --- lists -----------------------------------------------------------------------------------

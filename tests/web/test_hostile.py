@@ -239,6 +239,8 @@ def every_route(world: World) -> list[tuple[str, str, Any]]:
         path = rule.rule.replace("<id>", world.acme_account).replace("<extension>", "1001")
         path = path.replace("<number>", "+12025550310").replace("<language>", "en")
         path = path.replace("<name>", "acme").replace("<scope>", "client")
+        path = path.replace("<did>", "+12025550210")
+        assert "<" not in path, "what is this part of a path?"
         methods = (rule.methods or set()) - {"OPTIONS", "HEAD"}
         bodies: dict[str, Any] = {"POST": {}, "PATCH": {}, "PUT": {}}
         found += [(method, path, bodies.get(method)) for method in methods]

@@ -116,7 +116,10 @@ def test_a_change_is_of_the_version_that_was_read(world: World, kind: Kind) -> N
     assert world.get(path).json == made
     answer = world.patch(path, patch, match='"1"')
     assert (answer.status, answer.headers["etag"]) == (200, '"2"')
-    assert answer.json == {**made, **patch, "version": 2, "changed": answer.json["changed"]}
+    # Where a sound is played from follows from its path.
+    follows = {"switch_path": patch["path"]} if kind is Kind.SOUND else {}
+    expected = {**made, **patch, **follows, "version": 2, "changed": answer.json["changed"]}
+    assert answer.json == expected
     assert answer.json["changed"] > made["changed"]
     is_problem(world.patch(path, patch, match='"1"'), 412, "stale")
 
@@ -262,8 +265,8 @@ def test_a_link_keeps_what_was_asked_for(still: World) -> None:
         ("/accounts?extension=1001&currency=EUR", ["1001"]),
         ("/accounts?owner=20", ["2001"]),
         ("/accounts?currency=USD", []),
-        ("/sounds?language=en&name=ac", ["acme"]),
-        ("/sounds?client=bolt", ["bolt"]),
+        ("/sounds?language=en&name=ac", ["acme", "heard-acme"]),
+        ("/sounds?client=bolt", ["bolt", "heard-bolt"]),
         ("/tokens?role=admin", ["admin"]),
         ("/tokens?client=acme", ["acme", "acme-reads"]),
     ],

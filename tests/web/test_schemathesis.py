@@ -20,11 +20,14 @@ from controller.store.database import Away, open_database
 from controller.web.api.application import create_api
 from controller.web.api.openapi import document
 from controller.web.api.records import Run
+from controller.web.api.sounds import UPLOADED_AS
 from tests.web.server import Running, running
 from tests.web.test_isolation import NEW
 from tests.web.world import BASE, World, check_secret_free
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
+# Files are sent as they are, whatever they are said to be.
+schemathesis.serializer.alias(list(UPLOADED_AS[1:]), UPLOADED_AS[0])
 
 #: What refuses a request that cannot be; a fault of ours does not.
 REFUSED: Final = ["400", "401", "403", "404", "405", "409", "412", "415", "422", "428"]
@@ -60,10 +63,13 @@ THERE: Final[dict[str, list[str]]] = {
     "/numbers": ["+12025550111", "+12025550110", "+12025550188"],
     "/extensions": ["1001", "2001", "9001"],
     "/accounts": [ACCOUNT, "00000000-0000-4000-8000-000000000000"],
-    "/sounds": ["acme", "shared", "zeta"],
+    "/sounds": ["acme", "heard-acme", "shared", "zeta"],
     "/tokens": ["acme-reads", "zeta"],
     "/callbacks": [CALLBACK, "00000000-0000-4000-8000-000000000000"],
     "/stops": ["acme", "bolt", "1001", "2001", "9001"],
+    "/lockouts": ["1001", "2001", "9001"],
+    "dids": ["+12025550210", "+12025550220", "+12025550288"],
+    "locked": ["+12025550610", "+12025550620", "+12025550688"],
     "scope": ["client", "extension"],
     "callerids": ["+12025550310", "+12025550320", "+12025550388"],
     "language": ["en", "de"],
@@ -75,7 +81,8 @@ def narrowed() -> Any:
     """Give the description with what paths lead to, and with bodies that are good."""
     made = msgspec.json.decode(msgspec.json.encode(document()))
     for path, item in made["paths"].items():
-        for parameter in item.get("patch", {}).get("parameters", ()):
+        changing = (item.get(method, {}).get("parameters", ()) for method in ("patch", "put"))
+        for parameter in (one for some in changing for one in some if one["in"] == "header"):
             parameter["schema"] = {"type": "string", "enum": ["*", '"1"', '"2"', 'W/"1"']}
         for parameter in item.get("parameters", ()):
             name = parameter["name"]
@@ -84,6 +91,8 @@ def narrowed() -> Any:
                 collection = name
             elif path.endswith("{number}") and name == "number" and "callerids" in path:
                 collection = "callerids"
+            elif path.startswith("/lockouts/") and name in ("number", "did"):
+                collection = "locked" if name == "number" else "dids"
             parameter["schema"] = {"type": "string", "enum": THERE[collection]}
     schemas = made["components"]["schemas"]
     named = {"callerid": "AuthorisedCallerInput", "number": "PublicNumberInput",
@@ -113,7 +122,7 @@ class Stage:
 
     def parts(self) -> list[Any]:
         """Give the parts that the API is made with."""
-        return [Part(self, name) for name in ("directory", "callbacks", "stopping")]
+        return [Part(self, name) for name in ("directory", "callbacks", "stopping", "lockouts")]
 
     def fault(self) -> None:
         """Count."""

@@ -17,14 +17,21 @@ from werkzeug.test import Client as Browser
 from controller.admin.callback_shapes import StopScope
 from controller.admin.callbacks import Callbacks
 from controller.admin.directory import Directory
+from controller.admin.lockouts import Keeper, LockoutDesk
 from controller.admin.model import Actor, Kind
 from controller.admin.stopping import Stopping
+from controller.cache.lock_memory import LockMemory
+from controller.guard.locking import Listed, Rules, Tally, Target, targets
 from controller.policy.records import Role
+from controller.sounds.converting import convert
+from controller.sounds.model import Converted
 from controller.store import schema
 from controller.store.database import Away
 from controller.store.passwords import Passwords
+from controller.store.sounds import NewFile, keep_audio
 from controller.web.api.application import create_api
 from controller.web.api.records import Run
+from tests.sounding import recording
 
 ADMIN: Final = Actor(name="cli:test", role=Role.ADMIN)
 BASE: Final = "/api/v1"
@@ -76,6 +83,12 @@ class Memory(Passwords):
         return super().hash(password)
 
 
+@cache
+def converted() -> Converted:
+    """What is heard of sounds that were uploaded."""
+    return convert(recording())
+
+
 PASSWORDS: Final = Memory(bytes(32))
 
 
@@ -98,15 +111,50 @@ class Broken:
         return call
 
 
+class OwnMemory:
+    """Lock-outs of one process: what is in Redis otherwise. Its time stands still."""
+
+    def __init__(self, now: int) -> None:
+        self._now = now // 1000
+        self._memory = LockMemory(Rules())
+
+    def wrong(self, extension: str, numbers: tuple[str, ...], did: str) -> None:
+        """Count a wrong password."""
+        for target in targets(extension, numbers, did):
+            self._memory.wrong(target, self._now)
+
+    def listed(self, after: str, limit: int) -> Listed:
+        """Give what is counted, after a key."""
+        known = [p for p in self._memory.all(self._now) if p[0].key > after and p[1].counts]
+        more = known[limit - 1][0].key if len(known) > limit else None
+        return Listed(tuple(known[:limit]), more, everywhere=True)
+
+    def get(self, target: Target) -> Tally:
+        """Give what is known of a target."""
+        return self._memory.get(target, self._now)
+
+    def release(self, target: Target) -> bool:
+        """Forget a target."""
+        self._memory.release(target, self._now, owed=False)
+        return True
+
+
 class World:
     """Two clients, `acme` and `bolt`, each with one of everything; tokens of every kind.
 
-    Of bolt's callbacks one is stopped; nothing of acme's is.
+    Of bolt's callbacks one is stopped; nothing of acme's is. Each of them had two wrong passwords,
+    which lock their callers where one process counts.
 
     Nothing secret may ever be said: `check` looks through all that was.
     """
 
-    def __init__(self, engine: Engine, run: Run = at_once, like: World | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        run: Run = at_once,
+        like: World | None = None,
+        keeper: Keeper | None = None,
+    ) -> None:
         self.engine = engine
         #: Microseconds since 1970, and seconds that never go back: each goes on when it is moved.
         self.now = 1_795_000_000_000_000
@@ -116,6 +164,10 @@ class World:
         self.directory = Directory(engine, passwords=lambda: PASSWORDS, now=self._now)
         self.callbacks = Callbacks(engine, now=self._now, expiry_seconds=900)
         self.stopping = Stopping(engine, now=self._now)
+        own = OwnMemory(self.now)
+        for digit in ("1", "2") * 2:
+            own.wrong(f"{digit}001", (f"+120255506{digit}0",), f"+120255502{digit}0")
+        self.lockouts = LockoutDesk(engine, keeper or own, run=run, now=self._now)
         #: What the API fails with, from now on; empty: nothing.
         self.errors: list[Exception] = []
         #: When the dispatcher was told that something is due, seconds since 1970.
@@ -131,7 +183,7 @@ class World:
             self.tokens.update(like.tokens)
             self.acme_account, self.bolt_account = like.acme_account, like.bolt_account
             self.acme_callback, self.bolt_callback = like.acme_callback, like.bolt_callback
-        real: list[Any] = [self.directory, self.callbacks, self.stopping]
+        real: list[Any] = [self.directory, self.callbacks, self.stopping, self.lockouts]
         broken: list[Any] = [Broken(one, self.errors) for one in real]
         self.app: Flask = create_api(
             *broken,
@@ -197,6 +249,8 @@ class World:
             entry = {"key": f"{client}-first", "amount": 5_000_000, "notes": f"{client}-paid"}
             self.directory.add_entry(ADMIN, account, entry)
             self.make(Kind.SOUND, name=client, path=f"/{client}.wav", client=client)
+            self.make(Kind.SOUND, name=f"heard-{client}", client=client)
+            self.hear(f"heard-{client}")
             asked = {"extension": extension, "number": f"+120255505{digit}0", "key": f"{client}-1"}
             setattr(self, f"{client}_callback", self.callbacks.ask(ADMIN, asked).callback.id)
             self.issue(client, Role.CLIENT, client)
@@ -204,6 +258,18 @@ class World:
         self.stopping.stop(ADMIN, StopScope.EXTENSION, "2001", reason="bolt-stopped")
         self.issue("admin", Role.ADMIN)
         self.issue("reads", Role.READ_ONLY)
+
+    def hear(self, name: str) -> None:
+        """Give a sound an audio, as an upload does; converting one takes a while."""
+        made = converted()
+        files = [NewFile(file.rate, file.sha256, file.data) for file in made.files]
+        with self.engine.begin() as connection:
+            keep_audio(connection, made.id, made.milliseconds, files, now=self.now)
+            connection.execute(
+                schema.sound.update()
+                .where(schema.sound.c.name == name)
+                .values(audio=made.id, uploaded_name=f"{name}.ogg")
+            )
 
     acme_account: str
     bolt_account: str
@@ -224,7 +290,9 @@ class World:
         """Ask the API: `body` is sent as JSON, `raw` as it is; `token` is the name of one."""
         said = {} if token is None else {"Authorization": f"Bearer {self.tokens[token]}"}
         data = raw
-        if body is not None:
+        if isinstance(body, bytes):
+            data = body
+        elif body is not None:
             data = msgspec.json.encode(body)
             said["Content-Type"] = "application/json"
         got = self._browser.open(
@@ -274,13 +342,14 @@ class World:
         """What tells of bolt: its words, names and numbers; each found nowhere else."""
         numbers = [f"+120255501{end}" for end in ("20", "21")]
         others = [f"+120255502{end}" for end in ("20",)]
-        dialled = ["+12025550320", "+12025550420", "+12025550421", "+12025550520"]
+        dialled = ["+12025550320", "+12025550420", "+12025550421", "+12025550520", "+12025550620"]
         ids = [self.bolt_account, self.bolt_callback]
         return ["bolt", '"2001', "2001/", *ids, *numbers, *others, *dialled]
 
     def check_own(self, answer: Answer) -> None:
         """Check that acme was told nothing of bolt that it had not said itself."""
-        whole = answer.whole.decode()
+        # A sound is no text.
+        whole = answer.whole.decode(errors="replace")
         for mark in self.marks:
             if mark.strip('"/') not in answer.asked:
                 assert mark not in whole, (answer.asked, answer.body)

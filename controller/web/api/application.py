@@ -15,14 +15,17 @@ from controller.policy.versions import StoredPolicyError
 from controller.web.api import problems
 from controller.web.api.callbacks import CallbackViews, StopViews
 from controller.web.api.ledgers import Ledgers
+from controller.web.api.lockouts import LockoutViews
 from controller.web.api.openapi import Description
 from controller.web.api.problems import Refusal
 from controller.web.api.records import Records, Run
+from controller.web.api.sounds import AudioViews
 from controller.web.api.tokens import Tokens
 
 if TYPE_CHECKING:
     from controller.admin.callbacks import Callbacks
     from controller.admin.directory import Directory
+    from controller.admin.lockouts import LockoutDesk
     from controller.admin.stopping import Stopping
 
 log: Any = structlog.get_logger("api")
@@ -35,6 +38,7 @@ def create_api(
     directory: Directory,
     callbacks: Callbacks,
     stopping: Stopping,
+    lockouts: LockoutDesk,
     *,
     run: Run,
     away: tuple[type[Exception], ...] = (),
@@ -44,11 +48,11 @@ def create_api(
 ) -> Flask:
     """Make the application, which is served under `/api/`.
 
-    `run` runs what blocks, and the three do in every call: in a thread, that is, where an event
-    loop serves. `away` are the errors that mean that the database cannot be reached now;
-    `on_fault` is told of each fault of our own, which has been logged then; `on_callback` when a
-    callback is due that was asked for, seconds since 1970. Both are called where the request is
-    served. `clock` gives seconds that never go back.
+    `run` runs what blocks, and the first three do in every call: in a thread, that is, where an
+    event loop serves; `lockouts` sees to that itself. `away` are the errors that mean that the
+    database cannot be reached now; `on_fault` is told of each fault of our own, which has been
+    logged then; `on_callback` when a callback is due that was asked for, seconds since 1970. Both
+    are called where the request is served. `clock` gives seconds that never go back.
     """
     app = Flask("callbackd", static_folder=None, template_folder=None)
     # A path is one path: nothing is sent elsewhere for a stroke too much.
@@ -94,8 +98,10 @@ def create_api(
     for kind in Kind:
         Records(kind, directory, run).register(app)
     Ledgers(directory, run).register(app)
+    AudioViews(directory, run).register(app)
     CallbackViews(callbacks, run, on_callback).register(app)
     StopViews(stopping, run).register(app)
+    LockoutViews(lockouts).register(app)
     Description().register(app, _OPEN)
     return app
 

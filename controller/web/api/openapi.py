@@ -12,7 +12,13 @@ from controller import __version__
 from controller.admin.model import Actor, Kind
 from controller.admin.shapes import INPUTS, PATCHES, VIEWS
 from controller.policy.records import Entry
-from controller.web.api import openapi_callbacks, parts, shown
+from controller.web.api import (
+    openapi_callbacks,
+    openapi_lockouts,
+    openapi_sounds,
+    parts,
+    shown,
+)
 from controller.web.api.reading import JSON, MERGE_PATCH, condition, query
 from controller.web.api.resources import (
     AUDIT_FILTERS,
@@ -63,7 +69,7 @@ def document() -> dict[str, Any]:
     for kind, path in FLAT.items():
         paths[path] = {"get": _list(kind, path, f"list_all_{kind.value}s")}
     paths[ENTRIES] = _entries()
-    paths |= openapi_callbacks.paths()
+    paths |= openapi_callbacks.paths() | openapi_sounds.paths() | openapi_lockouts.paths()
     paths["/audit"] = {"get": _audit()}
     paths["/whoami"] = {"get": parts.operation("whoami", "Who asks.", {200: parts.told(Actor)})}
     paths[_PATH] = {"get": _own()}
@@ -81,7 +87,12 @@ def document() -> dict[str, Any]:
         "security": [{"bearer": []}],
         "tags": [
             {"name": name}
-            for name in (*(kind.value for kind in Kind), *openapi_callbacks.TAGS, "general")
+            for name in (
+                *(kind.value for kind in Kind),
+                *openapi_callbacks.TAGS,
+                *openapi_lockouts.TAGS,
+                "general",
+            )
         ],
         "paths": paths,
         "components": {

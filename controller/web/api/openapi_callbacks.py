@@ -90,7 +90,7 @@ def _item() -> dict[str, Any]:
         "parameters": [parts.in_path("id", Id)],
         "get": parts.operation(
             "get_callback",
-            "Show a callback, with its tries.",
+            "Show a callback, with its tries and its transcript.",
             {200: parts.told(shown.WHOLE_CALLBACK)},
             404,
             tag="callback",

@@ -38,7 +38,7 @@ _PROBLEMS: Final = {
     422: "A field cannot be so; `field` names it.",
     428: "If-Match is missing.",
     500: "A fault of ours; it is in the log.",
-    503: "The database is away.",
+    503: "The database is away, or Redis where it is needed; or other sounds are being converted.",
 }
 
 

@@ -9,10 +9,18 @@ from flask import Response
 from msgspec import UNSET, UnsetType
 from werkzeug.http import HTTP_STATUS_CODES
 
-from controller.admin.model import AdminError, Conflict, Forbidden, Invalid, NotFound, Stale
+from controller.admin.model import (
+    AdminError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Stale,
+    Unavailable,
+)
 
 PROBLEM_JSON: Final = "application/problem+json"
-#: How long a client waits before it asks again, where the database is away; seconds.
+#: How long a client waits before it asks again, where the database or Redis is away; seconds.
 RETRY_SECONDS: Final = 2
 #: The same for a token that is missing, unknown and expired: which one is nobody's business.
 CHALLENGE: Final = 'Bearer realm="callbackd"'
@@ -73,12 +81,10 @@ def unauthorised() -> Refusal:
 
 def away() -> Refusal:
     """Give the refusal while the database is away."""
-    return Refusal(
-        503,
-        "the database cannot be reached; ask again",
-        headers={"Retry-After": str(RETRY_SECONDS)},
-    )
+    return Refusal(503, "the database cannot be reached; ask again", headers=_LATER)
 
+
+_LATER: Final = {"Retry-After": str(RETRY_SECONDS)}
 
 #: What each error of the administration is here: its status, and the name of its type.
 _STATUS: Final[dict[type[AdminError], tuple[int, str | None]]] = {
@@ -87,13 +93,20 @@ _STATUS: Final[dict[type[AdminError], tuple[int, str | None]]] = {
     NotFound: (404, None),
     Conflict: (409, "conflict"),
     Stale: (412, "stale"),
+    Unavailable: (503, None),
 }
 
 
 def of_admin(error: AdminError) -> Refusal:
     """Give the refusal that an error of the administration is."""
     status, name = _STATUS[type(error)]
-    return Refusal(status, str(error), name=name, field=getattr(error, "field", None))
+    return Refusal(
+        status,
+        str(error),
+        name=name,
+        field=getattr(error, "field", None),
+        headers=_LATER if status == 503 else None,
+    )
 
 
 def answer(refusal: Refusal) -> Response:

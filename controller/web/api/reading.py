@@ -43,7 +43,7 @@ def body(request: Request, *types: str) -> dict[str, Any]:
     """
     if request.mimetype not in types or not _is_utf8(request):
         raise Refusal(415, f"send {' or '.join(types)}, in UTF-8")
-    data = _read(request)
+    data = _read(request, MOST_BYTES)
     try:
         # The first knows more of what is wrong, the second knows keys that come twice.
         msgspec.json.decode(data)
@@ -85,16 +85,26 @@ def _is_utf8(request: Request) -> bool:
     return request.mimetype_params.get("charset", "utf-8").lower() in ("utf-8", "utf8")
 
 
-def _read(request: Request) -> bytes:
-    too_large = Refusal(413, f"a body is {MOST_BYTES} bytes at most")
-    if (request.content_length or 0) > MOST_BYTES:
+def upload(request: Request, most: int, *types: str) -> bytes:
+    """Read a body that is a file, of one of these types or of none. Raises `Refusal`.
+
+    What it is said to be is not believed: what it is, its content tells.
+    """
+    if request.mimetype and request.mimetype not in types:
+        raise Refusal(415, f"send the file as it is, as {types[0]} or by its own type")
+    return _read(request, most)
+
+
+def _read(request: Request, most: int) -> bytes:
+    too_large = Refusal(413, f"a body is {most} bytes at most")
+    if (request.content_length or 0) > most:
         raise too_large
     try:
         # The server knows where the body ends, also of one that comes in chunks.
-        data: bytes = request.environ["wsgi.input"].read(MOST_BYTES + 1)
+        data: bytes = request.environ["wsgi.input"].read(most + 1)
     except OSError:
         raise malformed("the body ended before its end") from None
-    if len(data) > MOST_BYTES:
+    if len(data) > most:
         raise too_large
     return data
 

@@ -128,26 +128,19 @@ class Records:
         item = self._run(self._directory.get, actor(), self._kind, key)
         if known is not None and known.has(str(item.version)):
             return Response(status=304, headers={"ETag": shown.etag(item)})
-        return _whole(item)
+        return whole(item)
 
     def change(self, **path: str) -> Response:
         """Change some fields of a record (RFC 7396)."""
         query(request, {})
         key = key_of(self._kind, path)
-        read = condition(request.headers.get("If-Match"), weak=False)
-        if read is None:
-            raise Refusal(
-                428,
-                "say which version is changed: If-Match with the ETag of what was read, or * for "
-                "any",
-                name="precondition",
-            )
+        read = matching()
         patch = body(request, JSON, MERGE_PATCH)
-        return _whole(self._run(self._change, actor(), key, patch, read))
+        return whole(self._run(self._change, actor(), key, patch, read))
 
     def _change(self, who: Actor, key: str, patch: Mapping[str, Any], read: Condition) -> Item:
         if not any(isinstance(value, dict) for value in patch.values()):
-            version = self._version(who, key, read)
+            version = meant(self._directory, who, self._kind, key, read)
             return self._directory.change(who, self._kind, key, patch, version=version)
         # The directory sets fields as a whole; of an object inside, the patch names what changes.
         for _ in range(MOST_TRIES):
@@ -170,17 +163,8 @@ class Records:
         return Response(status=204)
 
     def _delete(self, who: Actor, key: str, read: Condition | None) -> None:
-        version = None if read is None else self._version(who, key, read)
+        version = None if read is None else meant(self._directory, who, self._kind, key, read)
         self._directory.delete(who, self._kind, key, version=version)
-
-    def _version(self, who: Actor, key: str, read: Condition) -> int | None:
-        """Give the version that is meant; None: any. One of several is the one that is there."""
-        if read.any:
-            return None
-        if len(read.versions) == 1:
-            return next(iter(read.versions))
-        version = self._directory.get(who, self._kind, key).version
-        return version if version in read.versions else NO_VERSION
 
     def _place(self, item: Item) -> str:
         named = zip(names(item_path(self._kind)), item.key.split("/"), strict=True)
@@ -191,6 +175,28 @@ def actor() -> Actor:
     """Give who asks."""
     found: Actor = g.actor
     return found
+
+
+def matching() -> Condition:
+    """Give which versions a change is about. Raises `Refusal` where the request does not say."""
+    read = condition(request.headers.get("If-Match"), weak=False)
+    if read is None:
+        raise Refusal(
+            428,
+            "say which version is changed: If-Match with the ETag of what was read, or * for any",
+            name="precondition",
+        )
+    return read
+
+
+def meant(directory: Directory, who: Actor, kind: Kind, key: str, read: Condition) -> int | None:
+    """Give the version that is meant; None: any. One of several is the one that is there."""
+    if read.any:
+        return None
+    if len(read.versions) == 1:
+        return next(iter(read.versions))
+    version = directory.get(who, kind, key).version
+    return version if version in read.versions else NO_VERSION
 
 
 def next_link(after: str | int | None) -> dict[str, str]:
@@ -218,5 +224,6 @@ def _merged(old: Any, new: Any) -> Any:  # noqa: ANN401
     return values
 
 
-def _whole(item: Item) -> Response:
+def whole(item: Item) -> Response:
+    """Give a record as an answer, with its tag."""
     return shown.answer(shown.record(item), headers={"ETag": shown.etag(item)})

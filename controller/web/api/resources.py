@@ -17,6 +17,7 @@ from controller.admin.audit import AuditKind
 from controller.admin.callback_shapes import ScopeName, Source, State
 from controller.admin.model import MOST_ITEMS, Kind, NotFound
 from controller.admin.shapes import FILTERS, KEYS, VIEWS
+from controller.guard.locking import LockKind
 from controller.policy.fields import ExtensionNumber, Number
 from controller.policy.rules import plain
 
@@ -48,6 +49,13 @@ Prefix = Annotated[
     str,
     Meta(
         pattern=r"^[A-Za-z0-9_.:/+-]{1,64}\Z", description="Those whose value begins with this one."
+    ),
+]
+Part = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_.:/+-]{1,64}\Z",
+        description="Those that have this in it; capital or small letters are the same.",
     ),
 ]
 Limit = Annotated[int, Meta(ge=1, le=MOST_ITEMS, description="The most that one page holds.")]
@@ -108,6 +116,41 @@ STOP_PATH: Final[dict[str, Any]] = {
     "name": ScopeName,
 }
 
+#: The types of filters that do not compare a whole value.
+_COMPARED: Final[dict[str, Any]] = {"prefix": Prefix, "part": Part}
+
+#: The audio of a sound (S1).
+AUDIO: Final = "/sounds/{language}/{name}/audio"
+#: What a rate can be where audio is asked for, as text.
+AudioRate = Annotated[
+    Literal["8000", "16000"], Meta(description="Samples a second; 16000 where nothing is said.")
+]
+FileName = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*\Z",
+        description="How the file was called; kept to be shown, and used for nothing else.",
+    ),
+]
+
+#: Lock-outs (A3), and what they can be filtered by.
+LOCKOUTS: Final = "/lockouts"
+LOCKOUT_FILTERS: Final[dict[str, Any]] = {
+    "kind": LockKind,
+    "extension": ExtensionNumber,
+    "locked": bool,
+}
+#: Where each kind is, and what its path says.
+LOCKOUT_PATHS: Final[dict[LockKind, tuple[str, dict[str, Any]]]] = {
+    LockKind.NUMBER: (
+        "/lockouts/number/{extension}/{number}",
+        {"extension": ExtensionNumber, "number": Number},
+    ),
+    LockKind.EXTENSION: ("/lockouts/extension/{extension}", {"extension": ExtensionNumber}),
+    LockKind.DID: ("/lockouts/did/{did}", {"did": Number}),
+}
+
 #: Parameters that are no field of the record, or are told more of than the field is.
 _PARAMETERS: Final[dict[tuple[Kind, str], Any]] = {
     (Kind.ACCOUNT, "id"): AccountId,
@@ -145,7 +188,7 @@ def parameter(kind: Kind, field: str) -> Any:  # noqa: ANN401  (a type)
 def filters(kind: Kind) -> dict[str, Any]:
     """Give the types of the filters that a list of a kind takes."""
     return {
-        name: parameter(kind, name) if compared == "is" else Prefix
+        name: parameter(kind, name) if compared == "is" else _COMPARED[compared]
         for name, compared in FILTERS[kind].items()
     }
 

@@ -35,6 +35,8 @@ _STRUCTS: Final[tuple[Any, ...]] = (
     StopInput,
     shown.STOP,
     shown.STOPS,
+    shown.LOCKOUT,
+    shown.LOCKOUT_PAGE,
     Actor,
     Problem,
 )

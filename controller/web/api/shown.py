@@ -9,7 +9,14 @@ import msgspec
 from flask import Response
 from msgspec import Meta
 
-from controller.admin.callback_shapes import Callback, Stopped, Try, WholeCallback
+from controller.admin.callback_shapes import (
+    Callback,
+    Stopped,
+    TranscriptEntry,
+    Try,
+    WholeCallback,
+)
+from controller.admin.lockouts import Lockout
 from controller.admin.model import Audited, Item, Kind, Line
 from controller.admin.shapes import VIEWS
 from controller.web.api.reading import JSON
@@ -52,10 +59,14 @@ _CALLBACK_TIMES: Final = ("created", "due", "expires", "ended")
 _TRY_TIMES: Final = ("begun", "answered", "ended")
 CALLBACK: Final = _told(Callback, "Callback", *_CALLBACK_TIMES)
 _TRY: Final = _told(Try, "CallbackTry", *_TRY_TIMES)
-#: A callback with its tries.
+_TRANSCRIPT: Final = _told(TranscriptEntry, "CallbackTranscriptEntry", "at")
+#: A callback with its tries and its transcript.
 WHOLE_CALLBACK: Final = msgspec.defstruct(
     "WholeCallback",
-    [("tries", list[_TRY])],  # type: ignore[valid-type]
+    [
+        ("tries", list[_TRY]),  # type: ignore[valid-type]
+        ("transcript", list[_TRANSCRIPT]),  # type: ignore[valid-type]
+    ],
     bases=(CALLBACK,),
     kw_only=True,
 )
@@ -63,6 +74,14 @@ STOP: Final = _told(Stopped, "Stop", "since")
 LINES: Final = _page_of(LINE)
 AUDIT_PAGE: Final = _page_of(AUDITED)
 CALLBACK_PAGE: Final = _page_of(CALLBACK)
+_LOCKOUT_TIMES: Final = ("since", "until", "last")
+LOCKOUT: Final = _told(Lockout, "Lockout", *_LOCKOUT_TIMES)
+LOCKOUT_PAGE: Final = msgspec.defstruct(
+    "LockoutPage",
+    [("everywhere", bool)],
+    bases=(_page_of(LOCKOUT),),
+    kw_only=True,
+)
 #: All stops come in one page.
 STOPS: Final = _page_of(STOP)
 
@@ -88,16 +107,22 @@ def audited(change: Audited) -> dict[str, Any]:
 
 
 def callback(found: Callback) -> dict[str, Any]:
-    """Give a callback as it is shown; a whole one with its tries."""
+    """Give a callback as it is shown; a whole one with its tries and its transcript."""
     made = _written(found, _CALLBACK_TIMES)
     if isinstance(found, WholeCallback):
         made["tries"] = [_written(one, _TRY_TIMES) for one in found.tries]
+        made["transcript"] = [_written(line, ("at",)) for line in found.transcript]
     return made
 
 
 def stop(found: Stopped) -> dict[str, Any]:
     """Give a stop as it is shown."""
     return _written(found, ("since",))
+
+
+def lockout(found: Lockout) -> dict[str, Any]:
+    """Give a lock-out as it is shown."""
+    return _written(found, _LOCKOUT_TIMES)
 
 
 def _written(value: msgspec.Struct, times: tuple[str, ...]) -> dict[str, Any]:

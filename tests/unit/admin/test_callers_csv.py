@@ -398,7 +398,7 @@ CALLERS = st.builds(
     enabled=st.booleans(),
     pin_hash=st.none() | st.just(f"$argon2id$v=19$m=65536,t=3,p=4${'a' * 22}${'b' * 43}"),
     callback_number=st.none() | NUMBERS,
-    language=st.sampled_from([None, "no", "pt-BR"]),
+    language=st.sampled_from([None, "nl", "pt-BR"]),
     speed_dials=st.dictionaries(st.sampled_from(["0", "1", "01", "99"]), NUMBERS, max_size=3),
     presets=st.dictionaries(NUMBERS, NUMBERS, max_size=2),
     notes=st.text(

@@ -165,7 +165,11 @@ def test_what_is_in_use_is_not_removed(store: Directory, refused: Refused) -> No
         (Kind.CLIENT, "acme", "the extension 100 uses it; change or remove that first"),
         (Kind.CHANNEL, "pstn", "the public number +12025550110 uses it; change or remove that"),
         (Kind.NUMBER, "+12025550110", "the extension 100 uses it; change or remove that first"),
-        (Kind.SOUND, "en/acme", "extension 100 plays it; change that first"),
+        (
+            Kind.SOUND,
+            "en/acme",
+            "extension 100 plays it (sound_before_disconnecting); change that first",
+        ),
     ):
         said = refused(lambda: store.delete(ADMIN, kind, key))  # noqa: B023
         assert said.startswith(f"{kind.value} {key} cannot be removed: ")

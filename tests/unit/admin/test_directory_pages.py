@@ -157,9 +157,10 @@ SELECTED: list[tuple[Kind, dict[str, str | bool], list[str]]] = [
     (Kind.SOUND, {"language": "en"}, ["en/acme", "en/other", "en/shared"]),
     (Kind.SOUND, {"language": "de"}, []),
     (Kind.SOUND, {"client": "acme"}, ["en/acme"]),
-    (Kind.SOUND, {"name": "a"}, ["en/acme"]),
-    # Small and capital letters are different ones, whatever the database.
-    (Kind.SOUND, {"name": "A"}, []),
+    # S1: by part of its name, whether small or capital, whatever the database.
+    (Kind.SOUND, {"name": "a"}, ["en/acme", "en/shared"]),
+    (Kind.SOUND, {"name": "HAR"}, ["en/shared"]),
+    (Kind.SOUND, {"name": "ah"}, []),
     (Kind.SOUND, {"name": "%"}, []),
     (Kind.SOUND, {"name": "_cme"}, []),
     (Kind.SOUND, {"name": "\\"}, []),

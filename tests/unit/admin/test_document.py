@@ -207,7 +207,7 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
                         "number": number,
                         "enabled": draw(st.booleans()),
                         "notes": draw(NOTES),
-                        "language": draw(st.sampled_from([None, "no", "pt-BR"])),
+                        "language": draw(st.sampled_from([None, "nl", "pt-BR"])),
                         "callback_number": draw(st.none() | NUMBERS),
                         "speed_dials": draw(
                             st.dictionaries(

@@ -246,6 +246,7 @@ OTHER_VALUE: dict[str, Any] = {
     "blocked_prefixes": ["+4420"],
     "stop_after_unanswered": 9,
     "longest_call_seconds": 86_400,
+    "further_calls": 1,
 }
 
 
@@ -286,12 +287,19 @@ def test_o2_what_else_an_extension_has_is_its_clients_to_decide(store: Directory
         "quiet_from": "22:00",
         "quiet_until": "07:00",
         "return_ring_seconds": 9,
+        "human_check": True,
         "password": "1234",
+        "caller_passwords": True,
+        "credit_query": True,
+        "credit_query_again": True,
         "dial_seconds": 9,
+        "say_time_left": True,
         "destination_ring_seconds": 9,
         "caller_id_name": "Ours",
         "caller_ids": ["+12025550151"],
         "sound_before_disconnecting": "/acme.wav",
+        "language": "de",
+        "prompts": {"goodbye": "/acme.wav"},
     }
     changed = store.change(ACME, Kind.EXTENSION, "100", mine)
     assert changed.version == 2

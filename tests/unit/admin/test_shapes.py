@@ -38,6 +38,7 @@ def test_no_shape_has_a_hash_or_what_nothing_acts_on(kind: Kind) -> None:
     assert set(fields(PATCHES[kind])) == set(model) - hidden - still | clear
     added = {"version", "created", "changed"} | {f"{word}_set" for word in clear}
     added |= {"id", "owner", "balance"} if kind is Kind.ACCOUNT else set()
+    added |= {"uploaded", "switch_path", "nodes", "used_by"} if kind is Kind.SOUND else set()
     assert set(fields(VIEWS[kind])) == set(model) - hidden | added
     for shape in (INPUTS[kind], PATCHES[kind], VIEWS[kind]):
         assert not [name for name in fields(shape) if "hash" in name]
@@ -93,7 +94,7 @@ def test_what_can_be_filtered_by_is_shown() -> None:
     for kind, filters in FILTERS.items():
         shown = set(fields(VIEWS[kind]))
         assert set(filters) - {"did"} <= shown, kind
-        assert set(filters.values()) <= {"is", "prefix"}
+        assert set(filters.values()) <= {"is", "prefix", "part"}
 
 
 def test_there_is_a_schema_of_each_shape() -> None:

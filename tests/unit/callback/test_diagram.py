@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "states.md"
 
 def test_the_page_of_the_docs_is_drawn_from_the_tables() -> None:
     if PAGE.read_text(encoding="utf-8") != diagram.page():
-        pytest.fail("docs/states.md is older than controller/callback/states.py: run make diagrams")
+        pytest.fail("docs/states.md is older than the tables: run make diagrams")
 
 
 def test_the_page_is_written_where_it_is_asked_for(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from controller.policy.endings import ENDINGS
 from controller.settings import Settings
 from controller.store.database import open_database
 from controller.store.requests import Requests
+from controller.store.transcripts import TranscriptLine, Transcripts
 from tests.unit.store.asked import asking, begun, stored
 
 from .running import Run, ok, refused, said, shown, told
@@ -150,10 +151,61 @@ def test_t10_a_callback_is_shown_with_its_tries_and_what_became_of_it(
     assert whole["outcome"] == "completed"
     assert whole["tries"][0]["channels"] == ["pstn", "gsm"]
     assert whole["tries"][0]["answered"] == "1970-01-01T00:00:02.000000Z"
+    assert whole["transcript"] == []
     # A list is the same without them.
-    assert listed(stocked) == [{k: v for k, v in whole.items() if k != "tries"}]
+    parts = {"tries", "transcript"}
+    assert listed(stocked) == [{k: v for k, v in whole.items() if k not in parts}]
     for name in ("x", "00000000-0000-4000-8000-000000000000"):
         refused(stocked("callback", "show", name), f"there is no callback {name}")
+
+
+def test_t10_what_happened_on_its_calls_is_shown_in_order(
+    stocked: Run, requests: Requests, data: Path
+) -> None:
+    made, another = stored(requests, NUMBER, due=0, now=0), stored(requests, "+12125550188")
+    engine = open_database(Settings(data_dir=str(data)).database_url)
+    kept = Transcripts(engine)
+    # As controllers write them: of one moment, and a later controller's first.
+    kept.add(
+        [
+            TranscriptLine(made.id, 3_000_000, 1, "second", "called", "+12125550177"),
+            TranscriptLine(another.id, 1_000_000, 1, "third", "said", "not his"),
+        ]
+    )
+    kept.add(
+        [
+            TranscriptLine(made.id, 1_000_001, 8, "first", "typed", "a password"),
+            TranscriptLine(made.id, 1_000_001, 7, "first", "said", "password_enter"),
+        ]
+    )
+    engine.dispose()
+    printed = ok(stocked("callback", "show", made.id))
+    assert printed.splitlines()[-4:] == [
+        "why          It is still to be made.",
+        "1970-01-01 00:00:01 said     password_enter",
+        "1970-01-01 00:00:01 typed    a password",
+        "1970-01-01 00:00:03 called   +12125550177",
+    ]
+    whole = said(stocked("callback", "show", made.id, "--json"))
+    assert whole["transcript"] == [
+        {"at": "1970-01-01T00:00:01.000001Z", "what": "said", "text": "password_enter"},
+        {"at": "1970-01-01T00:00:01.000001Z", "what": "typed", "text": "a password"},
+        {"at": "1970-01-01T00:00:03.000000Z", "what": "called", "text": "+12125550177"},
+    ]
+    assert all("transcript" not in one for one in listed(stocked))
+
+
+def test_t10_no_line_of_a_transcript_does_anything_to_a_terminal(
+    stocked: Run, requests: Requests, data: Path
+) -> None:
+    made = stored(requests, NUMBER)
+    engine = open_database(Settings(data_dir=str(data)).database_url)
+    Transcripts(engine).add(
+        [TranscriptLine(made.id, 0, 0, "leg", "typed", "\x1b[31m\u202e1\n2\x00")]
+    )
+    engine.dispose()
+    printed = ok(stocked("callback", "show", made.id))
+    assert printed.splitlines()[-1] == "1970-01-01 00:00:00 typed     [31m 1 2 "
 
 
 def test_t10_what_the_trunk_said_is_shown_and_does_nothing_to_a_terminal(

@@ -51,6 +51,9 @@ def test_every_option_of_add_is_a_field_of_the_policy(prepared: Run) -> None:
             "--time-zone", "America/New_York", "--quiet-from", "22:00", "--quiet-until", "07:00",
             "--return-prefix", "+4420", "--dial-prefix", "+33", "--destination-prefix", "+34",
             "--blocked-country", "FR", "--blocked-prefix", "+1900", "--stop-after-unanswered", "5",
+            "--language", "de", "--human-check", "--caller-passwords", "--credit-query",
+            "--credit-query-again", "--further-calls", "3", "--say-time-left",
+            "--prompt", "goodbye=/bye.wav", "--prompt", "sorry=/sorry.wav",
         )
     )  # fmt: skip
     del printed["created"], printed["changed"]
@@ -93,6 +96,14 @@ def test_every_option_of_add_is_a_field_of_the_policy(prepared: Run) -> None:
         "blocked_countries": ["FR"],
         "blocked_prefixes": ["+1900"],
         "stop_after_unanswered": 5,
+        "language": "de",
+        "human_check": True,
+        "caller_passwords": True,
+        "credit_query": True,
+        "credit_query_again": True,
+        "further_calls": 3,
+        "say_time_left": True,
+        "prompts": {"goodbye": "/bye.wav", "sorry": "/sorry.wav"},
         "version": 1,
     }
 
@@ -216,12 +227,21 @@ def test_a_command_that_is_not_understood_ends_with_2(run: Run) -> None:
     for arguments in (
         ("extension", "add", "100"),
         (*ADD, "--ring-seconds", "x"),
-        (*ADD, "--human-check"),
+        # What nothing acts on yet is no option.
+        (*ADD, "--hide-caller-id"),
         ("extension", "set", "100", "--reset", "extension"),
         ("extension", "set", "100", "--did", "+12025550100", "--add-did", "+12025550101"),
         ("nothing",),
     ):
         assert run(*arguments).exit_code == 2
+
+
+def test_s2_a_prompt_that_there_is_not_is_refused_with_those_that_there_are(prepared: Run) -> None:
+    says = ("prompts.good_bye: there is no such prompt; write one of: ", "goodbye")
+    refused(prepared(*ADD, "--prompt", "good_bye=/bye.wav"), *says)
+    ok(prepared(*ADD))
+    refused(prepared("extension", "set", "100", "--prompt", "good_bye=/bye.wav"), *says)
+    assert shown(ok(prepared("extension", "show", "100")))["prompts"] == "-"
 
 
 def test_a_stored_extension_that_this_release_cannot_read_is_an_error(

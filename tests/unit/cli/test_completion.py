@@ -108,6 +108,8 @@ def test_keys_are_completed_from_the_store(several: Path) -> None:
         ("account top-up 1", ["1001/+12125550199"]),
         ("account add 20", ["20"]),
         ("sound remove w", ["welcome"]),
+        ("sound download w", ["welcome"]),
+        ("extension set 100 --sound-before-disconnecting w", ["welcome"]),
         ("token show w", ["web"]),
         # A new one's name is nobody's guess.
         ("client add a", []),

@@ -152,6 +152,12 @@ BUILDERS: dict[str, Callable[[str], bytes]] = {
     "hangup": lambda t: commands.hangup(t, "x"),
     "playback": lambda t: commands.playback([t], "x"),
     "playback list": lambda t: commands.playback(["x", t], "x"),
+    "say module": lambda t: commands.say(t, "number", "pronounced", "1", "x"),
+    "say kind": lambda t: commands.say("en", t, "pronounced", "1", "x"),
+    "say method": lambda t: commands.say("en", "number", t, "1", "x"),
+    "say text": lambda t: commands.say("en", "number", "pronounced", t, "x"),
+    "say gender": lambda t: commands.say("en", "number", "pronounced", "1", "x", gender=t),
+    "say uuid": lambda t: commands.say("en", "number", "pronounced", "1", t),
     "collect sound": lambda t: collect(sounds=[t]),
     "collect terminators": lambda t: collect(terminators=t),
     "collect uuid": lambda t: collect(event_uuid=t),
@@ -168,6 +174,13 @@ BUILDERS: dict[str, Callable[[str], bytes]] = {
     "originate job": lambda t: originate(job_uuid=t),
 }
 FREE_TEXT = {"auth", "execute argument"}
+#: What a builder takes that does not take any word.
+SAMPLES = {
+    "say module": "en",
+    "say kind": "number",
+    "say method": "counted",
+    "say gender": "neuter",
+}
 
 
 def collect(
@@ -227,7 +240,8 @@ def test_no_builder_makes_a_second_line_or_command_of_any_text(builder: str, val
         return
     assert value.isprintable()
     if value:
-        assert shape(command) == shape(build("1" if "number" in builder else "A"))
+        plain = SAMPLES.get(builder, "1" if "number" in builder else "A")
+        assert shape(command) == shape(build(plain))
     if builder not in FREE_TEXT:
         assert not {"$", "`", "\\", "'"} & set(value)
 
@@ -253,6 +267,39 @@ def test_several_sounds_are_one_file_string() -> None:
     for sounds in ([], ["a!b", "c"]):
         with pytest.raises(UnsafeText):
             commands.file_string(sounds)
+
+
+def test_say_is_its_words_in_order() -> None:
+    """C2: `say <module> <type> <method> [<gender>] <text>` (mod_dptools.c)."""
+    said = commands.say("en", "currency", "pronounced", "-12.50", "id-1")
+    assert said.endswith(b"\n\nen currency pronounced -12.50")
+    assert b"execute-app-name: say\n" in said
+    said = commands.say("pt:pt_BR", "number", "counted", "1", "id-1", gender="feminine")
+    assert said.endswith(b"\n\npt:pt_BR number counted feminine 1")
+
+
+@pytest.mark.parametrize(
+    ("module", "kind", "method", "text"),
+    [
+        ("en ", "number", "pronounced", "1"),
+        ("../en", "number", "pronounced", "1"),
+        ("en", "NUMBER", "pronounced", "1"),
+        ("en", "url", "pronounced", "1"),
+        ("en", "number", "loud", "1"),
+        ("en", "number", "pronounced", ""),
+        ("en", "number", "pronounced", "1 2"),
+        ("en", "number", "pronounced", "${uuid}"),
+        ("en", "number", "pronounced", "--1"),
+        ("en", "number", "pronounced", "1" * 40),
+        ("en", "currency", "pronounced", "1,50"),
+    ],
+)
+def test_say_takes_what_it_can_say_and_nothing_else(
+    module: str, kind: str, method: str, text: str
+) -> None:
+    """G1: its words are split at spaces; one more would shift them."""
+    with pytest.raises(UnsafeText):
+        commands.say(module, kind, method, text, "id-1")
 
 
 def test_digits_are_collected_with_one_try_into_the_variable_that_events_bring() -> None:

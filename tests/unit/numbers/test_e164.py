@@ -187,3 +187,9 @@ def test_e164_is_a_plus_and_5_to_15_digits(text: str, whether: bool) -> None:
 def test_a_country_is_two_capitals_of_iso_3166() -> None:
     assert is_country("US")
     assert not any(is_country(code) for code in ("us", "USA", "XX", "001", ""))
+
+
+def test_a_number_that_is_longer_than_any_of_e164_is_none() -> None:
+    """Germany's plan has such; no field, no stage and no trunk takes them."""
+    with pytest.raises(BadNumber, match="not_a_number"):
+        parse_dialled("020100000000000", "DE")

@@ -31,13 +31,6 @@ ABUSE: Final[dict[str, list[str]]] = {
 
 #: A setting other than its default of each field that nothing acts on yet, and what it needs.
 SET: Final[dict[str, dict[str, Any]]] = {
-    "language": {"language": "pt-BR"},
-    "human_check": {"human_check": True},
-    "caller_passwords": {"caller_passwords": True},
-    "credit_query": {"credit_query": True},
-    "credit_query_again": {"credit_query": True, "credit_query_again": True},
-    "further_calls": {"further_calls": 1},
-    "say_time_left": {"say_time_left": True},
     "caller_id_number_from": {"caller_id_number_from": "equipment"},
     "caller_id_number": {
         "caller_id_number_from": "custom",
@@ -57,7 +50,6 @@ SET: Final[dict[str, dict[str, Any]]] = {
     "callbacks_per_extension": {"callbacks_per_extension": {"minute": 1, "day": 2}},
     "concurrent_calls": {"concurrent_calls": 1},
     "most_spent_per_day": {"most_spent_per_day": 1},
-    "prompts": {"prompts": {"goodbye": "/bye.wav"}},
 }
 
 
@@ -77,6 +69,14 @@ SET_TOO: Final[dict[str, dict[str, Any]]] = {
     "prefixes": {"return_prefixes": ["+4420"], "destination_prefixes": ["+4420", "+33"]},
     "blocked": {"blocked_countries": ["GB"], "blocked_prefixes": ["+1900"]},
     "stop_after_unanswered": {"stop_after_unanswered": 1},
+    "language": {"language": "pt-BR"},
+    "human_check": {"human_check": True},
+    "caller_passwords": {"caller_passwords": True},
+    "credit_query": {"credit_query": True},
+    "credit_query_again": {"credit_query": True, "credit_query_again": True},
+    "further_calls": {"further_calls": 1},
+    "say_time_left": {"say_time_left": True},
+    "prompts": {"prompts": {"goodbye": "/bye.wav"}},
 }
 
 

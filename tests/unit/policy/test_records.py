@@ -41,7 +41,7 @@ LEAST: dict[type[Any], dict[str, Any]] = {
     PublicNumber: {"number": "+12025550150", "channel": "pstn"},
     Account: {"extension": "100", "currency": "USD"},
     Entry: {"key": "a", "amount": 1},
-    SoundFile: {"name": "over", "path": "/over.wav"},
+    SoundFile: {"name": "over"},
     Token: {"name": "page", "role": "admin"},
 }
 
@@ -129,6 +129,7 @@ WRONG: list[tuple[type[Any], dict[str, Any], str]] = [
     (AuthorisedCaller, {"number": None}, "number: expected `str`"),
     (AuthorisedCaller, {"callback_number": "x"}, "callback_number: is not written as it has to be"),
     (AuthorisedCaller, {"language": "EN"}, "language: is not written as it has to be: ISO 639"),
+    (AuthorisedCaller, {"language": "xx"}, "language: there are no prompts in 'xx'; write one of"),
     (
         AuthorisedCaller,
         {"speed_dials": {"100": "+12125550100"}},

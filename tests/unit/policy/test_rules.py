@@ -9,6 +9,7 @@ import pytest
 from controller.policy.fields import ShownFrom
 from controller.policy.model import PolicyError
 from controller.policy.rules import DEFAULTS, effective, validate
+from controller.prompts.catalogue import NAMES
 from tests.unit.policy.given import LEAST, policy
 
 ONE, TWO, DID = "+12025550150", "+12025550151", LEAST["dids"][0]
@@ -43,6 +44,11 @@ TOGETHER: list[dict[str, Any]] = [
     {"callbacks_per_did": {"minute": 1, "day": 2}},
     {"callbacks_per_did": {"minute": 0}},
     {"callbacks_per_did": {}},
+    # S2: each prompt by its name; a language that has words, or is spoken like one that has.
+    {"prompts": dict.fromkeys(sorted(NAMES), "/a.wav")},
+    {"prompts": {"goodbye": "bye"}},
+    {"language": "pt-BR"},
+    {"language": "en-GB"},
     # G2
     {"return_countries": ["US", "GB"], "destination_countries": ["GB", "US"]},
 ]
@@ -128,6 +134,12 @@ APART: list[tuple[dict[str, Any], str, str]] = [
     ({"retry_causes": {"USR_BUSY": "never"}}, "retry_causes", "by its name: USER_BUSY"),
     ({"retry_causes": {"CALL_REJECTED": "busy"}}, "retry_causes", r"\(T5\); leave it out"),
     ({"retry_causes": {"UNALLOCATED_NUMBER": "failed"}}, "retry_causes", "leave it out"),
+    (
+        {"prompts": {"goodbye": "/a.wav", "good_bye": "/b.wav"}},
+        r"prompts\.good_bye",
+        rf"there is no such prompt; write one of: {', '.join(sorted(NAMES))}$",
+    ),
+    ({"language": "xx"}, "language", "there are no prompts in 'xx'; write one of: de, en, es"),
     ({"time_zone": "Europe/Nowhere"}, "time_zone", "IANA's list: Europe/Berlin"),
     *(
         (

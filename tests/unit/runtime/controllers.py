@@ -268,6 +268,16 @@ class Stops:
         return tuple(self._world.stops)
 
 
+class NoSounds:
+    """Nodes have no sounds here, and are asked for none."""
+
+    def ask(self, link: SwitchLink) -> None:
+        """Ask nothing."""
+
+    def link_up(self, link: SwitchLink) -> None:
+        """Ask nothing."""
+
+
 class Running(Application):
     """A controller of its own name, in a process of its own: it shares the database alone."""
 
@@ -301,7 +311,13 @@ class Running(Application):
             prompts=nothing,
             trunks=nothing,
             stops=cast(Any, Stops(world)),
+            sounds=nothing,
+            sound_watch=cast(Any, NoSounds()),
+            lockouts=nothing,
+            conversing=nothing,
+            transcripts=nothing,
         )
+        self.delivery = cast(Any, NoSounds())
         self.services.owner = self
         self.legs = Legs()
         self.services.legs = cast(Any, self.legs)

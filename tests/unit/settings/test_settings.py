@@ -129,6 +129,13 @@ BAD = [
     ("CALLBACKD_DATA_DIR", "", "data_dir"),
     ("CALLBACKD_PROMPTS__DIRECTORY", "/my sounds", "prompts.directory"),
     ("CALLBACKD_PROMPTS__DIRECTORY", "/sounds!", "prompts.directory"),
+    ("CALLBACKD_SOUNDS__DIRECTORY", "/my sounds", "sounds.directory"),
+    ("CALLBACKD_SOUNDS__DIRECTORY", "sounds", "sounds.directory"),
+    ("CALLBACKD_PROMPTS__LANGUAGE", "xx", "prompts.language"),
+    ("CALLBACKD_PROMPTS__LANGUAGE", "english", "prompts.language"),
+    ("CALLBACKD_PROMPTS__VOICES", '{xx = "xx/xx/x"}', "prompts.voices"),
+    ("CALLBACKD_PROMPTS__VOICES", '{de = "../x"}', "prompts.voices"),
+    ("CALLBACKD_PROMPTS__VOICES", '{de = "de"}', "prompts.voices"),
     ("CALLBACKD_NODES", "[{name = ", "CALLBACKD_NODES"),
     ("CALLBACKD_NODES", "[]", "nodes"),
     ("CALLBACKD_NODES", '[{name = "a"}, {name = "a"}]', "nodes"),
@@ -198,3 +205,33 @@ def test_o1_any_environment_gives_settings_or_an_error_of_ours(environment: dict
     except SettingsError:
         return
     assert isinstance(settings, Settings)
+
+
+def test_s1_uploaded_sounds_are_in_data_dir_unless_told_otherwise(tmp_path: Path) -> None:
+    """Absolute: the switch has no idea of where the controller was started."""
+    assert load(None, {}).sounds_directory == str(Path("callbackd-data/sounds").absolute())
+    at = load(None, {"CALLBACKD_DATA_DIR": str(tmp_path)})
+    assert at.sounds_directory == f"{tmp_path}/sounds"
+    told = load(None, {"CALLBACKD_SOUNDS__DIRECTORY": "/var/lib/sounds"})
+    assert told.sounds_directory == "/var/lib/sounds"
+
+
+def test_a3_one_rule_of_lockouts_is_set_and_all_else_is_as_it_was() -> None:
+    settings = load(None, {"CALLBACKD_LOCKOUTS__DID__FAILURES": "50"})
+    assert settings.lockouts.did.failures == 50
+    assert settings.lockouts.did.window_seconds == Settings().lockouts.did.window_seconds
+    assert settings.lockouts.number == Settings().lockouts.number
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("failures", "0"), ("failures", "101"), ("growth", "0"), ("window_seconds", "59"),
+        ("first_seconds", "0"), ("remember_seconds", "60"), ("longest_seconds", "700000"),
+        # Less than the first one.
+        ("longest_seconds", "10"),
+    ],
+)  # fmt: skip
+def test_a3_a_rule_of_lockouts_that_cannot_be_is_named(field: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^lockouts\.number\.{field}: "):
+        load(None, {f"CALLBACKD_LOCKOUTS__NUMBER__{field.upper()}": value})

@@ -162,6 +162,6 @@ def test_a_locked_application_lets_nothing_in(bench: Bench) -> None:
 def test_how_long_a_sound_lasts(
     make_bench: Callable[..., Bench], file: str, seconds: float
 ) -> None:
-    applications = make_bench().switch.applications
-    applications.durations["ivr-long"] = 7.0
-    assert applications.duration(file) == pytest.approx(seconds)
+    sounds = make_bench().switch.applications.sounds
+    sounds.durations["ivr-long"] = 7.0
+    assert sounds.duration(file) == pytest.approx(seconds)

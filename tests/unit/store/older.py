@@ -53,8 +53,29 @@ def at_0002(url: str) -> None:
     )
 
 
+def at_0003(url: str) -> None:
+    """Make a database of revision 0003: what came of 0002, and sounds that the switch has."""
+    at_0002(url)
+    _raise_to(url, "0003")
+    execute(
+        url,
+        *(
+            "INSERT INTO sound (language, name, path, client, description, version, created, "
+            f"changed) VALUES ('{language}', 'goodbye', '{language}/bye.wav', {client}, 'Bye', 3, "
+            "1700000000000000, 1700000000000001)"
+            for language, client in (("en", "NULL"), ("de", "'main'"))
+        ),
+    )
+
+
+def at_0004(url: str) -> None:
+    """Make a database of revision 0004: what came of 0003."""
+    at_0003(url)
+    _raise_to(url, "0004")
+
+
 #: Each revision that can be upgraded from. Whoever adds a revision adds the one before it here.
-OLDER = {"0001": at_0001, "0002": at_0002}
+OLDER = {"0001": at_0001, "0002": at_0002, "0003": at_0003, "0004": at_0004}
 
 
 def _raise_to(url: str, revision: str) -> None:

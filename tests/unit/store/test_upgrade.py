@@ -18,7 +18,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, NullPool, create_engine, insert, make_url, text
+from sqlalchemy import Engine, NullPool, create_engine, insert, make_url, text, update
 from sqlalchemy.exc import IntegrityError
 
 import controller.store
@@ -29,9 +29,11 @@ from controller.store import schema
 from controller.store.database import DatabaseError, open_database
 from controller.store.extensions import Extensions
 from controller.store.requests import Requests
+from controller.store.sounds import SoundSource
 from controller.store.upgrade import head, revision, upgrade
 from tests.postgres import PostgreSQL
 from tests.seed import ADMIN, directory
+from tests.sounding import recording
 from tests.unit.store import asked, older
 
 #: Says that it is there, waits for a line, and opens the database.
@@ -189,6 +191,29 @@ def test_t7_of_two_calls_to_one_number_the_later_stays(empty_url: str) -> None:
         (ended,) = requests.attempts_of("two-100")
         assert ended.ended == first.ended is not None
         assert [request.id for request, _ in requests.open_on("fs1")] == ["two-200"]
+
+
+def test_s1_sounds_of_the_switch_stay_what_they_are_and_can_be_uploaded_from_now_on(
+    empty_url: str,
+) -> None:
+    """0004: a sound has a path, or what was uploaded, and never both."""
+    older.at_0003(empty_url)
+    before = older.rows(empty_url)["sound"]
+    assert len(before) == 2
+    with opened(empty_url) as engine:
+        after = older.rows(empty_url)["sound"]
+        assert after == [row | {"audio": None, "uploaded_name": None} for row in before]
+        assert older.rows(empty_url)["sound_clock"] == [{"id": 1, "seq": 0}]
+        store = directory(engine)
+        store.change(ADMIN, Kind.SOUND, "en/goodbye", {"description": "Good-bye"})
+        item = store.upload(ADMIN, "de/goodbye", recording())
+        assert (item.version, item.values["path"]) == (4, None)
+        table = SoundSource(engine, "/var/sounds").table()
+        assert table.resolve("goodbye", client="main", language="en") == "en/bye.wav"
+        found = table.resolve("goodbye", client="main", language="de")
+        assert found == item.values["switch_path"].replace("/de/", "/var/sounds/de/", 1)
+        with pytest.raises(IntegrityError), engine.begin() as connection:
+            connection.execute(update(schema.sound).values(path="/both.wav"))
 
 
 # --- what becomes of the data ----------------------------------------------------------------

@@ -1,0 +1,261 @@
+"""Dialling, calling and talking, as often as it is allowed (SPEC D1-D6, M5)."""
+
+from __future__ import annotations
+
+from controller.callback.effects import (
+    Bridge,
+    DropKeys,
+    Effect,
+    HoldOn,
+    LetGo,
+    LookUpTime,
+    Note,
+    Tell,
+)
+from controller.callback.events import Bridged, Key, Secret, StepDone, TimeKnown, TimerFired
+from controller.callback.keys import Entry, dialled, entry_of, is_internal
+from controller.callback.limits import (
+    BRIDGE_SLACK_SECONDS,
+    DEAF_SECONDS,
+    LOOK_UP_SECONDS,
+    MAX_UNREACHED,
+    QUESTION_SECONDS,
+    SENTENCES,
+)
+from controller.callback.return_session import NOTHING_TYPED, ReturnSession
+from controller.callback.said import SOUND, Duration, Prompt
+from controller.callback.states import Return
+from controller.callback.steps import (
+    Step,
+    ask,
+    ask_unheard,
+    await_key,
+    change,
+    dial_time_over,
+    is_time_over,
+    look_up_credit,
+    save,
+    tell_and_end,
+    timed,
+    with_key,
+)
+from controller.callerid.resolver import for_destination, for_internal
+from controller.guard.destinations import refusal_of_destination
+
+#: What is dialled is over, and the time to dial with it.
+NO_DEADLINE = 0.0
+
+
+def begin_dialling(session: ReturnSession, now: float) -> Step:
+    """Go on to the destination: that of the list (D5), or what is dialled now."""
+    session = change(session, deadline=NO_DEADLINE)
+    if session.preset:
+        return _call(change(session, keys=NOTHING_TYPED), session.preset, now)
+    return ask_destination(session, (), now, ahead=True)
+
+
+def ask_destination(
+    session: ReturnSession, sentences: tuple[Prompt, ...], now: float, *, ahead: bool = False
+) -> Step:
+    """Ask for a number. The time to dial (D1) runs from the first question until the call.
+
+    `ahead`: what was typed already counts. Not so after a sentence that nobody expected: who typed
+    on did not know of it.
+    """
+    if not session.deadline:
+        session = change(session, deadline=now + session.policy.dial_seconds)
+    if session.deadline <= now:
+        return dial_time_over(session, now)
+    if ahead and session.keys.reveal():
+        session, effects = ask_unheard(session, Return.DESTINATION, now)
+        session, more = _typed(session, now)
+        return session, (*effects, *more)
+    return ask(session, Return.DESTINATION, (*sentences, "destination_enter"))
+
+
+def destination_key(session: ReturnSession, event: Key, now: float) -> Step:
+    """D2: a key of the number, `#` that ends it, or `*` that clears it."""
+    if now < session.deaf_until:
+        return session, ()
+    session, effects = _typed(with_key(session, event.digit), now)
+    if effects:
+        return session, effects
+    return await_key(session, now)
+
+
+def _typed(session: ReturnSession, now: float) -> Step:
+    entry = entry_of(session.keys.reveal())
+    return (session, ()) if entry is None else answered(session, entry, now)
+
+
+def destination_wait_over(session: ReturnSession, event: TimerFired, now: float) -> Step:
+    """D1 is over, or the pause after the last key, or nobody has typed anything for a while."""
+    if is_time_over(session):
+        return dial_time_over(session, now)
+    keys = session.keys.reveal()
+    if not keys:
+        return ask_destination(session, (), now)
+    return answered(session, Entry(keys, ended=False), now)
+
+
+def answered(session: ReturnSession, entry: Entry, now: float) -> Step:
+    """Take a complete answer to the question for a destination (D3)."""
+    policy = session.policy
+    last = session.destination or session.redial
+    found = dialled(entry, policy.country, session.caller, last, session.internal_lengths)
+    session = change(session, keys=Secret(entry.rest))
+    # What is no number is not kept: it may be a password that was typed too soon (A4).
+    keys = entry.keys + ("#" if entry.ended else "") if found.number else "(no number)"
+    typed = Note("typed", keys)
+    wrong = found.wrong
+    if not _may_call(session, found.number):
+        wrong = "number_not_allowed"
+    if wrong:
+        session, effects = ask_destination(session, (wrong,), now)
+        return session, (typed, Note("decided", wrong), *effects)
+    if not found.number:
+        # Only `*` or `#`: the question begins anew.
+        return ask_destination(session, (), now, ahead=True)
+    session, effects = _call(session, found.number, now)
+    return session, (typed, *effects)
+
+
+def _may_call(session: ReturnSession, number: str) -> bool:
+    """Whether a number may be called (G2); an extension of the platform may, where there is a way.
+
+    One that was dialled in an earlier call may have none any more.
+    """
+    if not number or is_internal(number):
+        return not number or len(number) in session.internal_lengths
+    return refusal_of_destination(number, session.policy) is None
+
+
+def _call(session: ReturnSession, number: str, now: float) -> Step:
+    """Call a number, after what D6 says of it."""
+    if not _may_call(session, number):
+        # Of a list that was made before the policy was what it is.
+        return tell_and_end(session, ("number_not_allowed", "goodbye"), "not_reached", now)
+    session = change(session, destination=number, keys=NOTHING_TYPED, pause=0.0)
+    session = change(session, deadline=NO_DEADLINE)
+    if not session.policy.say_time_left:
+        return _bridge(session, now)
+    session = change(session, state=Return.CONNECTING, step=session.step + 1, playing=False)
+    session, timer = timed(session, now + LOOK_UP_SECONDS)
+    # Whoever takes over asks for the number once more, and for no password.
+    saved = save(session, Return.DESTINATION)
+    return session, (saved, LookUpTime(session.step, number), timer)
+
+
+def time_known(session: ReturnSession, event: TimeKnown, now: float) -> Step:
+    """D6: say how long the call may last."""
+    if event.seconds is None:
+        return _bridge(session, now)
+    session = change(session, playing=True)
+    session, timer = timed(session, now + QUESTION_SECONDS)
+    said: tuple[Prompt, ...] = ("time_left_is", Duration(max(event.seconds, 0)))
+    return session, (Tell(session.step, said), timer)
+
+
+def time_told(session: ReturnSession, event: StepDone, now: float) -> Step:
+    """D6 is said: call the number."""
+    return _bridge(session, now)
+
+
+def time_late(session: ReturnSession, event: TimerFired, now: float) -> Step:
+    """Nobody knows how long, or the sentence does not end: call the number all the same."""
+    return _bridge(session, now)
+
+
+def _bridge(session: ReturnSession, now: float) -> Step:
+    policy = session.policy
+    if is_internal(session.destination):
+        shown = for_internal(policy, session.number)
+    else:
+        shown = for_destination(policy)
+    session = change(
+        session,
+        state=Return.BRIDGING,
+        step=session.step + 1,
+        dialled=session.dialled + 1,
+    )
+    wait = policy.destination_ring_seconds * len(session.routes) + BRIDGE_SLACK_SECONDS
+    session, timer = timed(session, now + wait)
+    bridge = Bridge(
+        step=session.step,
+        number=session.destination,
+        gateways=session.routes,
+        legs=session.destination_legs,
+        ring_seconds=policy.destination_ring_seconds,
+        longest_seconds=policy.longest_call_seconds,
+        caller_id_number=shown.number,
+        caller_id_name=shown.name,
+    )
+    return session, (save(session, Return.BRIDGING), HoldOn(resume=False), bridge, timer)
+
+
+def let_go(session: ReturnSession, event: Bridged, now: float) -> Step:
+    """People talk: the leg is left to the switch."""
+    session = change(
+        session,
+        state=Return.TALKING,
+        talked=session.talked + 1,
+        unreached=0,
+        timer=session.timer + 1,
+    )
+    # D4: `**` drops the destination where the call may go on after it.
+    drop: tuple[Effect, ...] = ()
+    if session.may_go_on and event.other:
+        drop = (DropKeys(on=True, leg=event.other),)
+    return session, (Note("decided", "connected"), *drop, LetGo())
+
+
+def not_connected(session: ReturnSession, event: StepDone, now: float) -> Step:
+    """The bridge is over before anybody said that it came about."""
+    return after_bridge(
+        session, event.last_bridge_to, event.bridge_hangup_cause, event.disposition, now
+    )
+
+
+def after_bridge(
+    session: ReturnSession,
+    talked_to: str | None,
+    hangup_cause: str | None,
+    disposition: str | None,
+    now: float,
+) -> Step:
+    """Go on after a destination: it was talked to, or it was not reached."""
+    session = change(session, deadline=NO_DEADLINE, keys=NOTHING_TYPED)
+    back: tuple[Effect, ...] = (HoldOn(resume=True), DropKeys(on=False))
+    if talked_to is not None and talked_to in session.destination_legs:
+        session = change(session, talked=session.talked + 1, unreached=0)
+        note = Note("decided", f"talked {hangup_cause or ''}".strip())
+        session, effects = _after_talking(session, hangup_cause, now)
+        return session, (*back, note, *effects)
+    note = Note("decided", f"not_reached {disposition or ''}".strip())
+    session = change(session, unreached=session.unreached + 1, deaf_until=now + DEAF_SECONDS)
+    sentence = SENTENCES.get(disposition or "", "destination_unreachable")
+    if session.unreached >= MAX_UNREACHED or session.preset:
+        session, effects = tell_and_end(session, (sentence, "goodbye"), "not_reached", now)
+    else:
+        session, effects = ask_destination(session, (sentence,), now)
+    return session, (*back, note, *effects)
+
+
+def _after_talking(session: ReturnSession, hangup_cause: str | None, now: float) -> Step:
+    """D4, C2, M5: after a conversation."""
+    policy = session.policy
+    if hangup_cause == "ALLOTTED_TIMEOUT":
+        sound = policy.sound_before_disconnecting
+        over: tuple[Prompt, ...] = ("time_over",) if sound is None else (f"{SOUND}{sound}",)
+        return tell_and_end(session, over, "completed", now)
+    then = Return.DESTINATION if session.may_go_on else Return.TELLING
+    if policy.credit_query_again and session.caller is not None:
+        return look_up_credit(session, then, now)
+    return go_on(session, then, now)
+
+
+def go_on(session: ReturnSession, then: Return, now: float) -> Step:
+    """Ask for another destination, or say goodbye."""
+    if then is Return.DESTINATION:
+        return ask_destination(session, (), now, ahead=True)
+    return tell_and_end(session, ("goodbye",), "completed", now)

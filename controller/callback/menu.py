@@ -1,0 +1,134 @@
+"""The menu, and the credit that is told (SPEC C1, C2)."""
+
+from __future__ import annotations
+
+from controller.callback import destination
+from controller.callback.effects import Note, Tell
+from controller.callback.events import Credit, CreditKnown, Key, Secret, StepDone, TimerFired
+from controller.callback.keys import Entry, digits_of, entry_of, is_redial
+from controller.callback.limits import MAX_CREDIT, QUESTION_SECONDS
+from controller.callback.return_session import NOTHING_TYPED, ReturnSession
+from controller.callback.said import Money, Prompt
+from controller.callback.states import Return
+from controller.callback.steps import (
+    HEAR_CREDIT,
+    MAKE_A_CALL,
+    Step,
+    ask,
+    ask_unheard,
+    await_key,
+    change,
+    dial_time_over,
+    give_up_stuck,
+    is_time_over,
+    look_up_credit,
+    timed,
+    with_key,
+)
+
+
+def after_authentication(session: ReturnSession, now: float) -> Step:
+    """Go on with somebody who may: to the menu where he may hear his credit, else to dialling."""
+    if session.policy.credit_query and session.caller is not None:
+        return ask_choice(session, (), now, ahead=True)
+    return destination.begin_dialling(session, now)
+
+
+def ask_choice(
+    session: ReturnSession, sentences: tuple[Prompt, ...], now: float, *, ahead: bool = False
+) -> Step:
+    """Ask what is wanted (C1), within the time that dialling may take."""
+    if not session.deadline:
+        session = change(session, deadline=now + session.policy.dial_seconds)
+    if session.deadline <= now:
+        return dial_time_over(session, now)
+    if ahead and session.keys.reveal():
+        session, effects = ask_unheard(session, Return.MENU, now)
+        session, more = _typed(session, now)
+        return session, (*effects, *more)
+    return ask(session, Return.MENU, (*sentences, "credit_menu"))
+
+
+def menu_key(session: ReturnSession, event: Key, now: float) -> Step:
+    """Take a key: 1 and 2 are a choice once nothing more follows them soon."""
+    session, effects = _typed(with_key(session, event.digit), now)
+    return (session, effects) if effects else await_key(session, now)
+
+
+def _typed(session: ReturnSession, now: float) -> Step:
+    entry = entry_of(session.keys.reveal())
+    return (session, ()) if entry is None else _chosen(session, entry, now)
+
+
+def menu_wait_over(session: ReturnSession, event: TimerFired, now: float) -> Step:
+    """The time is over, or the pause after the last key, or nothing was typed for a while."""
+    if is_time_over(session):
+        return dial_time_over(session, now)
+    keys = session.keys.reveal()
+    if not keys:
+        return ask_choice(session, (), now)
+    return _chosen(session, Entry(keys, ended=False), now)
+
+
+def _chosen(session: ReturnSession, entry: Entry, now: float) -> Step:
+    digits = digits_of(entry.keys)
+    choice = "" if is_redial(entry) else digits
+    if choice not in (HEAR_CREDIT, MAKE_A_CALL):
+        if digits and not session.preset:
+            return destination.answered(session, entry, now)
+        # D5: there is nothing to dial, but for his own number in the list. Or only `*` or `#` was
+        # typed: the menu begins anew (D2).
+        session = change(session, keys=Secret(entry.rest))
+        wrong = ("number_not_allowed",) if digits else ()
+        session, effects = ask_choice(session, wrong, now, ahead=not wrong)
+        return session, (Note("typed", "(no choice)"), *effects)
+    typed = Note("typed", choice)
+    session = change(session, keys=Secret(entry.rest))
+    if choice == MAKE_A_CALL:
+        session, effects = destination.begin_dialling(session, now)
+    elif session.credits >= MAX_CREDIT:
+        session, effects = ask_choice(session, ("credit_unknown",), now)
+    else:
+        session = change(session, credits=session.credits + 1)
+        session, effects = look_up_credit(session, Return.MENU, now)
+    return session, (typed, *effects)
+
+
+def credit_known(session: ReturnSession, event: CreditKnown, now: float) -> Step:
+    """Say the credit (C2)."""
+    if session.playing:
+        return session, ()  # it was late, and something else is being said
+    return _tell(session, sentence_of(event.credit), now)
+
+
+def credit_late(session: ReturnSession, event: TimerFired, now: float) -> Step:
+    """Nobody has said how much it is; or the sentence does not end."""
+    if session.playing:
+        return give_up_stuck(session, event, now)
+    return _tell(session, ("credit_unknown",), now)
+
+
+def _tell(session: ReturnSession, sentence: tuple[Prompt, ...], now: float) -> Step:
+    session, timer = timed(change(session, playing=True), now + QUESTION_SECONDS)
+    return session, (Tell(session.step, sentence), timer)
+
+
+def credit_told(session: ReturnSession, event: StepDone, now: float) -> Step:
+    """Go on where the call was to go on."""
+    session = change(session, playing=False)
+    if session.after_credit is Return.MENU:
+        return ask_choice(session, (), now, ahead=True)
+    if session.after_credit is Return.TELLING:
+        session = change(session, keys=NOTHING_TYPED)
+    return destination.go_on(session, session.after_credit, now)
+
+
+def sentence_of(credit: Credit | None) -> tuple[Prompt, ...]:
+    """Give what is said of a credit."""
+    if credit is None:
+        return ("credit_unknown",)
+    if credit.unlimited:
+        return ("credit_unlimited",)
+    if credit.micros <= 0:
+        return ("credit_none",)
+    return ("credit_is", Money(credit.micros, credit.currency))

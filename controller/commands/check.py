@@ -1,0 +1,213 @@
+"""`callbackd check`: whether everything that a call needs is there, and what to do where not."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+import click
+import msgspec
+
+from controller.commands.common import Context, as_json, pass_context
+from controller.commands.shown import echo_json
+from controller.settings import Node, Settings, SettingsError, load
+
+if TYPE_CHECKING:
+    from controller.store.spoken import Spoken
+
+#: What FreeSWITCH has as its event socket's password before anybody changes it.
+_STOCK_PASSWORD: Final = "ClueCon"  # noqa: S105
+#: Modules that keep all variables of a leg in call records.
+_WRITES_VARIABLES: Final = ("mod_json_cdr", "mod_xml_cdr", "mod_format_cdr")
+#: Where the switch reads a password to.
+_PASSWORD_VARIABLE: Final = "callback_digits"  # noqa: S105
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was looked at.
+
+    Attributes:
+        subject: `settings`, `database`, `node`, `sounds` or `password`.
+        node: the node that it is about; None: it is about none.
+        well: whether it is as it should be; a warning is, and says what could be better.
+        text: what was found.
+        remedy: what to do, empty where nothing has to be.
+    """
+
+    subject: str
+    well: bool
+    text: str
+    node: str | None = None
+    remedy: str = ""
+
+
+@click.command("check")
+@as_json
+@pass_context
+def check(context: Context, /, as_json: bool) -> None:
+    """Look whether calls will find what they need, and say what to do where they will not.
+
+    Looks at the settings, the database, each node's event socket, and the sounds and say modules
+    there for the languages in use. Ends with status 1 if something is missing. It changes nothing.
+    """
+    findings = []
+    for finding in _findings(context):
+        findings.append(finding)
+        if not as_json:
+            _show(finding)
+    well = all(finding.well for finding in findings)
+    if as_json:
+        echo_json({"well": well, "findings": findings})
+    if not well:
+        sys.exit(1)
+
+
+def _show(finding: Finding) -> None:
+    mark = (
+        "ok     "
+        if finding.well and not finding.remedy
+        else "warning"
+        if finding.well
+        else "MISSING"
+    )
+    where = f"{finding.subject} of {finding.node}" if finding.node else finding.subject
+    line = f"{mark}  {where}: {finding.text}"
+    click.echo(line + (f"\n         {finding.remedy}" if finding.remedy else ""))
+
+
+def _findings(context: Context) -> Iterator[Finding]:
+    try:
+        settings = load(context.config, os.environ)
+    except SettingsError as error:
+        yield Finding(subject="settings", well=False, text=str(error), remedy="correct the setting")
+        return
+    yield Finding(subject="settings", well=True, text=context.config or "defaults and environment")
+    spoken = None
+    for finding, found in _database(settings):
+        spoken = found
+        yield finding
+    for node in settings.nodes:
+        yield from _node(settings, node, spoken)
+
+
+def _database(settings: Settings) -> Iterator[tuple[Finding, Spoken | None]]:
+    """Look at the database without making or changing one."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from controller.store.database import DatabaseError, look_at_database
+    from controller.store.spoken import read_spoken
+    from controller.store.upgrade import head
+
+    try:
+        with look_at_database(settings.database_url) as (engine, revision):
+            if revision == head():
+                text = f"revision {revision}"
+                spoken = read_spoken(engine, settings.sounds_directory)
+                yield Finding(subject="database", well=True, text=text), spoken
+                return
+            text = f"revision {revision or 'none'}, this release works with {head()}"
+    except DatabaseError as error:
+        remedy = "see database.url; callbackd serve makes a database where there is none"
+        yield Finding(subject="database", well=False, text=str(error), remedy=remedy), None
+        return
+    except SQLAlchemyError as error:
+        remedy = "see that the database runs and can be reached"
+        yield Finding(subject="database", well=False, text=_first_line(error), remedy=remedy), None
+        return
+    remedy = "it is brought up to date by whichever command or controller opens it"
+    yield Finding(subject="database", well=True, text=text, remedy=remedy), None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _node(settings: Settings, node: Node, spoken: Spoken | None) -> Iterator[Finding]:
+    from controller.esl.errors import AuthenticationFailed, EslError
+    from controller.runtime.sound_check import CannotTell
+
+    where = f"{node.host}:{node.port}"
+    try:
+        with _asking(node) as ask:
+            yield Finding(subject="node", node=node.name, well=True, text=f"{where} answers")
+            if node.password == _STOCK_PASSWORD:
+                text = "the event socket has FreeSWITCH's own password"
+                remedy = "set another one in event_socket.conf.xml, and here: [[nodes]] password"
+                yield Finding(
+                    subject="password", node=node.name, well=True, text=text, remedy=remedy
+                )
+            yield from _call_records(node, ask)
+            yield from _sounds(settings, node, spoken, ask)
+    except AuthenticationFailed as error:
+        remedy = (
+            "see [[nodes]] password, and password and apply-inbound-acl in event_socket.conf.xml"
+        )
+        yield Finding(subject="node", node=node.name, well=False, text=str(error), remedy=remedy)
+    except CannotTell as error:
+        remedy = "load mod_commands in modules.conf.xml"
+        yield Finding(subject="sounds", node=node.name, well=False, text=str(error), remedy=remedy)
+    except EslError as error:
+        remedy = "see that FreeSWITCH runs, and [[nodes]] host and port"
+        yield Finding(subject="node", node=node.name, well=False, text=str(error), remedy=remedy)
+
+
+@contextlib.contextmanager
+def _asking(node: Node) -> Iterator[Callable[..., str]]:
+    """Connect to a node for as long as it is asked. Raises `EslError`."""
+    from controller.esl import commands
+    from controller.esl.switch import InboundConnection
+
+    connection = InboundConnection(node.host, node.port, node.password)
+
+    def ask(command: str, *arguments: str) -> str:
+        frame = connection.request(commands.api(command, *arguments))
+        return frame.body.decode(errors="replace").rstrip("\n")
+
+    try:
+        connection.connect()
+        yield ask
+    finally:
+        connection.close()
+
+
+def _call_records(node: Node, ask: Callable[..., str]) -> Iterator[Finding]:
+    """A4: a leg that ends in the middle of a password still has it in a variable."""
+    for module in _WRITES_VARIABLES:
+        if ask("module_exists", module) == "true":
+            yield Finding(
+                subject="call records",
+                node=node.name,
+                well=True,
+                text=f"{module} writes all variables of a leg; of a caller who hangs up while he "
+                f"types his password, {_PASSWORD_VARIABLE} has what he typed",
+                remedy=f"unload {module}, or keep {_PASSWORD_VARIABLE} out of what it writes",
+            )
+
+
+def _sounds(
+    settings: Settings, node: Node, spoken: Spoken | None, ask: Callable[..., str]
+) -> Iterator[Finding]:
+    from controller.prompts.segments import Places
+    from controller.runtime.sound_check import check_sounds
+
+    report = check_sounds(
+        ask,
+        languages=spoken.languages if spoken is not None else (),
+        places=Places(
+            directory=settings.prompts.directory,
+            home=settings.prompts.language,
+            voices=settings.prompts.voices,
+        ),
+        sounds=spoken.sounds if spoken is not None else (),
+    )
+    for one in report.missing:
+        kind = one.kind.replace("_", " ")
+        text = f"{kind} {one.what}" + (f" ({one.language})" if one.language else "")
+        yield Finding(subject="sounds", node=node.name, well=False, text=text, remedy=one.remedy)
+    if not report.missing:
+        languages = sorted({"en", *(spoken.languages if spoken is not None else ())})
+        text = f"all there, in {', '.join(languages)}"
+        yield Finding(subject="sounds", node=node.name, well=True, text=text)

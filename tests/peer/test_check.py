@@ -1,0 +1,102 @@
+"""`callbackd check`, and what a controller finds by itself: before a caller meets it (S1, S2)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import gevent
+from gevent import subprocess
+
+from tests.peer.world import PATIENCE, World
+
+
+def check(world: World, **environment: str) -> tuple[int, list[dict[str, Any]]]:
+    """Run the command; give its exit status and what it found."""
+    config = world.directory / "check.toml"
+    config.write_text(
+        f'data_dir = "{world.directory}"\n'
+        f'[[nodes]]\nname = "sim1"\nport = {world.switch.address[1]}\n'
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "controller", "--config", str(config), "check", "--json"],
+        capture_output=True,
+        env={**os.environ, **environment},
+        timeout=60,
+    )
+    said = json.loads(done.stdout)
+    assert said["well"] == (done.returncode == 0)
+    found: list[dict[str, Any]] = said["findings"]
+    return int(done.returncode), found
+
+
+def wrong(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Give what is not as it should be."""
+    return [(one["subject"], one["text"]) for one in found if not one["well"]]
+
+
+def test_s2_all_that_is_there_is_said_to_be(world: World) -> None:
+    world.extension()
+    status, found = check(world)
+    assert wrong(found) == []
+    assert status == 0
+    assert {one["subject"] for one in found} >= {"settings", "database", "node", "sounds"}
+
+
+def test_s1_s2_a_missing_sound_of_each_kind_is_named_with_its_remedy(world: World) -> None:
+    """A stock sound, one of our own, a say module, and a sound that an extension names."""
+    world.extension(
+        language="de",
+        prompts={"sorry": "/own/sorry.wav"},
+        sound_before_disconnecting="/own/over.wav",
+    )
+    world.switch.applications.missing.update({"vm-goodbye", "callback/credit_menu", "/own/over"})
+    status, found = check(world)
+    assert status == 1
+    named = " ".join(text for _, text in wrong(found))
+    for missing in ("vm-goodbye.wav", "callback/credit_menu.wav", "/own/over.wav", "mod_say_de"):
+        assert missing in named
+    assert "/own/sorry.wav" not in named
+    assert all(one["remedy"] for one in found if not one["well"])
+
+
+def test_a4_a_module_that_keeps_all_variables_is_warned_of(world: World) -> None:
+    """It would keep what a caller typed who hung up in the middle of his password."""
+    world.switch.applications.sounds.modules.add("mod_json_cdr")
+    status, found = check(world)
+    (warning,) = [one for one in found if one["subject"] == "call records"]
+    assert "mod_json_cdr" in warning["remedy"]
+    assert (status, warning["well"]) == (0, True)
+
+
+def test_a_node_that_does_not_answer_or_does_not_know_us_is_said_so(world: World) -> None:
+    status, found = check(world, CALLBACKD_NODES='[{name = "sim1", port = 1}]')
+    assert status == 1
+    assert [subject for subject, _ in wrong(found)] == ["node"]
+    port = world.switch.address[1]
+    nodes = f'[{{name = "sim1", port = {port}, password = "wrong"}}]'
+    status, found = check(world, CALLBACKD_NODES=nodes)
+    assert status == 1
+    (refused,) = [one for one in found if not one["well"]]
+    assert "password" in refused["remedy"]
+
+
+def test_s2_what_a_node_lacks_is_found_when_its_link_comes_up(world: World) -> None:
+    """S2, O3: it is counted and told by readiness, which stays ready."""
+    world.extension(language="de")
+    world.switch.applications.missing.add("/de/de/")
+    controller = world.controller()
+    with gevent.Timeout(PATIENCE):
+        while controller.services.sound_watch.fault is None:
+            gevent.sleep(0.02)
+    assert "sim1 lacks" in controller.services.sound_watch.fault
+    assert "callbackd check" in controller.services.sound_watch.fault
+    labels = {"node": "sim1"}
+    found = controller.metrics.registry.get_sample_value("callbackd_prompts_missing", labels)
+    assert found is not None
+    assert found > 10
+    assert controller.readiness()["nodes"] is None
+    absent = controller.services.sound_watch.absent["sim1"]
+    assert any(name.endswith("de/de/default/voicemail/vm-goodbye.wav") for name in absent)
