@@ -59,11 +59,15 @@ ShownName = Annotated[
         description="At most 40 letters, digits, spaces and . & ( ) / + - are shown.",
     ),
 ]
+#: G1: of the streams that a switch can play, those that fetch nothing and run nothing: a client may
+#: set sounds, and a switch may have modules that do (`shell_stream`).
 Sound = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z0-9_./:%(),;=@~+-]{1,512}\Z",
-        description="A sound file's path on the switch; no spaces, no quotes.",
+        pattern=r"^([A-Za-z0-9_./%(),;=@~+-]{1,512}"
+        r"|(tone|silence|local)_stream://[A-Za-z0-9_./%(),;=@~+-]{1,490})\Z",
+        description="A sound file's path on the switch, no spaces, no quotes; or tone_stream://, "
+        "silence_stream://, local_stream://.",
     ),
 ]
 SipAddress = Annotated[

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.policy.model import Policy
+from controller.policy.model import Policy, PolicyError
+from controller.policy.rules import validate
 from controller.policy.sounds import SoundRow, SoundTable, file_of, is_name, named_in
+from tests.unit.policy.given import LEAST
 
 AUDIO = "0123456789abcdef" * 4
 
@@ -122,3 +124,16 @@ def test_g1_what_is_resolved_is_under_the_directory_or_what_was_written(
     table = SoundTable([row("bye"), row("a")], "/d")
     found = table.resolve(value, client="acme", language=language)
     assert found in (value, None, f"/d/{file_of('en', value, AUDIO)}")
+
+
+@pytest.mark.parametrize("field", ["sound_before_disconnecting", "prompts"])
+@pytest.mark.parametrize(
+    "value",
+    ["shell_stream:///bin/id", "http_cache://http://x/y", "say:en", "phrase:x", "a:b", "a" * 513],
+)
+def test_g1_a_sound_is_a_file_or_a_harmless_stream(field: str, value: str) -> None:
+    """G1: a client may set sounds; what fetches or runs something is none."""
+    set_to: object = {"goodbye": value} if field == "prompts" else value
+    with pytest.raises(PolicyError, match=field):
+        validate({**LEAST, field: set_to})
+    validate({**LEAST, "sound_before_disconnecting": "tone_stream://%(200,100,500)"})
