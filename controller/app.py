@@ -129,7 +129,10 @@ class Controller:
             passwords=passwords,
             prompts=prompts,
             sound_watch=SoundWatch(
-                spoken=lambda: reads.run(read_spoken, self._engine, settings.sounds_directory),
+                # It reads every extension: no call waits for that.
+                spoken=lambda: self._admin.run(
+                    read_spoken, self._engine, settings.sounds_directory
+                ),
                 places=prompts.places,
                 metrics=self.metrics,
             ),

@@ -65,7 +65,10 @@ def read_spoken(engine: Engine, directory: str) -> Spoken:
     sounds: dict[tuple[str, str | None], OwnSound] = {}
     columns = (extensions.c.extension, extensions.c.client, extensions.c.policy)
     with reader(engine).connect() as connection:
-        rows = connection.execute(select(*columns).order_by(extensions.c.extension))
+        # Some at a time: of a hundred thousand, all at once are a hundred megabytes.
+        rows = connection.execution_options(yield_per=1000).execute(
+            select(*columns).order_by(extensions.c.extension)
+        )
         for number, client, document in rows:
             policy = _DECODER.decode(document)
             languages.add(policy.language)
