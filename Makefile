@@ -34,7 +34,7 @@ demo: $(VENV)/.base
 	$(BIN)/callbackd demo
 
 test: $(VENV)/.dev
-	PATH="$$PATH:$(PYENV)" $(BIN)/tox run-parallel --parallel 3 --parallel-no-spinner
+	PATH="$$PATH:$(PYENV)" $(BIN)/tox run-parallel --parallel 4 --parallel-no-spinner
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

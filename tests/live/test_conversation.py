@@ -135,8 +135,9 @@ def test_everything_is_typed_ahead_in_one_go(bench: Bench) -> None:
     far.finish()
     phone.media.wait_for(GOODBYE)
     phone.finish()
-    assert ASK_NUMBER not in phone.media.names()
+    # Whether the question is begun depends on how long the check takes; no key may be lost to it.
     assert record(bench) == ("done", "completed")
+    assert bench.controllers[0].requests()[0]["destination"] == f"+{DESTINATION}"
 
 
 def test_d1_whoever_types_no_number_hears_goodbye_in_time(bench: Bench) -> None:
