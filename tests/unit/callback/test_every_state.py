@@ -32,6 +32,7 @@ from controller.callback.return_session import ReturnSession
 from controller.callback.return_table import RETURN
 from controller.callback.states import TRIGGER, Return, Row, Trigger
 from controller.callback.trigger import TriggerSession
+from tests.unit.examples import many
 
 from .given import nows, return_moments, return_sessions, trigger_moments
 
@@ -81,7 +82,7 @@ def check_timer(session: Any, after: Any, effects: tuple[Effect, ...], now: floa
 
 
 @given(return_moments())
-@settings(max_examples=1000)
+@settings(max_examples=many(1000))
 def test_a_return_leg_goes_where_its_row_says_and_waits_for_something(
     moment: ReturnMoment,
 ) -> None:
@@ -89,7 +90,7 @@ def test_a_return_leg_goes_where_its_row_says_and_waits_for_something(
 
 
 @given(trigger_moments())
-@settings(max_examples=600)
+@settings(max_examples=many(600))
 def test_a_trigger_leg_goes_where_its_row_says_and_waits_for_something(
     moment: TriggerMoment,
 ) -> None:

@@ -34,6 +34,7 @@ from controller.callback.return_session import ReturnSession
 from controller.callback.states import Return
 from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
+from tests.unit.examples import many
 
 from .given import CALLER, DESTINATION, OTHER, causes, members, money, policies
 from .switch_leg import SwitchLeg
@@ -264,4 +265,4 @@ def check_taken_over(leg: SwitchLeg, before: ReturnSession) -> None:
 
 
 TestReturnCall = ReturnCall.TestCase
-TestReturnCall.settings = settings(max_examples=400, stateful_step_count=40)
+TestReturnCall.settings = settings(max_examples=many(400), stateful_step_count=40)
