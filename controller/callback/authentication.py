@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from controller.callback.effects import Ask, CheckPassword, Effect, ForgetSecret, Note
 from controller.callback.events import Key, PasswordChecked, Secret, StepDone, TimerFired
-from controller.callback.keys import END, Entry, digits_of, entry_of, joined
+from controller.callback.keys import END, Entry, digits_of, joined
 from controller.callback.limits import (
     CHECK_SECONDS,
     DIGIT_SECONDS,
@@ -24,14 +24,13 @@ from controller.callback.states import Return
 from controller.callback.steps import (
     Step,
     ask,
-    await_key,
     change,
     hang_up,
     is_time_over,
     save,
+    take_key,
     tell_and_end,
     timed,
-    with_key,
 )
 from controller.numbers.e164 import BadNumber, parse_dialled
 
@@ -99,13 +98,7 @@ def _ask_member(session: ReturnSession, sentences: tuple[Prompt, ...], now: floa
 
 def member_key(session: ReturnSession, event: Key, now: float) -> Step:
     """Take a key of the number for whom somebody calls."""
-    session, effects = _member_typed(with_key(session, event.digit), now)
-    return (session, effects) if effects else await_key(session, now)
-
-
-def _member_typed(session: ReturnSession, now: float) -> Step:
-    entry = entry_of(session.keys.reveal())
-    return (session, ()) if entry is None else _member_named(session, entry, now)
+    return take_key(session, event.digit, now, _member_named)
 
 
 def member_wait_over(session: ReturnSession, event: TimerFired, now: float) -> Step:

@@ -13,7 +13,7 @@ from controller.callback.effects import (
     Tell,
 )
 from controller.callback.events import Bridged, Key, Secret, StepDone, TimeKnown, TimerFired
-from controller.callback.keys import Entry, dialled, entry_of, is_internal
+from controller.callback.keys import Entry, dialled, is_internal
 from controller.callback.limits import (
     BRIDGE_SLACK_SECONDS,
     DEAF_SECONDS,
@@ -27,17 +27,14 @@ from controller.callback.said import SOUND, Duration, Prompt
 from controller.callback.states import Return
 from controller.callback.steps import (
     Step,
-    ask,
-    ask_unheard,
-    await_key,
+    ask_in_time,
     change,
-    dial_time_over,
-    is_time_over,
     look_up_credit,
     save,
+    take_key,
     tell_and_end,
     timed,
-    with_key,
+    wait_in_time_over,
 )
 from controller.callerid.resolver import for_destination, for_internal
 from controller.guard.destinations import refusal_of_destination
@@ -57,45 +54,21 @@ def begin_dialling(session: ReturnSession, now: float) -> Step:
 def ask_destination(
     session: ReturnSession, sentences: tuple[Prompt, ...], now: float, *, ahead: bool = False
 ) -> Step:
-    """Ask for a number. The time to dial (D1) runs from the first question until the call.
-
-    `ahead`: what was typed already counts. Not so after a sentence that nobody expected: who typed
-    on did not know of it.
-    """
-    if not session.deadline:
-        session = change(session, deadline=now + session.policy.dial_seconds)
-    if session.deadline <= now:
-        return dial_time_over(session, now)
-    if ahead and session.keys.reveal():
-        session, effects = ask_unheard(session, Return.DESTINATION, now)
-        session, more = _typed(session, now)
-        return session, (*effects, *more)
-    return ask(session, Return.DESTINATION, (*sentences, "destination_enter"))
+    """Ask for a number; as `ask_in_time` does."""
+    prompts = (*sentences, "destination_enter")
+    return ask_in_time(session, Return.DESTINATION, prompts, now, answered, ahead=ahead)
 
 
 def destination_key(session: ReturnSession, event: Key, now: float) -> Step:
     """D2: a key of the number, `#` that ends it, or `*` that clears it."""
     if now < session.deaf_until:
         return session, ()
-    session, effects = _typed(with_key(session, event.digit), now)
-    if effects:
-        return session, effects
-    return await_key(session, now)
-
-
-def _typed(session: ReturnSession, now: float) -> Step:
-    entry = entry_of(session.keys.reveal())
-    return (session, ()) if entry is None else answered(session, entry, now)
+    return take_key(session, event.digit, now, answered)
 
 
 def destination_wait_over(session: ReturnSession, event: TimerFired, now: float) -> Step:
-    """D1 is over, or the pause after the last key, or nobody has typed anything for a while."""
-    if is_time_over(session):
-        return dial_time_over(session, now)
-    keys = session.keys.reveal()
-    if not keys:
-        return ask_destination(session, (), now)
-    return answered(session, Entry(keys, ended=False), now)
+    """Take the number that the pause ends, ask again, or end the time to dial (D1)."""
+    return wait_in_time_over(session, now, ask_destination, answered)
 
 
 def answered(session: ReturnSession, entry: Entry, now: float) -> Step:

@@ -73,7 +73,7 @@ def longest_without_talking(policy: Policy, gateways: int) -> float:
     menus = (policy.dial_seconds + credit) * (MAX_CREDIT + 1) if policy.credit_query else 0.0
     again = credit if policy.credit_query_again else 0.0
     rounds = MAX_UNREACHED * (policy.further_calls + 1)
-    goodbye = max(QUESTION_SECONDS, OWN_SOUND_SECONDS) + GONE_SECONDS
+    goodbye = OWN_SOUND_SECONDS + GONE_SECONDS
     return (
         HUMAN_SECONDS
         + identifying

@@ -5,7 +5,7 @@ from __future__ import annotations
 from controller.callback import destination
 from controller.callback.effects import Note, Tell
 from controller.callback.events import Credit, CreditKnown, Key, Secret, StepDone, TimerFired
-from controller.callback.keys import Entry, digits_of, entry_of, is_redial
+from controller.callback.keys import Entry, digits_of, is_redial
 from controller.callback.limits import MAX_CREDIT, QUESTION_SECONDS
 from controller.callback.return_session import NOTHING_TYPED, ReturnSession
 from controller.callback.said import Money, Prompt
@@ -14,16 +14,13 @@ from controller.callback.steps import (
     HEAR_CREDIT,
     MAKE_A_CALL,
     Step,
-    ask,
-    ask_unheard,
-    await_key,
+    ask_in_time,
     change,
-    dial_time_over,
     give_up_stuck,
-    is_time_over,
     look_up_credit,
+    take_key,
     timed,
-    with_key,
+    wait_in_time_over,
 )
 
 
@@ -37,37 +34,19 @@ def after_authentication(session: ReturnSession, now: float) -> Step:
 def ask_choice(
     session: ReturnSession, sentences: tuple[Prompt, ...], now: float, *, ahead: bool = False
 ) -> Step:
-    """Ask what is wanted (C1), within the time that dialling may take."""
-    if not session.deadline:
-        session = change(session, deadline=now + session.policy.dial_seconds)
-    if session.deadline <= now:
-        return dial_time_over(session, now)
-    if ahead and session.keys.reveal():
-        session, effects = ask_unheard(session, Return.MENU, now)
-        session, more = _typed(session, now)
-        return session, (*effects, *more)
-    return ask(session, Return.MENU, (*sentences, "credit_menu"))
+    """Ask what is wanted (C1), in the time for dialling."""
+    prompts = (*sentences, "credit_menu")
+    return ask_in_time(session, Return.MENU, prompts, now, _chosen, ahead=ahead)
 
 
 def menu_key(session: ReturnSession, event: Key, now: float) -> Step:
     """Take a key: 1 and 2 are a choice once nothing more follows them soon."""
-    session, effects = _typed(with_key(session, event.digit), now)
-    return (session, effects) if effects else await_key(session, now)
-
-
-def _typed(session: ReturnSession, now: float) -> Step:
-    entry = entry_of(session.keys.reveal())
-    return (session, ()) if entry is None else _chosen(session, entry, now)
+    return take_key(session, event.digit, now, _chosen)
 
 
 def menu_wait_over(session: ReturnSession, event: TimerFired, now: float) -> Step:
-    """The time is over, or the pause after the last key, or nothing was typed for a while."""
-    if is_time_over(session):
-        return dial_time_over(session, now)
-    keys = session.keys.reveal()
-    if not keys:
-        return ask_choice(session, (), now)
-    return _chosen(session, Entry(keys, ended=False), now)
+    """Take the choice that the pause ends, ask again, or end the time to dial (D1)."""
+    return wait_in_time_over(session, now, ask_choice, _chosen)
 
 
 def _chosen(session: ReturnSession, entry: Entry, now: float) -> Step:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from controller.callback import stage as stages
@@ -14,8 +16,8 @@ from controller.callback.effects import (
     SetTimer,
     Tell,
 )
-from controller.callback.events import Secret
-from controller.callback.keys import digits_of
+from controller.callback.events import Key, Secret
+from controller.callback.keys import Entry, digits_of, entry_of
 from controller.callback.limits import (
     CHOICE_SECONDS,
     DIGIT_SECONDS,
@@ -32,6 +34,9 @@ from controller.callback.said import SOUND, Prompt
 from controller.callback.states import Return
 
 Step = tuple[ReturnSession, tuple[Effect, ...]]
+#: What is done with a complete answer, and what asks a question once more.
+Answered = Callable[[ReturnSession, Entry, float], Step]
+AskAgain = Callable[[ReturnSession, tuple[Prompt, ...], float], Step]
 
 #: The choices of the menu (C1).
 HEAR_CREDIT = "1"
@@ -132,11 +137,57 @@ def await_key(session: ReturnSession, now: float) -> Step:
     return session, (timer,)
 
 
-def keep_key(session: ReturnSession, event: object, now: float) -> Step:
+def take_key(session: ReturnSession, digit: str, now: float, answered: Answered) -> Step:
+    """Add a key to an answer, and take the answer where that completes it."""
+    session = with_key(session, digit)
+    entry = entry_of(session.keys.reveal())
+    return await_key(session, now) if entry is None else answered(session, entry, now)
+
+
+def ask_in_time(
+    session: ReturnSession,
+    state: Return,
+    prompts: tuple[Prompt, ...],
+    now: float,
+    answered: Answered,
+    *,
+    ahead: bool,
+) -> Step:
+    """Ask what is wanted or dialled, in the time for dialling (D1), which runs from the first time.
+
+    `ahead`: what was typed already counts. Not so after a sentence that nobody expected: who typed
+    on did not know of it.
+    """
+    if not session.deadline:
+        session = change(session, deadline=now + session.policy.dial_seconds)
+    if session.deadline <= now:
+        return dial_time_over(session, now)
+    keys = session.keys.reveal()
+    if not (ahead and keys):
+        return ask(session, state, prompts)
+    session, effects = ask_unheard(session, state, now)
+    entry = entry_of(keys)
+    if entry is None:
+        return session, effects
+    session, more = answered(session, entry, now)
+    return session, (*effects, *more)
+
+
+def wait_in_time_over(
+    session: ReturnSession, now: float, ask_again: AskAgain, answered: Answered
+) -> Step:
+    """D1 is over, or the pause after the last key, or nobody has typed anything for a while."""
+    if is_time_over(session):
+        return dial_time_over(session, now)
+    keys = session.keys.reveal()
+    return answered(session, Entry(keys, ended=False), now) if keys else ask_again(session, (), now)
+
+
+def keep_key(session: ReturnSession, event: Key, now: float) -> Step:
     """Keep a key for the question that comes next."""
     if len(session.keys.reveal()) >= MAX_AHEAD:
         return session, ()
-    return with_key(session, event.digit), ()  # type: ignore[attr-defined]
+    return with_key(session, event.digit), ()
 
 
 def tell_and_end(

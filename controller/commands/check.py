@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 _STOCK_PASSWORD: Final = "ClueCon"  # noqa: S105
 #: Modules that keep all variables of a leg in call records.
 _WRITES_VARIABLES: Final = ("mod_json_cdr", "mod_xml_cdr", "mod_format_cdr")
-#: Where the switch reads a password to.
-_PASSWORD_VARIABLE: Final = "callback_digits"  # noqa: S105
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +173,8 @@ def _asking(node: Node) -> Iterator[Callable[..., str]]:
 
 def _call_records(node: Node, ask: Callable[..., str]) -> Iterator[Finding]:
     """A4: a leg that ends in the middle of a password still has it in a variable."""
+    from controller.esl.events import DIGITS_VARIABLE
+
     for module in _WRITES_VARIABLES:
         if ask("module_exists", module) == "true":
             yield Finding(
@@ -182,8 +182,8 @@ def _call_records(node: Node, ask: Callable[..., str]) -> Iterator[Finding]:
                 node=node.name,
                 well=True,
                 text=f"{module} writes all variables of a leg; of a caller who hangs up while he "
-                f"types his password, {_PASSWORD_VARIABLE} has what he typed",
-                remedy=f"unload {module}, or keep {_PASSWORD_VARIABLE} out of what it writes",
+                f"types his password, {DIGITS_VARIABLE} has what he typed",
+                remedy=f"unload {module}, or keep {DIGITS_VARIABLE} out of what it writes",
             )
 
 

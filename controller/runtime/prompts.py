@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from controller.callback.said import Prompt
 from controller.prompts.catalogue import FALLBACK
-from controller.prompts.segments import Files, Places, Segment, segments
+from controller.prompts.segments import Places, Segment, segments
 
 
 class Prompts:
@@ -36,8 +36,3 @@ class Prompts:
         was found to lack (`sound_check`).
         """
         return segments(prompts, language=language, own=own, places=self.places, absent=absent)
-
-    def files(self, names: Iterable[str]) -> list[str]:
-        """Give the English files of prompts. Raises `KeyError` for a name that there is not."""
-        found = self.segments(tuple(names), language=FALLBACK)
-        return [file for part in found if isinstance(part, Files) for file in part.files]

@@ -26,7 +26,6 @@ from controller.callback.effects import (
 )
 from controller.callback.events import (
     Bridged,
-    Credit,
     CreditKnown,
     Key,
     LegEnded,
@@ -244,7 +243,7 @@ class ReturnLeg(Leg[ReturnSession]):
     def _look_up_credit(self, step: int) -> None:
         services, caller = self.services, self.session.caller
         try:
-            balance = services.reads.run(
+            credit = services.reads.run(
                 services.conversing.balance,
                 self.session.policy.extension,
                 None if caller is None else caller.number,
@@ -252,9 +251,6 @@ class ReturnLeg(Leg[ReturnSession]):
         except Exception:
             self.post(CreditKnown(step, None))
             raise
-        credit = None
-        if balance is not None:
-            credit = Credit(balance.micros, balance.currency, balance.unlimited)
         self.post(CreditKnown(step, credit))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection, Engine, select
 
+from controller.callback.events import Credit
 from controller.policy.records import AuthorisedCaller
 from controller.store.database import reader
 from controller.store.kept import CALLERS
@@ -24,14 +25,6 @@ class Facts(msgspec.Struct, frozen=True):
 
     caller: AuthorisedCaller | None
     redial: str
-
-
-class Balance(msgspec.Struct, frozen=True):
-    """What an account has: micro-units of its currency, or no limit."""
-
-    micros: int
-    currency: str
-    unlimited: bool
 
 
 class Conversing:
@@ -56,7 +49,7 @@ class Conversing:
         with self._reader.connect() as connection:
             return _entry(connection, extension, number)
 
-    def balance(self, extension: str, number: str | None) -> Balance | None:
+    def balance(self, extension: str, number: str | None) -> Credit | None:
         """Give what whoever pays has (M9): the authorised CallerID's account, else the extension's.
 
         None where there is neither.
@@ -75,9 +68,7 @@ class Conversing:
             if not found:
                 return None
             row = max(found, key=lambda candidate: candidate.caller is not None)
-            return Balance(
-                balances(connection, [row.id])[row.id], row.currency, bool(row.unlimited)
-            )
+            return Credit(balances(connection, [row.id])[row.id], row.currency, bool(row.unlimited))
 
 
 def _entry(connection: Connection, extension: str, number: str) -> AuthorisedCaller | None:

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import Engine
 
 from controller.admin.model import Kind
+from controller.callback.events import Credit
 from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
-from controller.store.conversing import Balance, Conversing
+from controller.store.conversing import Conversing
 from controller.store.requests import Request, Requests
 from controller.store.transcripts import LONGEST, TranscriptLine, Transcripts, transcript
 from tests.seed import ADMIN, directory, keep
@@ -109,17 +110,17 @@ def test_m9_the_callers_own_account_goes_before_the_extensions(
     assert conversing.balance("100", CALLER) is None
     common = store.create(ADMIN, Kind.ACCOUNT, {"extension": "100", "currency": "EUR"})
     store.add_entry(ADMIN, common.key, {"key": "a", "amount": 5_000_000})
-    assert conversing.balance("100", CALLER) == Balance(5_000_000, "EUR", unlimited=False)
+    assert conversing.balance("100", CALLER) == Credit(5_000_000, "EUR", unlimited=False)
     own = store.create(
         ADMIN,
         Kind.ACCOUNT,
         {"extension": "100", "caller": CALLER, "currency": "USD", "unlimited": True},
     )
-    assert conversing.balance("100", CALLER) == Balance(0, "USD", unlimited=True)
+    assert conversing.balance("100", CALLER) == Credit(0, "USD", unlimited=True)
     store.add_entry(ADMIN, own.key, {"key": "a", "amount": -1, "kind": "correction"})
-    assert conversing.balance("100", CALLER) == Balance(-1, "USD", unlimited=True)
-    assert conversing.balance("100", OTHER) == Balance(5_000_000, "EUR", unlimited=False)
-    assert conversing.balance("100", None) == Balance(5_000_000, "EUR", unlimited=False)
+    assert conversing.balance("100", CALLER) == Credit(-1, "USD", unlimited=True)
+    assert conversing.balance("100", OTHER) == Credit(5_000_000, "EUR", unlimited=False)
+    assert conversing.balance("100", None) == Credit(5_000_000, "EUR", unlimited=False)
     assert conversing.balance("200", CALLER) is None
 
 
