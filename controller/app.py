@@ -391,5 +391,4 @@ class Controller:
 
     def _sound_janitor(self) -> None:
         while not self._stopped.wait(timeout=SOUNDS_SECONDS):
-            for link in self.services.live_links():
-                self.services.spawn(self.services.sound_watch.ask, link)
+            self.services.spawn(self.services.sound_watch.ask, *self.services.live_links())

@@ -45,17 +45,28 @@ class SoundWatch:
         ]
         return "; ".join([*lacking, "see callbackd check"]) if lacking else None
 
-    def ask(self, link: SwitchLink) -> None:
-        """Ask a node; what it lacks is logged when it is another thing than before."""
+    def ask(self, *links: SwitchLink) -> None:
+        """Ask nodes; what one lacks is logged when it is another thing than before.
+
+        What callers are told is read once for all of them: it is of every extension.
+        """
         try:
             spoken = self._spoken()
+        except Away as error:
+            log.warning("sounds_not_checked", error=str(error))
+            return
+        for link in links:
+            self._ask(link, spoken)
+
+    def _ask(self, link: SwitchLink, spoken: Spoken) -> None:
+        try:
             report = check_sounds(
                 link.api,
                 languages=spoken.languages,
                 places=self._places,
                 sounds=spoken.sounds,
             )
-        except (EslError, CannotTell, *Away) as error:
+        except (EslError, CannotTell) as error:
             # Asked again later; what was known before is as good as it was.
             log.warning("sounds_not_checked", node=link.name, error=str(error))
             return
