@@ -34,7 +34,9 @@ demo: $(VENV)/.base
 	$(BIN)/callbackd demo
 
 test: $(VENV)/.dev
-	PATH="$$PATH:$(PYENV)" $(BIN)/tox run-parallel --parallel 4 --parallel-no-spinner
+	@rm -f .tox/*/failed.txt
+	PATH="$$PATH:$(PYENV)" $(BIN)/tox run-parallel --parallel 4 --parallel-no-spinner \
+	  || { echo 'what failed:'; grep -s . .tox/*/failed.txt; exit 1; }
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -17,6 +17,22 @@ def postgresql() -> Iterator[PostgreSQL]:
         yield server
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Leave what failed where `make test` reads it: of environments run side by side, last."""
+    kept = os.environ.get("FAILED_TESTS")
+    if kept is None:
+        return
+    reports = terminalreporter.getreports("failed") + terminalreporter.getreports("error")
+    lines = (f"{r.nodeid}: {_cause(r)}\n" for r in reports)
+    Path(kept).write_text("".join(lines), "utf-8")
+
+
+def _cause(report: pytest.TestReport | pytest.CollectReport) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    said = report.longrepr if crash is None else f"{crash.path}:{crash.lineno}: {crash.message}"
+    return " ".join(str(said).split())[:300]
+
+
 #: Both, unless told that one will do: the tests on a second Python need not prove it again.
 DATABASES = os.environ.get("TEST_DATABASES", "sqlite postgresql").split()
 
