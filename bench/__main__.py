@@ -11,7 +11,7 @@ from typing import Any, Final
 
 #: Every benchmark: a module of this package with `run() -> dict`. The keys `what`, `unit`, `value`,
 #: `peer`, `peer_value` and `ratio` are shown; whatever else it gives goes into the file only.
-BENCHMARKS: Final = ("conversations", "events", "policies", "triggers")
+BENCHMARKS: Final = ("callerid", "conversations", "events", "policies", "triggers")
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:

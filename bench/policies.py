@@ -26,8 +26,9 @@ from controller.cache.client import open_redis
 from controller.cache.embedded import EmbeddedServer
 from controller.cache.metrics import CacheMetrics
 from controller.cache.policies import Policies
+from controller.policy.channels import Channel
 from controller.policy.model import Policy
-from controller.policy.records import AuthorisedCaller, Channel, PublicNumber, Role
+from controller.policy.records import AuthorisedCaller, PublicNumber, Role
 from controller.runtime.offload import Offload
 from controller.store.database import open_database
 from controller.store.extensions import Extensions

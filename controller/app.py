@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,29 +15,29 @@ import gevent
 import structlog
 from gevent.event import Event as Flag
 
-from controller.admin.callbacks import Callbacks
-from controller.admin.directory import Directory
-from controller.admin.lockouts import LockoutDesk
 from controller.admin.sounding import SoundPlaces
-from controller.admin.stopping import Stopping
+from controller.administration import administrators_api
 from controller.cache.client import open_redis
 from controller.cache.embedded import EmbeddedServer
 from controller.cache.lockouts import Lockouts
-from controller.cache.metrics import CacheMetrics, LockoutMetrics
+from controller.cache.metrics import CacheMetrics, LockoutMetrics, PlaceMetrics
+from controller.cache.places import Places
 from controller.cache.policies import Policies
 from controller.esl import commands
 from controller.esl.errors import EslError
-from controller.esl.events import ChannelData, Event, text
+from controller.esl.events import ChannelData
 from controller.esl.server import EslServer
 from controller.esl.session import OutboundSession
 from controller.esl.switch import Job, SwitchLink
 from controller.metrics import Metrics
-from controller.runtime import return_leg, trigger_leg
+from controller.runtime import attaching, trigger_leg
 from controller.runtime.announcing import Announcing
 from controller.runtime.clock import Clock
 from controller.runtime.delivery import Delivery
 from controller.runtime.dispatcher import Dispatcher
+from controller.runtime.health import ChannelHealth
 from controller.runtime.legs import Leg
+from controller.runtime.link_events import LINK_EVENTS, LINK_FILTERS, LinkEvents
 from controller.runtime.offload import Offload
 from controller.runtime.prompts import Prompts
 from controller.runtime.recent import Recent
@@ -46,7 +46,8 @@ from controller.runtime.services import Services
 from controller.runtime.sound_watch import SoundWatch
 from controller.settings import Settings
 from controller.store.conversing import Conversing
-from controller.store.database import Away, open_database
+from controller.store.database import open_database
+from controller.store.destinations import Destinations
 from controller.store.extensions import Extensions
 from controller.store.journal import Journal
 from controller.store.passwords import Passwords
@@ -55,17 +56,10 @@ from controller.store.requests import Requests
 from controller.store.sounds import SoundSource
 from controller.store.spoken import read_spoken
 from controller.store.transcripts import Transcripts
-from controller.web.api.application import create_api
 from controller.web.health import HealthServer
 
 log: Any = structlog.get_logger("app")
 
-#: What a node's link brings: answers to our jobs, and the end of return legs.
-LINK_EVENTS: Final = ("BACKGROUND_JOB", "CHANNEL_HANGUP_COMPLETE")
-LINK_FILTERS: Final = (("Event-Name", "BACKGROUND_JOB"), ("variable_callback_leg", "return"))
-#: How long an answer, or the end of a return leg, is left to the one whose it is. Whoever takes it
-#: then moves nothing that was moved already; who dies meanwhile takes his knowledge of it along.
-UNSEEN_SECONDS: Final = 0.5
 #: How often a node is asked anew which sounds it lacks: an operator may have copied them.
 SOUNDS_SECONDS: Final = 600
 #: Threads that read the store.
@@ -107,12 +101,19 @@ class Controller:
             metrics=CacheMetrics(self.metrics.registry),
             embedded=self._embedded,
         )
+        lineage = Journal(self._engine).position().lineage
         lockouts = Lockouts(
             redis,
-            Journal(self._engine).position().lineage,
+            lineage,
             rules=settings.lockouts,
             now=time.time,
             metrics=LockoutMetrics(self.metrics.registry),
+        )
+        places = Places(
+            redis,
+            lineage,
+            now=time.time,
+            metrics=PlaceMetrics(self.metrics.registry),
         )
         source = SoundSource(self._engine, settings.sounds_directory)
         self.services = Services(
@@ -142,6 +143,13 @@ class Controller:
             conversing=Conversing(self._engine),
             transcripts=Transcripts(self._engine),
             lockouts=lockouts,
+            health=ChannelHealth(
+                channels=lambda: self.services.trunks.get().names,
+                metrics=self.metrics,
+                now=clock.now,
+            ),
+            places=places,
+            destinations=Destinations(self._engine),
         )
         self.delivery = Delivery(
             source,
@@ -153,14 +161,8 @@ class Controller:
         )
         #: What administrators do waits for none of the calls' threads, nor they for it.
         self._admin = Announcing(ADMINISTRATORS, self.policies.announce)
-        directory = Directory(
-            self._engine,
-            passwords=lambda: passwords,
-            now=clock.micros,
-            announce=self._admin.note,
-            places=SoundPlaces(settings.sounds_directory, self.delivery.nodes),
-        )
         self.dispatcher = Dispatcher(self.services)
+        self._link_events = LinkEvents(self.services, self.dispatcher.calling)
         self.server = EslServer(
             (settings.listen.host, settings.listen.port),
             self._on_leg,
@@ -176,23 +178,19 @@ class Controller:
             (settings.web.host, settings.web.port),
             self.metrics.registry,
             self.readiness,
-            api=create_api(
-                directory,
-                Callbacks(
-                    self._engine,
-                    now=clock.micros,
-                    expiry_seconds=settings.dispatcher.expiry_seconds,
-                ),
-                Stopping(self._engine, now=clock.micros),
-                LockoutDesk(self._engine, lockouts, run=self._admin.run, now=clock.micros),
-                run=self._admin.run,
-                away=Away,
-                on_fault=self.metrics.faults.labels("api").inc,
+            api=administrators_api(
+                self.services,
+                self._engine,
+                self._admin,
+                passwords=passwords,
+                places=SoundPlaces(settings.sounds_directory, self.delivery.nodes),
                 on_callback=self.dispatcher.expect,
             ),
             degraded=lambda: {
                 "cache": self.policies.fault,
                 "lockouts": lockouts.fault,
+                "channels": self.services.health.fault,
+                "places": places.fault,
                 "sounds": self.services.sound_watch.fault,
                 "uploaded_sounds": self.delivery.fault,
             },
@@ -207,7 +205,7 @@ class Controller:
                 node.password,
                 events=LINK_EVENTS,
                 filters=LINK_FILTERS,
-                on_event=self._on_link_event,
+                on_event=partial(self._link_events.take, node.name),
                 on_up=self._on_link_up,
                 on_down=self._on_link_down,
             )
@@ -223,6 +221,8 @@ class Controller:
         self.services.sounds.start()
         self.policies.start()
         self.services.lockouts.start()
+        self.services.places.start()
+        self.services.health.start()
         self.server.start()
         self.health.start()
         for link in self.services.links.values():
@@ -278,12 +278,14 @@ class Controller:
         if self._stopped.is_set():
             return
         self._stopped.set()
+        self._link_events.stop()
         self.dispatcher.stop()
         self.server.close()
         for link in self.services.links.values():
             link.stop()
         # What is being stored is stored.
         self.services.spawn(self.services.transcribing.flush)
+        self.services.spawn(self.services.placing.flush)
         gevent.joinall(list(self.services.greenlets), timeout=5)
         gevent.killall(list(self.services.greenlets))
         self.health.close()
@@ -292,6 +294,8 @@ class Controller:
         self.services.sounds.stop()
         self.delivery.stop()
         self.services.lockouts.stop()
+        self.services.places.stop()
+        self.services.health.stop()
         self.policies.close()
         if self._embedded is not None:
             # It waits for the server to end: not on the hub.
@@ -339,7 +343,7 @@ class Controller:
         elif kind == "trigger":
             trigger_leg.attach(self.services, session, data, uuid)
         elif kind == "return":
-            return_leg.attach(self.services, session, data, uuid)
+            attaching.attach(self.services, session, data, uuid)
         else:
             # Not from our dialplan: let the switch go on with it as it likes.
             log.error("leg_of_no_kind", leg=uuid)
@@ -348,33 +352,10 @@ class Controller:
 
     # --- nodes -----------------------------------------------------------------------------
 
-    def _on_link_event(self, event: Event) -> None:
-        if event.name == "BACKGROUND_JOB":
-            gevent.spawn_later(
-                UNSEEN_SECONDS, self._unseen, self.dispatcher.calling.answers.unseen, event
-            )
-            return
-        leg = self.services.legs.get(text(event.uuid) or "")
-        if leg is not None and leg.socket is None:
-            leg.leg_ended(event)
-        elif event.leg == "return":
-            # Its own connection tells whoever holds it; what nobody was told is left to us.
-            gevent.spawn_later(UNSEEN_SECONDS, self._unseen, self._unseen_end, event)
-
-    def _unseen(self, function: Callable[[Event], None], event: Event) -> None:
-        if not self._stopped.is_set():
-            self.services.spawn(function, event)
-
-    def _unseen_end(self, event: Event) -> None:
-        leg = self.services.legs.get(text(event.uuid) or "")
-        if leg is not None:
-            leg.leg_ended(event)
-        else:
-            return_leg.unseen_end(self.services, event)
-
     def _on_link_up(self, link: SwitchLink, jobs: list[Job]) -> None:
         self.metrics.link_up.labels(link.name).set(1)
         self.delivery.link_up(link)
+        self.services.health.link_up(link)
         self.services.spawn(reconcile, self.services, link, self.dispatcher.calling)
         self.services.spawn(self.services.sound_watch.ask, link)
 

@@ -19,11 +19,13 @@ from controller.commands.check import check
 from controller.commands.client import client
 from controller.commands.common import Context, pass_context
 from controller.commands.completion import completion
+from controller.commands.explain import explain
 from controller.commands.extension import extension
 from controller.commands.lockout import lockout
 from controller.commands.number import number
 from controller.commands.sound import sound
 from controller.commands.stopping import resume, stop, stops
+from controller.commands.switch import switch
 from controller.commands.token import token
 from controller.commands.transfer import export, import_
 
@@ -46,7 +48,7 @@ def main(context: click.Context, config: str | None) -> None:
 
 for command in (
     client, extension, callerid, channel, number, account, sound, token, callback, stop, resume,
-    stops, lockout, audit, import_, export, check, completion,
+    stops, lockout, explain, audit, import_, export, switch, check, completion,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -39,6 +39,13 @@ class Metrics:
             "Return legs that connected again: after a conversation, or from another controller.",
             registry=registry,
         )
+        self.not_routed = Counter(
+            "callbackd_calls_not_routed",
+            "Calls for which no way was found, by reason (no_channel, no_caller_id, own_number, "
+            "emergency).",
+            ["reason"],
+            registry=registry,
+        )
         self.calling = Gauge(
             "callbackd_return_calls_calling",
             "Return calls that were sent and are neither answered nor refused yet.",
@@ -77,6 +84,25 @@ class Metrics:
             "callbackd_prompts_missing",
             "Sounds and say modules that callers need and a node lacks.",
             ["node"],
+            registry=registry,
+        )
+        self.channel_up = Gauge(
+            "callbackd_channel_up",
+            "Whether a node sends calls over a channel's gateway, by what the switch says.",
+            ["node", "channel"],
+            registry=registry,
+        )
+        self.channel_failing = Gauge(
+            "callbackd_channel_set_aside",
+            "Whether a channel is left alone on a node, having failed several times in a row.",
+            ["node", "channel"],
+            registry=registry,
+        )
+        self.channel_failures = Counter(
+            "callbackd_channel_failures",
+            "Calls that failed because of the channel, by what that was: down, silent, failed, "
+            "full, refused.",
+            ["channel", "cause"],
             registry=registry,
         )
         self.passwords = Counter(

@@ -18,6 +18,7 @@ import msgspec
 
 from controller.guard.locking import LockKind, Rules
 from controller.numbers.e164 import is_country
+from controller.policy.fields import Prefix
 from controller.prompts.catalogue import languages
 
 _PREFIX: Final = "CALLBACKD_"
@@ -94,13 +95,22 @@ class Node(_Section, frozen=True):
 
 
 class Route(_Section, frozen=True):
-    """How calls leave: gateways by name, tried in this order."""
+    """How calls leave. Which channels they go over is the channels' own (`callbackd channel`)."""
 
-    gateways: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)] = ("pstn",)
     #: D3: the gateway to the platform's own extensions, and how many digits these have. Such
     #: numbers go nowhere else.
     internal_gateway: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{0,64}\Z")] = ""
     internal_lengths: tuple[Annotated[int, msgspec.Meta(ge=3, le=10)], ...] = ()
+    #: Beginnings of E.164 numbers that are the platform's too, and never leave it.
+    internal_prefixes: tuple[Prefix, ...] = ()
+    #: The service's domain, for P-Asserted-Identity (I7). Empty: the host of the channel's proxy.
+    domain: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.-]{0,128}\Z")] = ""
+    #: Emergency numbers besides those that a country's dial plan has, as they are dialled.
+    emergency_numbers: tuple[Annotated[str, msgspec.Meta(pattern=r"^[0-9]{3,6}\Z")], ...] = ()
+    #: The channel that emergency calls go over, and the number that they show. Empty: the caller is
+    #: told that they cannot be made here.
+    emergency_channel: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{0,64}\Z")] = ""
+    emergency_caller_id: Annotated[str, msgspec.Meta(pattern=r"^(\+[1-9][0-9]{4,14})?\Z")] = ""
     #: The dialplan extension and context that return calls are sent into.
     extension: Name = "return_call"
     context: Name = "callback"
@@ -165,6 +175,8 @@ class Settings(_Section, frozen=True):
     prompts: Prompts = Prompts()
     sounds: Sounds = Sounds()
     dispatcher: Dispatcher = Dispatcher()
+    #: By channel, the password by which its trunk knows us (`callbackd switch config`).
+    channel_passwords: dict[Name, Annotated[str, msgspec.Meta(min_length=1, max_length=128)]] = {}
     #: How wrong passwords lock (A3), by kind: number, extension, did.
     lockouts: Rules = Rules()
 
@@ -204,6 +216,12 @@ def load(path: str | None, environment: Mapping[str, str]) -> Settings:
     for name, value in sorted(environment.items()):
         if name.startswith(_PREFIX) and not _KUBERNETES.match(name):
             _put(tree, name, value)
+    route = tree.get("route")
+    if isinstance(route, dict) and "gateways" in route:
+        raise SettingsError(
+            "route.gateways: is no setting any more: the channels of the database are used, in the "
+            "order of their priority; take it out, and see `callbackd channel list`"
+        )
     redis = tree.setdefault("redis", {})
     if environment.get("REDIS_URL") and isinstance(redis, dict):
         redis.setdefault("url", environment["REDIS_URL"])
@@ -276,6 +294,16 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             "route.internal_lengths: extensions of the platform have a gateway and a number of "
             "digits; set both internal_gateway and internal_lengths, or neither"
+        )
+    if bool(settings.route.emergency_channel) != bool(settings.route.emergency_caller_id):
+        raise SettingsError(
+            "route.emergency_caller_id: emergency calls need a channel and the number that they "
+            "show; set both emergency_channel and emergency_caller_id, or neither"
+        )
+    if settings.route.internal_prefixes and not settings.route.internal_gateway:
+        raise SettingsError(
+            "route.internal_prefixes: these numbers stay on the platform and need a way there; set "
+            "internal_gateway and internal_lengths too"
         )
     names = [node.name for node in settings.nodes]
     if len(set(names)) != len(names):

@@ -22,7 +22,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 #: How long something may take to come about, seconds. Nothing is measured by it.
-LONG = 30.0
+LONG = 60.0
 
 
 def valkey_program() -> Path | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import secrets
+from collections.abc import Sequence
 
 from sqlalchemy import Engine
 
 from controller.admin.directory import Directory
 from controller.admin.model import Actor, Kind
+from controller.policy.channels import Channel
 from controller.policy.model import Policy
-from controller.policy.records import Channel, Client, PublicNumber, Role
+from controller.policy.records import Client, PublicNumber, Role
 from controller.store.passwords import Passwords
 
 ADMIN = Actor(name="test", role=Role.ADMIN)
@@ -23,18 +25,25 @@ def directory(engine: Engine, pepper: bytes = PEPPER) -> Directory:
     return Directory(engine, passwords=lambda: Passwords(pepper), now=lambda: next(ticks))
 
 
-def keep(engine: Engine, *policies: Policy) -> None:
-    """Store extensions as they are, and what they refer to."""
+def keep(
+    engine: Engine, *policies: Policy, channels: Sequence[Channel] = (Channel(name="pstn"),)
+) -> None:
+    """Store extensions as they are, and what they refer to; their numbers on the first channel."""
     store = directory(engine)
     clients = sorted({policy.client for policy in policies})
     numbers = {number: policy.client for policy in policies for number in policy.caller_ids}
+    dids = {number for policy in policies for number in policy.dids}
+    for policy in policies:
+        custom = policy.caller_id_number
+        if custom is not None and custom not in dids:
+            numbers[custom] = policy.client
     store.apply(ADMIN, Kind.CLIENT, [Client(name=name) for name in clients if name != "main"])
-    store.apply(ADMIN, Kind.CHANNEL, [Channel(name="pstn")])
+    store.apply(ADMIN, Kind.CHANNEL, channels)
     store.apply(
         ADMIN,
         Kind.NUMBER,
         [
-            PublicNumber(number=number, channel="pstn", client=client)
+            PublicNumber(number=number, channel=channels[0].name, client=client)
             for number, client in numbers.items()
         ],
     )

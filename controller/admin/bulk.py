@@ -15,6 +15,7 @@ from controller.admin.model import MOST_ITEMS, Actor, Conflict, Invalid, Kind
 from controller.admin.owning import check_both
 from controller.admin.references import KEPT
 from controller.admin.shapes import FIXED
+from controller.admin.showing import Coming
 from controller.admin.writing import Pair, write
 from controller.policy.changes import Change
 from controller.store.database import reader
@@ -68,12 +69,19 @@ class Bulk:
         return drafts.draft(kind, values, self._passwords, hashes=True)
 
     def apply(
-        self, actor: Actor, kind: Kind, records: Sequence[Any], *, dry_run: bool = False
+        self,
+        actor: Actor,
+        kind: Kind,
+        records: Sequence[Any],
+        *,
+        dry_run: bool = False,
+        coming: Coming | None = None,
     ) -> Applied:
         """Make what is not there, change what differs, and leave the rest: idempotent.
 
         It goes on in transactions of some hundred records, so that calls are stored between them.
         Raises `Conflict` for what contradicts the database; what was written before it stays.
+        `coming`: the document that the records are part of, where there is more of it.
         """
         _may_make(actor, kind)
         total = Applied()
@@ -81,10 +89,19 @@ class Bulk:
             if start and self._engine.dialect.name == "sqlite":
                 # Its writers look again now and then: without a pause, this one would always win.
                 time.sleep(PAUSE_SECONDS)
-            total += self._apply(actor, kind, records[start : start + AT_A_TIME], dry_run=dry_run)
+            some = records[start : start + AT_A_TIME]
+            total += self._apply(actor, kind, some, dry_run=dry_run, coming=coming)
         return total
 
-    def _apply(self, actor: Actor, kind: Kind, records: Sequence[Any], *, dry_run: bool) -> Applied:
+    def _apply(
+        self,
+        actor: Actor,
+        kind: Kind,
+        records: Sequence[Any],
+        *,
+        dry_run: bool,
+        coming: Coming | None,
+    ) -> Applied:
         with writing(self._engine, self._announce) as transaction:
             pairs = _pairs(transaction.connection, kind, records)
             differ = [pair for pair in pairs if pair[0] is None or pair[0].value != pair[1]]
@@ -93,7 +110,7 @@ class Bulk:
                 if before is not None:
                     _check_fixed(kind, before, value)
             if not dry_run:
-                write(transaction, actor, kind, differ, now=self._now())
+                write(transaction, actor, kind, differ, now=self._now(), coming=coming)
         created = sum(before is None for before, _ in differ)
         return Applied(created, len(differ) - created, len(pairs) - len(differ))
 

@@ -5,12 +5,14 @@ Times are microseconds since 1970; the API and the commands write them out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from controller.callerid.model import Shown, Tried
 from controller.policy.fields import EntryKey, ExtensionNumber, Line, Number
 
 #: The longest delay that can be asked for, seconds; a policy's own is shorter.
@@ -109,8 +111,71 @@ class Callback(msgspec.Struct, frozen=True, kw_only=True):
     node: str | None
 
 
+class CallWay(msgspec.Struct, frozen=True, kw_only=True):
+    """One way that a call could take, and what it showed (I9).
+
+    To a client `shown` is all of it: who carries his calls, and for what, is the operator's
+    business.
+
+    Attributes:
+        channel: the gateway's name.
+        number: what was dialled there, as it is written there.
+        shown: what the callee saw, and by which rules; `pool`: I3, from among which numbers.
+        caller_id: the number that was shown as it is written there; empty where it was hidden.
+        p_asserted, p_preferred: I7, the addresses that were sent; empty where none was.
+        beginning, cost: by which of its destinations the channel was chosen, and what a minute
+            costs there.
+        tried: each rule that was asked what to show, and what came of it.
+
+    """
+
+    channel: str | None
+    number: str | None
+    shown: Shown
+    caller_id: str | None
+    p_asserted: str | None
+    p_preferred: str | None
+    beginning: str | None
+    cost: int | None
+    tried: tuple[Tried, ...]
+
+
+class CallPassed(msgspec.Struct, frozen=True, kw_only=True):
+    """A channel that was not used for a call, why in one word, and how that was found (I9)."""
+
+    channel: str
+    reason: str
+    tried: tuple[Tried, ...]
+
+
+class CallPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How a call was to be placed (I9).
+
+    Attributes:
+        kind: `public`, `internal` (it stays on the platform), `emergency`.
+        refusal: why there was no call, in one word; None: there was.
+        ways: in the order in which they are tried. To a client: those that were taken, and of
+            several that show the same the first.
+        passed: the channels that were not used, and why; a client sees none.
+
+    """
+
+    kind: str
+    refusal: str | None
+    ways: tuple[CallWay, ...]
+    passed: tuple[CallPassed, ...]
+
+
 class Try(msgspec.Struct, frozen=True, kw_only=True):
-    """One try of a callback; `channels` and `node` are for the operator's eyes alone."""
+    """One try of a callback. Channels and switches are for the operator's eyes alone.
+
+    Attributes:
+        channels: those of its ways, in order.
+        channel: over which of them it was answered.
+        causes: the hang-up cause of each channel that failed.
+        plan: how they were found; None: it is not known any more.
+
+    """
 
     id: str
     begun: int
@@ -119,7 +184,31 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str | None
     cause: str | None
     channels: tuple[str, ...]
+    channel: str | None
+    causes: Mapping[str, str]
+    plan: CallPlan | None
     node: str | None
+
+
+class DestinationTry(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination that was called on a return call, or was not and why.
+
+    Attributes:
+        number: E.164; of an extension of the platform or an emergency service: as it is dialled.
+        connected: since when people talked; None: they did not.
+        cause: why it ended, or did not come about; of one that was not called, the plan's refusal.
+        channel, causes, plan: as of a try of a callback.
+
+    """
+
+    number: str
+    begun: int
+    connected: int | None
+    ended: int | None
+    cause: str | None
+    channel: str | None
+    causes: Mapping[str, str]
+    plan: CallPlan | None
 
 
 class TranscriptEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,9 +224,13 @@ class TranscriptEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WholeCallback(Callback, frozen=True, kw_only=True):
-    """A callback with its tries and what happened on its return calls, in order."""
+    """A callback with its tries, whom it called, and what happened on its return calls, in order.
+
+    What is known of destinations may lack the last second of a controller that was killed.
+    """
 
     tries: tuple[Try, ...]
+    destinations: tuple[DestinationTry, ...]
     transcript: tuple[TranscriptEntry, ...]
 
 

@@ -23,11 +23,11 @@ from controller.admin.callback_shapes import (
     Source,
     State,
     TranscriptEntry,
-    Try,
     WholeCallback,
 )
 from controller.admin.callers_csv import BETWEEN
 from controller.admin.model import MOST_ITEMS, Actor, Conflict, Invalid, Kind, NotFound
+from controller.admin.placed import shown_destination, shown_try
 from controller.callback.asking import Asking, Facts, Wanted, ask
 from controller.numbers.caller import Caller
 from controller.numbers.e164 import BadNumber, is_e164, parse_dialled
@@ -38,10 +38,11 @@ from controller.policy.rules import check_text, plain
 from controller.store import asked
 from controller.store.asked import Before, Place
 from controller.store.database import reader
+from controller.store.destinations import destinations_of
 from controller.store.extensions import Extensions
 from controller.store.holding import hold
 from controller.store.journal import Writing, writing
-from controller.store.requests import Attempt, Request, Requests
+from controller.store.requests import Request, Requests
 from controller.store.schema import callback_request as requests
 from controller.store.schema import extension as extensions
 from controller.store.stops import is_stopped, read_stops
@@ -114,14 +115,16 @@ class Callbacks:
         return Given(_shown(actor, before), new=False)
 
     def get(self, actor: Actor, callback: str) -> WholeCallback:
-        """Give a callback with its tries and its transcript. Raises `NotFound`."""
+        """Give a callback with its tries, whom it called and its transcript. Raises `NotFound`."""
         with self._reader.connect() as connection:
             found, _ = _find(connection, actor, callback)
+            called = destinations_of(connection, callback)
             lines = transcript(connection, callback)
-        tries = tuple(_try(actor, attempt) for attempt in self._requests.attempts_of(callback))
+        attempts = self._requests.attempts_of(callback)
         return WholeCallback(
             **msgspec.structs.asdict(_shown(actor, found)),
-            tries=tries,
+            tries=tuple(shown_try(actor, attempt) for attempt in attempts),
+            destinations=tuple(shown_destination(actor, one) for one in called),
             transcript=tuple(
                 TranscriptEntry(at=line.at, what=line.what, text=line.text) for line in lines
             ),
@@ -347,10 +350,3 @@ def _shown(actor: Actor, request: Request) -> Callback:
         values |= {"channel": None, "node": None}
     values |= {"state": State(request.state), "source": Source(request.source)}
     return Callback(**values)
-
-
-def _try(actor: Actor, attempt: Attempt) -> Try:
-    values = {name: getattr(attempt, name) for name in Try.__struct_fields__}
-    if actor.client is not None:
-        values |= {"channels": (), "node": None}
-    return Try(**values)

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from controller.admin.document import ORDER, Given, Source, typed
 from controller.admin.model import Actor, Invalid, Kind
 from controller.admin.rehearsal import Rehearsal, Seen
 from controller.admin.shapes import FIXED, SECRETS
+from controller.admin.showing import Coming
 from controller.store.passwords import Passwords
 
 #: How many records are looked at together.
@@ -25,6 +27,8 @@ BATCH: Final = 1000
 _MOST_THREADS: Final = 8
 #: Stands for the hash of a password that is not hashed yet, or never will be: none gives it.
 _NOT_HASHED: Final = f"$argon2id$v=19$m=65536,t=3,p=4${'A' * 22}${'A' * 43}"
+#: What says of an extension whose numbers its DIDs are.
+_NUMBERED: Final = ("extension", "client", "dids")
 _DIGITS: Final = re.compile(r"[0-9]{4,20}\Z", re.ASCII)
 
 
@@ -85,11 +89,15 @@ class Importer:
         """Import a document, or say what an import would do. Raises `Refused`, `Unreadable`."""
         problems = [Problem("", message) for message in source.problems()]
         seen = Seen()
+        seen.expect(_told_of_numbers(source))
         for kind in ORDER:
             problems += self.check(kind, source.given(kind), seen)
         if problems:
             raise Refused(problems)
-        return {kind: self.apply(kind, source.given(kind), dry_run=dry_run) for kind in ORDER}
+        return {
+            kind: self.apply(kind, source.given(kind), dry_run=dry_run, coming=seen.coming)
+            for kind in ORDER
+        }
 
     def before(self, kind: Kind, records: Sequence[Any]) -> list[Any]:
         """Give what each of these records is in the store; None where it is not there."""
@@ -166,15 +174,29 @@ class Importer:
 
     # --- applying ----------------------------------------------------------------------------
 
-    def apply(self, kind: Kind, records: Iterable[Given], *, dry_run: bool) -> Applied:
-        """Write records that were checked, or say what that would do."""
+    def apply(
+        self,
+        kind: Kind,
+        records: Iterable[Given],
+        *,
+        dry_run: bool,
+        coming: Coming | None = None,
+    ) -> Applied:
+        """Write records that were checked, or say what that would do.
+
+        `coming`: the document that they are part of, where there is more of it.
+        """
         total = Applied()
         for batch in batches(records):
             drafts = [self._draft(given) for given in batch]
             if kind in SECRETS:
                 self._settle(kind, drafts, dry_run=dry_run)
             total += self._directory.apply(
-                self._actor, kind, [draft.record for draft in drafts], dry_run=dry_run
+                self._actor,
+                kind,
+                [draft.record for draft in drafts],
+                dry_run=dry_run,
+                coming=coming,
             )
         return total
 
@@ -206,6 +228,14 @@ class Importer:
             for (draft, _), made in zip(to_settle, hashes, strict=True):
                 draft.record = msgspec.structs.replace(draft.record, **{stored: made})
                 self._hashed()
+
+
+def _told_of_numbers(source: Source) -> Iterator[dict[str, Any]]:
+    """Give of each extension whose it is and how it is reached; what is wrong is told later."""
+    for given in source.given(Kind.EXTENSION):
+        known = {name: value for name, value in given.values.items() if name in _NUMBERED}
+        with suppress(Invalid):
+            yield typed(Kind.EXTENSION, known)
 
 
 def _about(problem: Problem) -> tuple[str, str]:

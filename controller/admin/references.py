@@ -9,12 +9,19 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Table, and_, select
 
 from controller.admin.model import Actor, Kind
+from controller.admin.showing import (
+    Coming,
+    moved_numbers,
+    not_to_be_shown,
+    shown_did,
+    shown_number,
+)
 from controller.admin.sounding import moved_sounds, sound_used, unknown_sounds
+from controller.policy.channels import Channel
 from controller.policy.model import Policy
 from controller.policy.records import (
     Account,
     AuthorisedCaller,
-    Channel,
     Client,
     PublicNumber,
     SoundFile,
@@ -49,11 +56,15 @@ KEPT: Final[dict[Kind, Kept]] = {
 
 
 def troubles(
-    connection: Connection, actor: Actor, records: Sequence[tuple[Stored | None, Any]]
+    connection: Connection,
+    actor: Actor,
+    records: Sequence[tuple[Stored | None, Any]],
+    coming: Coming | None = None,
 ) -> list[tuple[int, str]]:
     """Give what contradicts the database in records that are to be written: index and error.
 
     Each record comes with what it was before, None where it is new. All are of one kind.
+    `coming`: the document that they are part of, where there is more of it.
     """
     found: list[tuple[int, str]] = []
     value = records[0][1] if records else None
@@ -61,12 +72,12 @@ def troubles(
         case Policy():
             found += _missing_clients(connection, records)
             found += _taken_dids(connection, actor, records)
-            found += _foreign_numbers(connection, actor, records)
+            found += not_to_be_shown(connection, actor, records, coming)
             found += unknown_sounds(connection, records)
         case PublicNumber():
             found += _missing_clients(connection, records)
             found += _missing_channels(connection, records)
-            found += _assigned_elsewhere(connection, records)
+            found += moved_numbers(connection, records)
         case AuthorisedCaller():
             found += _missing_extensions(connection, records)
         case Account():
@@ -180,70 +191,19 @@ def _owners(
     return found
 
 
-def _foreign_numbers(
-    connection: Connection, actor: Actor, records: Sequence[tuple[Stored | None, Any]]
-) -> list[tuple[int, str]]:
-    """I8: only numbers that a channel defines and that are the owner's may be assigned."""
-    wanted: dict[str, list[tuple[int, str]]] = {}
-    for index, (_, after) in enumerate(records):
-        for number in after.caller_ids:
-            wanted.setdefault(number, []).append((index, after.client))
-    there = NUMBERS.get_many(connection, [(number,) for number in sorted(wanted)], lock=True)
-    found = []
-    for number, claims in wanted.items():
-        stored = there.get((number,))
-        for index, client in claims:
-            if stored is None or stored.value.client != client:
-                found.append((index, _not_assignable(actor, number, client, stored)))
-    return found
-
-
-def _not_assignable(actor: Actor, number: str, client: str, stored: Stored | None) -> str:
-    message = f"caller_ids: {number} is no public number of client {client} (I8)"
-    if actor.client is not None:
-        # Whether it is there, and whose it is, is nobody else's business.
-        return f"{message}; ask the operator for it"
-    if stored is None:
-        return (
-            f"{message}; define it on a channel first: callbackd channel add pstn (once), "
-            f"callbackd number add {number} --channel pstn --client {client}"
-        )
-    whose = "in nobody's pool" if stored.value.client is None else f"{stored.value.client}'s"
-    return f"{message}: it is {whose}; callbackd number set {number} --client {client} makes it so"
-
-
-def _assigned_elsewhere(
-    connection: Connection, records: Sequence[tuple[Stored | None, Any]]
-) -> list[tuple[int, str]]:
-    """A number that is assigned stays with its client: else a foreign number would be shown."""
-    moved = {
-        after.number: (index, after.client)
-        for index, (before, after) in enumerate(records)
-        if before is not None and before.value.client != after.client
-    }
-    shown = schema.caller_id
-    owners = _owners(connection, shown.c.number, shown.c.extension, moved)
-    return [
-        (
-            moved[number][0],
-            f"client: {number} is assigned to extension {extension} of its client; take it away "
-            f"there first: callbackd extension set {extension} --remove-caller-id {number}",
-        )
-        for number, extension in owners.items()
-    ]
-
-
 def use(connection: Connection, actor: Actor, stored: Stored) -> str | None:
     """Give what keeps a record from being removed, and what to do about it; or None."""
     match stored.value:
-        case Policy(extension=extension):
-            return _money_left(connection, schema.account.c.extension == extension)
+        case Policy() as policy:
+            own = schema.account.c.extension == policy.extension
+            return _money_left(connection, own) or shown_did(connection, policy)
         case AuthorisedCaller(extension=extension, number=number):
             account = schema.account
             own = and_(account.c.extension == extension, account.c.caller == number)
             return _money_left(connection, own)
         case PublicNumber(number=number):
-            return _used_by(connection, number, [(schema.caller_id, "number", "extension")])
+            assigned = [(schema.caller_id, "number", "extension")]
+            return _used_by(connection, number, assigned) or shown_number(connection, number)
         case SoundFile():
             return sound_used(connection, actor, stored)
         case Channel(name=name):

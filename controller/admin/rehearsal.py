@@ -7,7 +7,7 @@ do; then the store is asked as it will be when they are written; then all of it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -16,16 +16,11 @@ from sqlalchemy import Connection, Engine
 from controller.admin.finding import accounts_of, key_of
 from controller.admin.model import Actor, Kind
 from controller.admin.references import KEPT, troubles
+from controller.admin.showing import Coming
+from controller.policy.channels import Channel
 from controller.policy.fields import ClientName
 from controller.policy.model import MAIN_CLIENT, Policy
-from controller.policy.records import (
-    Account,
-    AuthorisedCaller,
-    Channel,
-    Client,
-    PublicNumber,
-    SoundFile,
-)
+from controller.policy.records import Account, AuthorisedCaller, Client, PublicNumber, SoundFile
 from controller.policy.sounds import named_in
 from controller.store.database import reader
 from controller.store.kept import Key, Stored
@@ -40,10 +35,26 @@ class Seen:
     def __init__(self) -> None:
         self._keys: dict[Kind, set[Any]] = {kind: set() for kind in Kind}
         self._dids: dict[str, str] = {}
+        #: What all its extensions have, those that were not gone through yet too.
+        self.coming: Coming | None = None
         #: Public numbers, with whose pool they are in.
         self.numbers: dict[str, str | None] = {}
         #: Sounds by name: in which languages, and whose.
         self.sounds: dict[str, dict[str, str | None]] = {}
+
+    def expect(self, extensions: Iterable[Mapping[str, Any]]) -> None:
+        """Take what the document's extensions have, before they are checked.
+
+        One may show another's DID that comes after it (I2).
+        """
+        dids: dict[str, str] = {}
+        names = set()
+        for values in extensions:
+            client, own = values.get("client", MAIN_CLIENT), values.get("dids")
+            names.add(str(values.get("extension")))
+            if isinstance(own, list | tuple):
+                dids.update({str(did): str(client) for did in own})
+        self.coming = Coming(dids=dids, extensions=frozenset(names))
 
     def add(self, kind: Kind, record: Any) -> list[str]:  # noqa: ANN401  (a model)
         """Take a record; give what in it contradicts the document before it."""
@@ -138,7 +149,7 @@ class Rehearsal:
             try:
                 _Stage(connection, seen).set(kind, records)
                 pairs = list(zip(_found(connection, kind, records), records, strict=True))
-                return troubles(connection, self._actor, pairs)
+                return troubles(connection, self._actor, pairs, seen.coming)
             finally:
                 transaction.rollback()
 
@@ -167,6 +178,7 @@ class _Stage:
             self._add(Kind.CHANNEL, {(record.channel,) for record in records})
         if kind is Kind.EXTENSION:
             self._numbers({number for record in records for number in record.caller_ids})
+            self._numbers({number for record in records if (number := record.caller_id_number)})
             self._sounds({value for record in records for _, value in named_in(record)})
         if kind in (Kind.CALLERID, Kind.ACCOUNT):
             self._extensions({record.extension for record in records if record.extension})

@@ -40,7 +40,8 @@ OPERATOR_FIELDS: Final = frozenset(
         "minimum_credit",
         "return_call_exposure",
         "stop_after_unanswered",
-        # I7: an identity of the operator's choice.
+        # I7: what carriers go by; an identity of the operator's choice.
+        "p_asserted_identity",
         "p_preferred_identity",
         # I2: a number that is shown must be the operator's to give.
         "caller_id_number_from",
@@ -107,6 +108,12 @@ def may_stop(actor: Actor, *, everywhere: bool) -> None:
 def may_release(actor: Actor) -> None:
     """Check that lock-outs may be released (A3); of which, is looked up. Raises `Forbidden`."""
     _may_write(actor)
+
+
+def may_name_channels(actor: Actor) -> None:
+    """Check that channels may be named (`UNSCOPED_ONLY`). Raises `Forbidden`."""
+    if actor.client is not None:
+        raise Forbidden("over: channels are the operator's; leave it out")
 
 
 def _may_write(actor: Actor) -> None:

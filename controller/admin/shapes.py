@@ -12,12 +12,12 @@ import msgspec
 from msgspec import NODEFAULT, UNSET, Meta, UnsetType
 
 from controller.admin.model import Kind
+from controller.policy.channels import Channel
 from controller.policy.model import Policy
 from controller.policy.records import (
     RECORDS_NOT_YET,
     Account,
     AuthorisedCaller,
-    Channel,
     Client,
     PublicNumber,
     SoundFile,

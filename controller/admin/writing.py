@@ -13,6 +13,7 @@ from controller.admin import audit
 from controller.admin.finding import clients_of, key_of, name_of, owner_of
 from controller.admin.model import Actor, Conflict, Kind
 from controller.admin.references import KEPT, troubles
+from controller.admin.showing import Coming
 from controller.policy.model import Policy
 from controller.policy.records import Client, SoundFile
 from controller.store.journal import Writing
@@ -32,15 +33,17 @@ def write(
     now: int,
     more: dict[str, Any] | None = None,
     noted: dict[str, Any] | None = None,
+    coming: Coming | None = None,
 ) -> list[Key]:
     """Write records that are new or changed, and give their keys. Raises `Conflict`.
 
-    `more`: what their table has beyond the model; `noted`: what the audit log is told besides.
+    `more`: what their table has beyond the model; `noted`: what the audit log is told besides;
+    `coming`: the document that they are part of.
     """
     if not pairs:
         return []
     connection, kept = transaction.connection, KEPT[kind]
-    found = troubles(connection, actor, pairs)
+    found = troubles(connection, actor, pairs, coming)
     if found:
         index, message = found[0]
         where = f"{kind.value} {name_of(kind, pairs[index][1])}: " if len(pairs) > 1 else ""

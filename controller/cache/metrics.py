@@ -67,3 +67,26 @@ class LockoutMetrics:
             # From the first scrape on, or the first lock would be no rise.
             self.begun.labels(kind.value)
             self.locked.labels(kind.value)
+
+
+class PlaceMetrics:
+    """The metrics of places on channels (G3), in the registry of the controller."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.full = Counter(
+            "callbackd_channel_full",
+            "Calls that found a channel with as many calls as it may have.",
+            ["channel"],
+            registry=registry,
+        )
+        self.alone = Counter(
+            "callbackd_places_alone",
+            "Calls whose places this controller counted by itself, Redis being away.",
+            registry=registry,
+        )
+        self.faults = Counter(
+            "callbackd_place_faults",
+            "Faults of the places in Redis, by kind; no call fails for one.",
+            ["kind"],
+            registry=registry,
+        )

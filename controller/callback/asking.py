@@ -46,7 +46,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         policy: the extension's; None: the number that was rung is nobody's.
         did: the number that was rung, or that a callback asked for through the API shows.
-        caller: who rang; through the API, who is to be called.
+        caller: who rang, and the name that came with it; through the API, who is to be called.
         now: when it is asked; of a trigger call, its end.
         delay: from then to the return call; None as the policy has it.
         expiry_seconds: how long it is tried, where the policy does not say.

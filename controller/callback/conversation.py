@@ -10,13 +10,18 @@ from typing import Final
 
 from controller.callback import authentication, destination, machine, menu, steps
 from controller.callback import stage as stages
-from controller.callback.effects import ForgetSecret, Kill, Note, Record, Release
+from controller.callback.effects import CallOver, Effect, ForgetSecret, Kill, Note, Record, Release
 from controller.callback.events import LegEnded, ReturnAttached, ReturnEvent, StepDone
 from controller.callback.limits import GONE_SECONDS
 from controller.callback.return_session import ReturnSession
 from controller.callback.return_table import RETURN
 from controller.callback.states import Return
 from controller.callback.steps import Step, change, timed
+
+#: Where a destination may be under way, as far as this session knows.
+MAY_BE_CALLING: Final = frozenset(
+    {Return.NEW, Return.CONNECTING, Return.BRIDGING, Return.TALKING, Return.DETACHED}
+)
 
 
 def step(session: ReturnSession, event: ReturnEvent, now: float) -> Step:
@@ -42,16 +47,21 @@ def _begin(session: ReturnSession, event: ReturnAttached, now: float) -> Step:
     if stage.state is Return.BRIDGING:
         return destination.after_bridge(
             session,
-            event.last_bridge_to,
-            event.bridge_hangup_cause,
-            event.originate_disposition,
+            destination.BridgeOutcome(
+                talked_to=event.last_bridge_to,
+                hangup_cause=event.bridge_hangup_cause,
+                disposition=event.originate_disposition,
+                failed=event.failed,
+            ),
             now,
         )
     if stage.state is Return.ENDING:
         return steps.hang_up(session, "hung_up", now)
-    # Whoever had the leg may have left it in the middle of a password.
+    # Whoever had the leg may have left it in the middle of a password, or of finding a way to a
+    # destination: of one that is over already nothing more is kept.
+    over = (CallOver(stage.dialled, None),) if stage.dialled else ()
     session, effects = _ask_again(session, stage.state, now)
-    return session, (Note("decided", "taken_over"), ForgetSecret(), *effects)
+    return session, (Note("decided", "taken_over"), ForgetSecret(), *over, *effects)
 
 
 def _ask_again(session: ReturnSession, state: Return, now: float) -> Step:
@@ -86,17 +96,17 @@ def _ended(session: ReturnSession, event: LegEnded, now: float) -> Step:
     if last is not None and last.step > session.step:
         # Somebody went on with the leg since, and records its end.
         return after, (Release(),)
-    return after, (_record(session, event), Release())
+    return after, (*_record(session, event), Release())
 
 
-def record_of_unseen_end(session: ReturnSession, event: LegEnded) -> Record:
+def record_of_unseen_end(session: ReturnSession, event: LegEnded) -> tuple[Effect, ...]:
     """Record the end of a return leg that no controller held, by what its variables say.
 
     `session` is a new one of that leg: only its request and uuid are known.
     """
     last = stages.read(event.stage)
     if last is None:
-        return Record(session.request, "no_controller", event.cause)
+        return (Record(session.request, "no_controller", event.cause),)
     session = change(
         session,
         dialled=last.dialled,
@@ -107,10 +117,16 @@ def record_of_unseen_end(session: ReturnSession, event: LegEnded) -> Record:
     return _record(session, event)
 
 
-def _record(session: ReturnSession, event: LegEnded) -> Record:
-    talked = session.talked > 0 or event.talked_to in session.destination_legs
+def _record(session: ReturnSession, event: LegEnded) -> tuple[Effect, ...]:
+    leg = event.talked_to if event.talked_to in session.destination_legs else None
+    talked = session.talked > 0 or leg is not None
     outcome = "completed" if talked else session.outcome or "hung_up"
-    return Record(session.request, outcome, event.cause, session.destination or None)
+    record = Record(session.request, outcome, event.cause, session.destination or None)
+    # Whoever does not drive the leg does not know whether the last destination is over: of one that
+    # is nothing more is kept.
+    if session.state not in MAY_BE_CALLING or not session.dialled:
+        return (record,)
+    return CallOver(session.dialled, event.cause, leg, event.failed), record
 
 
 ACTIONS: Final[dict[str, machine.Action]] = {
@@ -133,7 +149,8 @@ ACTIONS: Final[dict[str, machine.Action]] = {
     "destination_wait_over": destination.destination_wait_over,
     "time_known": destination.time_known,
     "time_told": destination.time_told,
-    "time_late": destination.time_late,
+    "route_found": destination.route_found,
+    "connecting_late": destination.connecting_late,
     "let_go": destination.let_go,
     "not_connected": destination.not_connected,
     "told": _told,

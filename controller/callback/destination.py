@@ -1,19 +1,32 @@
-"""Dialling, calling and talking, as often as it is allowed (SPEC D1-D6, M5)."""
+"""Dialling, calling and talking, as often as it is allowed (SPEC D1-D6, I4, M5)."""
 
 from __future__ import annotations
 
+import msgspec
+
 from controller.callback.effects import (
     Bridge,
+    CallConnected,
+    CallOver,
     DropKeys,
     Effect,
+    FindRoute,
     HoldOn,
     LetGo,
     LookUpTime,
     Note,
     Tell,
 )
-from controller.callback.events import Bridged, Key, Secret, StepDone, TimeKnown, TimerFired
-from controller.callback.keys import Entry, dialled, is_internal
+from controller.callback.events import (
+    Bridged,
+    Key,
+    RouteFound,
+    Secret,
+    StepDone,
+    TimeKnown,
+    TimerFired,
+)
+from controller.callback.keys import Entry, dialled
 from controller.callback.limits import (
     BRIDGE_SLACK_SECONDS,
     DEAF_SECONDS,
@@ -36,7 +49,6 @@ from controller.callback.steps import (
     timed,
     wait_in_time_over,
 )
-from controller.callerid.resolver import for_destination, for_internal
 from controller.guard.destinations import refusal_of_destination
 
 #: What is dialled is over, and the time to dial with it.
@@ -75,7 +87,7 @@ def answered(session: ReturnSession, entry: Entry, now: float) -> Step:
     """Take a complete answer to the question for a destination (D3)."""
     policy = session.policy
     last = session.destination or session.redial
-    found = dialled(entry, policy.country, session.caller, last, session.internal_lengths)
+    found = dialled(entry, policy.country, session.caller, last, session.platform)
     session = change(session, keys=Secret(entry.rest))
     # What is no number is not kept: it may be a password that was typed too soon (A4).
     keys = entry.keys + ("#" if entry.ended else "") if found.number else "(no number)"
@@ -98,25 +110,50 @@ def _may_call(session: ReturnSession, number: str) -> bool:
 
     One that was dialled in an earlier call may have none any more.
     """
-    if not number or is_internal(number):
-        return not number or len(number) in session.internal_lengths
-    return refusal_of_destination(number, session.policy) is None
+    policy, platform = session.policy, session.platform
+    if not number:
+        return True
+    if platform.is_emergency(number, policy.country):
+        return platform.emergency_connected
+    if platform.is_internal(number):
+        return not policy.blocks(number, None)
+    return number[0] == "+" and refusal_of_destination(number, policy) is None
 
 
 def _call(session: ReturnSession, number: str, now: float) -> Step:
-    """Call a number, after what D6 says of it."""
+    """Call a number: first a way to it is found."""
     if not _may_call(session, number):
         # Of a list that was made before the policy was what it is.
         return tell_and_end(session, ("number_not_allowed", "goodbye"), "not_reached", now)
-    session = change(session, destination=number, keys=NOTHING_TYPED, pause=0.0)
-    session = change(session, deadline=NO_DEADLINE)
-    if not session.policy.say_time_left:
-        return _bridge(session, now)
-    session = change(session, state=Return.CONNECTING, step=session.step + 1, playing=False)
-    session, timer = timed(session, now + LOOK_UP_SECONDS)
+    session = change(session, destination=number, keys=NOTHING_TYPED, pause=0.0, plan=None)
+    session = change(session, deadline=NO_DEADLINE, dialled=session.dialled + 1)
+    session, timer = _connecting(session, now + LOOK_UP_SECONDS)
     # Whoever takes over asks for the number once more, and for no password.
     saved = save(session, Return.DESTINATION)
-    return session, (saved, LookUpTime(session.step, number), timer)
+    return session, (saved, FindRoute(session.step, number, session.dialled), timer)
+
+
+def _connecting(session: ReturnSession, until: float) -> tuple[ReturnSession, Effect]:
+    session = change(session, state=Return.CONNECTING, step=session.step + 1, playing=False)
+    return timed(session, until)
+
+
+def route_found(session: ReturnSession, event: RouteFound, now: float) -> Step:
+    """Call the number by the way that was found, after what D6 says of it; or say that none was."""
+    if not event.plan.ways:
+        return _not_called(session, event.plan.refusal, now)
+    session = change(session, plan=event.plan)
+    if not session.policy.say_time_left or event.plan.kind == "emergency":
+        return _bridge(session, now)
+    session, timer = _connecting(session, now + LOOK_UP_SECONDS)
+    saved = save(session, Return.DESTINATION)
+    return session, (saved, LookUpTime(session.step, session.destination), timer)
+
+
+def _not_called(session: ReturnSession, reason: str, now: float) -> Step:
+    """There is no way to the number: say so, and go on as with one that was not reached."""
+    session, effects = _go_on_unreached(session, reason, now)
+    return session, (Note("decided", f"not_called {reason}"), *effects)
 
 
 def time_known(session: ReturnSession, event: TimeKnown, now: float) -> Step:
@@ -134,34 +171,28 @@ def time_told(session: ReturnSession, event: StepDone, now: float) -> Step:
     return _bridge(session, now)
 
 
-def time_late(session: ReturnSession, event: TimerFired, now: float) -> Step:
-    """Nobody knows how long, or the sentence does not end: call the number all the same."""
-    return _bridge(session, now)
+def connecting_late(session: ReturnSession, event: TimerFired, now: float) -> Step:
+    """No way is found in time: say so. Or D6 takes too long: then call all the same.
+
+    A way that is found later is of a step that is over.
+    """
+    return _not_called(session, "late", now) if session.plan is None else _bridge(session, now)
 
 
 def _bridge(session: ReturnSession, now: float) -> Step:
-    policy = session.policy
-    if is_internal(session.destination):
-        shown = for_internal(policy, session.number)
-    else:
-        shown = for_destination(policy)
-    session = change(
-        session,
-        state=Return.BRIDGING,
-        step=session.step + 1,
-        dialled=session.dialled + 1,
-    )
-    wait = policy.destination_ring_seconds * len(session.routes) + BRIDGE_SLACK_SECONDS
+    policy, plan = session.policy, session.plan
+    assert plan is not None, "a way is found first"
+    session = change(session, state=Return.BRIDGING, step=session.step + 1)
+    wait = policy.destination_ring_seconds * len(plan.ways) + BRIDGE_SLACK_SECONDS
     session, timer = timed(session, now + wait)
     bridge = Bridge(
         step=session.step,
+        position=session.dialled,
         number=session.destination,
-        gateways=session.routes,
-        legs=session.destination_legs,
+        plan=plan,
+        legs=session.destination_legs[: len(plan.ways)],
         ring_seconds=policy.destination_ring_seconds,
         longest_seconds=policy.longest_call_seconds,
-        caller_id_number=shown.number,
-        caller_id_name=shown.name,
     )
     return session, (save(session, Return.BRIDGING), HoldOn(resume=False), bridge, timer)
 
@@ -179,39 +210,56 @@ def let_go(session: ReturnSession, event: Bridged, now: float) -> Step:
     drop: tuple[Effect, ...] = ()
     if session.may_go_on and event.other:
         drop = (DropKeys(on=True, leg=event.other),)
-    return session, (Note("decided", "connected"), *drop, LetGo())
+    connected = CallConnected(session.dialled, event.other, event.failed)
+    return session, (Note("decided", "connected"), connected, *drop, LetGo())
 
 
 def not_connected(session: ReturnSession, event: StepDone, now: float) -> Step:
     """The bridge is over before anybody said that it came about."""
-    return after_bridge(
-        session, event.last_bridge_to, event.bridge_hangup_cause, event.disposition, now
+    outcome = BridgeOutcome(
+        talked_to=event.last_bridge_to,
+        hangup_cause=event.bridge_hangup_cause,
+        disposition=event.disposition,
+        failed=event.failed,
     )
+    return after_bridge(session, outcome, now)
 
 
-def after_bridge(
-    session: ReturnSession,
-    talked_to: str | None,
-    hangup_cause: str | None,
-    disposition: str | None,
-    now: float,
-) -> Step:
+class BridgeOutcome(msgspec.Struct, frozen=True):
+    """What became of a destination, as the switch's variables say it; see `StepDone`."""
+
+    talked_to: str | None
+    hangup_cause: str | None
+    disposition: str | None
+    failed: tuple[tuple[str, str], ...] = ()
+
+
+def after_bridge(session: ReturnSession, outcome: BridgeOutcome, now: float) -> Step:
     """Go on after a destination: it was talked to, or it was not reached."""
     session = change(session, deadline=NO_DEADLINE, keys=NOTHING_TYPED)
+    talked_to, hangup_cause = outcome.talked_to, outcome.hangup_cause
+    disposition = outcome.disposition
     back: tuple[Effect, ...] = (HoldOn(resume=True), DropKeys(on=False))
     if talked_to is not None and talked_to in session.destination_legs:
         session = change(session, talked=session.talked + 1, unreached=0)
+        over = CallOver(session.dialled, hangup_cause, talked_to, outcome.failed)
         note = Note("decided", f"talked {hangup_cause or ''}".strip())
         session, effects = _after_talking(session, hangup_cause, now)
-        return session, (*back, note, *effects)
-    note = Note("decided", f"not_reached {disposition or ''}".strip())
-    session = change(session, unreached=session.unreached + 1, deaf_until=now + DEAF_SECONDS)
-    sentence = SENTENCES.get(disposition or "", "destination_unreachable")
-    if session.unreached >= MAX_UNREACHED or session.preset:
-        session, effects = tell_and_end(session, (sentence, "goodbye"), "not_reached", now)
     else:
-        session, effects = ask_destination(session, (sentence,), now)
-    return session, (*back, note, *effects)
+        over = CallOver(session.dialled, disposition, None, outcome.failed)
+        note = Note("decided", f"not_reached {disposition or ''}".strip())
+        session = change(session, deaf_until=now + DEAF_SECONDS)
+        session, effects = _go_on_unreached(session, disposition or "", now)
+    return session, (*back, over, note, *effects)
+
+
+def _go_on_unreached(session: ReturnSession, why: str, now: float) -> Step:
+    """Say why a number was not reached, and ask for another one, or end the call."""
+    session = change(session, unreached=session.unreached + 1)
+    sentence = SENTENCES.get(why, "destination_unreachable")
+    if session.unreached >= MAX_UNREACHED or session.preset:
+        return tell_and_end(session, (sentence, "goodbye"), "not_reached", now)
+    return ask_destination(session, (sentence,), now)
 
 
 def _after_talking(session: ReturnSession, hangup_cause: str | None, now: float) -> Step:

@@ -7,6 +7,7 @@ import msgspec
 from controller.callback.events import Secret
 from controller.callback.said import Prompt
 from controller.numbers.caller import Caller
+from controller.routing.model import Plan
 
 
 class SetTimer(msgspec.Struct, frozen=True):
@@ -116,6 +117,17 @@ class LookUpTime(msgspec.Struct, frozen=True):
     number: str
 
 
+class FindRoute(msgspec.Struct, frozen=True):
+    """Find how `number` is called, then send `RouteFound(step, …)`.
+
+    `position`: the how-manieth destination of the leg it is.
+    """
+
+    step: int
+    number: str
+    position: int
+
+
 class DropKeys(msgspec.Struct, frozen=True):
     """Whether `**` drops the destination alone, whose uuid is `leg` (D4)."""
 
@@ -152,22 +164,49 @@ class Bridge(msgspec.Struct, frozen=True):
     Ends in `Bridged`, or in `StepDone(step, disposition=…)`.
 
     Attributes:
-        number: E.164; of an extension of the platform: as it is dialled.
-        legs: the uuid of the destination's leg on each gateway, in order.
+        position: the how-manieth destination of the leg it is.
+        number: E.164; of an extension of the platform or an emergency service: as it is dialled.
+        plan: the ways that are tried, in order, and what each shows.
+        legs: the uuid of the destination's leg on each way.
         ring_seconds: how long it may ring.
         longest_seconds: after so long the switch itself ends the destination's leg.
-        caller_id_number, caller_id_name: what is shown.
 
     """
 
     step: int
+    position: int
     number: str
-    gateways: tuple[str, ...]
+    plan: Plan
     legs: tuple[str, ...]
     ring_seconds: int
     longest_seconds: int
-    caller_id_number: str
-    caller_id_name: str
+
+
+class CallConnected(msgspec.Struct, frozen=True):
+    """Keep that people talk: `leg` is the destination's, None where the switch did not say.
+
+    `failed`: the legs on channels that failed before it, each with its cause.
+    """
+
+    position: int
+    leg: str | None
+    failed: tuple[tuple[str, str], ...] = ()
+
+
+class CallOver(msgspec.Struct, frozen=True):
+    """Keep that a destination is over, and why.
+
+    Attributes:
+        cause: of the conversation's end, or of its not coming about; None: the switch did not say.
+        leg: the destination's leg, where people talked; else None.
+        failed: the legs on channels that failed, each with its cause.
+
+    """
+
+    position: int
+    cause: str | None
+    leg: str | None = None
+    failed: tuple[tuple[str, str], ...] = ()
 
 
 class LetGo(msgspec.Struct, frozen=True):
@@ -207,11 +246,14 @@ Effect = (
     | CheckPassword
     | LookUpCredit
     | LookUpTime
+    | FindRoute
     | DropKeys
     | Note
     | SaveStage
     | HoldOn
     | Bridge
+    | CallConnected
+    | CallOver
     | LetGo
     | Record
     | Release

@@ -6,6 +6,7 @@ import msgspec
 
 from controller.numbers.caller import Caller
 from controller.policy.records import AuthorisedCaller
+from controller.routing.model import Plan
 
 
 class Secret:
@@ -59,6 +60,7 @@ class ReturnAttached(msgspec.Struct, frozen=True):
         last_bridge_to: the leg that it was last joined with, or None.
         bridge_hangup_cause: why that conversation ended.
         originate_disposition: what became of the last destination called.
+        failed: the legs to it that came to nothing, each with its cause.
 
     """
 
@@ -66,6 +68,7 @@ class ReturnAttached(msgspec.Struct, frozen=True):
     last_bridge_to: str | None = None
     bridge_hangup_cause: str | None = None
     originate_disposition: str | None = None
+    failed: tuple[tuple[str, str], ...] = ()
 
 
 class TimerFired(msgspec.Struct, frozen=True):
@@ -89,6 +92,7 @@ class StepDone(msgspec.Struct, frozen=True):
         disposition: of a bridge: what became of the call (`USER_BUSY`).
         bridge_hangup_cause: of a bridge that had come about: why it ended.
         last_bridge_to: of a bridge: the leg that it was joined with, if any.
+        failed: of a bridge: the legs that came to nothing, each with its cause.
 
     """
 
@@ -97,6 +101,7 @@ class StepDone(msgspec.Struct, frozen=True):
     disposition: str | None = None
     bridge_hangup_cause: str | None = None
     last_bridge_to: str | None = None
+    failed: tuple[tuple[str, str], ...] = ()
 
 
 class PasswordChecked(msgspec.Struct, frozen=True):
@@ -143,10 +148,18 @@ class TimeKnown(msgspec.Struct, frozen=True):
     seconds: int | None
 
 
+class RouteFound(msgspec.Struct, frozen=True):
+    """How the destination is called, or why it is not."""
+
+    step: int
+    plan: Plan
+
+
 class Bridged(msgspec.Struct, frozen=True):
-    """The two legs are joined; `other` is the destination's."""
+    """The two legs are joined; `other` is the destination's, `failed` as in `StepDone`."""
 
     other: str | None
+    failed: tuple[tuple[str, str], ...] = ()
 
 
 class LegEnded(msgspec.Struct, frozen=True):
@@ -156,12 +169,14 @@ class LegEnded(msgspec.Struct, frozen=True):
         cause: by FreeSWITCH's name.
         stage: the leg's stage as its variables had it in the end; None where it is not known.
         talked_to: the leg that it was last joined with, or None.
+        failed: as in `StepDone`.
 
     """
 
     cause: str
     stage: str | None = None
     talked_to: str | None = None
+    failed: tuple[tuple[str, str], ...] = ()
 
 
 class SocketClosed(msgspec.Struct, frozen=True):
@@ -176,6 +191,7 @@ ReturnEvent = (
     | PasswordChecked
     | CreditKnown
     | TimeKnown
+    | RouteFound
     | Bridged
     | TimerFired
     | LegEnded

@@ -7,7 +7,9 @@ from typing import Final
 import msgspec
 
 from controller.callback.limits import MAX_NUMBER_DIGITS
+from controller.callback.platform import Platform
 from controller.numbers.e164 import BadNumber, parse_dialled
+from controller.numbers.special import is_special
 from controller.policy.records import AuthorisedCaller
 
 #: What ends an answer.
@@ -62,16 +64,11 @@ def is_redial(entry: Entry) -> bool:
     return entry.ended and star + digits == REDIAL and before.strip("*") == ""
 
 
-def is_internal(number: str) -> bool:
-    """Whether a destination is an extension of the platform: it has no plus, and never leaves."""
-    return number != "" and number[0] != "+"
-
-
 class Dialled(msgspec.Struct, frozen=True):
     """What an answer asks for: a number, or the prompt that says what is wrong with it.
 
-    A number is E.164, or that of an extension of the platform, as it was typed. Both are empty
-    where nothing was asked for.
+    A number is E.164, or that of an extension of the platform or of an emergency service, as it was
+    typed. Both are empty where nothing was asked for.
     """
 
     number: str = ""
@@ -83,13 +80,13 @@ def dialled(
     country: str,
     caller: AuthorisedCaller | None,
     last: str,
-    internal: tuple[int, ...] = (),
+    platform: Platform,
 ) -> Dialled:
     """Read an answer to the question for a destination (D3).
 
-    `caller` is whose speed dials count; `last` the number dialled before, or empty; `internal` how
-    many digits an extension of the platform has. Two digits are a speed dial only with `#`: a
-    pause in a number must not dial another one.
+    `caller` is whose speed dials count; `last` the number dialled before, or empty. Two digits are
+    a speed dial only with `#`: a pause in a number must not dial another one. An emergency number
+    is one before anything else that as many digits could be.
     """
     digits = digits_of(entry.keys)
     if is_redial(entry):
@@ -98,9 +95,16 @@ def dialled(
         return Dialled()
     if entry.ended and len(digits) <= SPEED_DIAL_DIGITS:
         number = "" if caller is None else caller.speed_dials.get(digits, "")
-        return Dialled(number=number) if number else Dialled(wrong="speed_dial_unknown")
-    if len(digits) in internal:
+        # Some countries have emergency numbers of two digits: they are for who has no speed dial.
+        if number or not platform.is_emergency(digits, country):
+            return Dialled(number=number) if number else Dialled(wrong="speed_dial_unknown")
+    if platform.is_emergency(digits, country):
+        connected = platform.emergency_connected
+        return Dialled(number=digits) if connected else Dialled(wrong="emergency_not_connected")
+    if platform.is_internal(digits):
         return Dialled(number=digits)
+    if is_special(digits, country):
+        return Dialled(wrong="number_not_allowed")
     try:
         return Dialled(number=parse_dialled(digits, country))
     except BadNumber:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from controller.policy.model import Policy
+from controller.routing.model import MOST_WAYS
 
 #: T9: how often "press 1" is said, how long after it is waited for, and how long in all, seconds.
 MAX_HUMAN: Final = 3
@@ -49,24 +50,25 @@ SENTENCES: Final = {
     "NO_ANSWER": "destination_no_answer",
     "NO_USER_RESPONSE": "destination_no_answer",
     "ORIGINATOR_CANCEL": "destination_no_answer",
-    # What the switch says of its own time-outs where a dial string names several gateways:
-    # `originate_timeout`, and `leg_timeout` before an answer.
-    "PROGRESS_TIMEOUT": "destination_no_answer",
+    # `leg_timeout` before an answer. PROGRESS_TIMEOUT is no ringing: nothing was heard.
     "ALLOTTED_TIMEOUT": "destination_no_answer",
     "UNALLOCATED_NUMBER": "number_wrong",
     "INVALID_NUMBER_FORMAT": "number_wrong",
+    # Why there is no way to it at all (`routing.model.Plan`).
+    "own_number": "number_not_allowed",
+    "emergency": "emergency_not_connected",
 }
 
 
-def longest_without_talking(policy: Policy, gateways: int) -> float:
+def longest_without_talking(policy: Policy) -> float:
     """Give the longest that a call may last but for its conversations, seconds.
 
-    Every question asked, every destination ringing to the end on each gateway, the credit told as
-    often as it can be.
+    Every question asked, every destination ringing to the end on as many channels as one call
+    tries, the credit told as often as it can be.
     """
     identifying = MAX_TRIES * (2 * QUESTION_SECONDS + CHECK_SECONDS)
     credit = LOOK_UP_SECONDS + QUESTION_SECONDS
-    ringing = policy.destination_ring_seconds * gateways + BRIDGE_SLACK_SECONDS
+    ringing = policy.destination_ring_seconds * MOST_WAYS + BRIDGE_SLACK_SECONDS
     # Choosing, dialling, being told how long the call may last, ringing.
     dialling = 2 * policy.dial_seconds + credit + ringing
     # Whoever asks for his credit has the time for dialling anew each time.

@@ -11,6 +11,7 @@ from controller.callback.events import (
     CreditKnown,
     PasswordChecked,
     RequestStored,
+    RouteFound,
     StepDone,
     TimeKnown,
     TimerFired,
@@ -42,7 +43,7 @@ def is_stale(session: Session, event: object) -> bool:
     """
     if isinstance(event, TimerFired):
         return event.number != session.timer
-    if isinstance(event, (StepDone, PasswordChecked, CreditKnown, TimeKnown)):
+    if isinstance(event, (StepDone, PasswordChecked, CreditKnown, TimeKnown, RouteFound)):
         return event.step != session.step
     if isinstance(event, RequestStored):
         return event.number != getattr(session, "stored", 0)

@@ -7,10 +7,11 @@ import uuid
 import msgspec
 
 from controller.callback.events import Secret
-from controller.callback.keys import is_internal
+from controller.callback.platform import Platform
 from controller.callback.states import Return
 from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
+from controller.routing.model import MOST_WAYS, Plan
 
 #: No keys.
 NOTHING_TYPED = Secret("")
@@ -22,9 +23,7 @@ class ReturnSession(msgspec.Struct, frozen=True):
     Attributes:
         leg: its uuid.
         request: the callback request that it belongs to.
-        gateways: where destinations are called, in order.
-        internal_gateway: where extensions of the platform are called; empty: nowhere.
-        internal_lengths: how many digits they have (D3).
+        platform: which numbers are no ordinary destinations (D3).
         did: the access number that was rung, E.164, or empty.
         number: who rang it, E.164; empty where that is hidden.
         caller: the authorised CallerID on whose behalf this call is (A2, A5); None: of nobody's.
@@ -44,15 +43,15 @@ class ReturnSession(msgspec.Struct, frozen=True):
         after_credit: where the call goes on when the credit was told.
         asked: when the last password was asked for, seconds since 1970.
         hasty: such questions in a row that ended before anybody can have heard them.
+        plan: how the current destination is called; None: that is being found out, or another
+            controller found it.
 
     """
 
     leg: str
     request: str
     policy: Policy
-    gateways: tuple[str, ...]
-    internal_gateway: str = ""
-    internal_lengths: tuple[int, ...] = ()
+    platform: Platform = Platform()
     did: str = ""
     number: str = ""
     caller: AuthorisedCaller | None = None
@@ -79,23 +78,19 @@ class ReturnSession(msgspec.Struct, frozen=True):
     after_credit: Return = Return.MENU
     asked: float = 0.0
     hasty: int = 0
+    plan: Plan | None = None
 
     @property
     def destination_legs(self) -> tuple[str, ...]:
-        """The uuids of the legs to the current destination, one for each gateway.
+        """The uuids of the legs to the current destination, one for each way there can be.
 
-        They are made from the leg's own uuid and the step, so that any controller knows them.
+        They are made from the leg's own uuid and the count of destinations, so that any controller
+        knows them.
         """
         seed = uuid.uuid5(uuid.NAMESPACE_OID, self.leg)
         return tuple(
-            str(uuid.uuid5(seed, f"{self.dialled}/{position}"))
-            for position in range(len(self.routes))
+            str(uuid.uuid5(seed, f"{self.dialled}/{position}")) for position in range(MOST_WAYS)
         )
-
-    @property
-    def routes(self) -> tuple[str, ...]:
-        """The gateways by which the current destination is called, in order."""
-        return (self.internal_gateway,) if is_internal(self.destination) else self.gateways
 
     @property
     def language(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -18,15 +18,24 @@ from controller.commands.common import (
     pages,
     pass_context,
 )
-from controller.commands.outcomes import why
+from controller.commands.outcomes import UNPLACED, why
 from controller.commands.shown import clock, echo_json, echo_list, plain, rfc3339
 from controller.commands.types import Moment
 
 if TYPE_CHECKING:
-    from controller.admin.callback_shapes import Callback, TranscriptEntry, Try
+    from controller.admin.callback_shapes import (
+        Callback,
+        CallPlan,
+        CallWay,
+        DestinationTry,
+        TranscriptEntry,
+        Try,
+    )
     from controller.admin.callbacks import Callbacks
 
-_TIMES: Final = ("created", "due", "expires", "ended", "begun", "answered", "at")
+_TIMES: Final = ("created", "due", "expires", "ended", "begun", "answered", "connected", "at")
+#: What of a callback is shown in lines of its own.
+_PARTS: Final = ("tries", "destinations", "transcript")
 _COLUMNS: Final = ("created", "id", "extension", "number", "state", "outcome")
 
 
@@ -44,10 +53,10 @@ def public(found: Callback | Try) -> dict[str, Any]:
 
 
 def _written(
-    found: Callback | Try | TranscriptEntry, write: Callable[[int], str]
+    found: Callback | Try | DestinationTry | TranscriptEntry, write: Callable[[int], str]
 ) -> dict[str, Any]:
     made = msgspec.structs.asdict(found)
-    parts = {name: made.pop(name) for name in ("tries", "transcript") if name in made}
+    parts = {name: made.pop(name) for name in _PARTS if name in made}
     made |= {name: write(made[name]) for name in _TIMES if made.get(name) is not None}
     return made | {name: [_written(one, write) for one in part] for name, part in parts.items()}
 
@@ -144,18 +153,25 @@ def list_(context: Context, /, limit: int, as_json: bool, **given: Any) -> None:
 @as_json
 @pass_context
 def show(context: Context, /, id: str, as_json: bool) -> None:  # noqa: A002
-    """Show a callback, its tries, what was said on it, and what became of it or why it was none."""
+    """Show a callback: its calls, what was said, and what became of it or why it was none.
+
+    Of each call: over which channels it went or could have gone, what it showed, and why (I9).
+    """
     with opened(context.settings()) as store:
         found = callbacks_of(context, store).get(store.actor, id)
     if as_json:
         echo_json(public(found))
         return
     values = _written(found, clock)
-    tries, transcript = values.pop("tries"), values.pop("transcript")
+    tries, destinations, transcript = (values.pop(name) for name in _PARTS)
     for name, value in {**values, "why": why(found.state, found.outcome)}.items():
         click.echo(f"{name:<12} {'-' if value == '' else plain('', value, values)}")
     for number, one in enumerate(tries, 1):
         click.echo(f"{f'try {number}':<12} {_told(one)}")
+        _echo_plan(one["plan"], one["causes"])
+    for one in destinations:
+        click.echo(f"{'destination':<12} {_called(one)}")
+        _echo_plan(one["plan"], one["causes"])
     for line in transcript:
         click.echo(f"{line['at']} {line['what']:<8} {plain('text', line['text'], line)}")
 
@@ -167,9 +183,58 @@ def _told(one: dict[str, Any]) -> str:
         if one["ended"]
         else "under way"
     )
-    answered = f"answered {one['answered']}, " if one["answered"] else ""
+    over = f" over {one['channel']}" if one["channel"] else ""
+    answered = f"answered {one['answered']}{over}, " if one["answered"] else ""
     channels = " ".join(one["channels"]) or "-"
-    return f"{one['begun']} on {one['node']} by {channels}: {answered}{ended}"
+    return plain("", f"{one['begun']} on {one['node']} by {channels}: {answered}{ended}", one)
+
+
+def _called(one: dict[str, Any]) -> str:
+    """Put a destination in a line."""
+    over = f" over {one['channel']}" if one["channel"] else ""
+    talked = f"talked from {one['connected']}{over}, " if one["connected"] else ""
+    ended = f"{one['cause'] or '-'} {one['ended']}" if one["ended"] else "under way"
+    return plain("", f"{one['begun']} {one['number']}: {talked}{ended}", one)
+
+
+def _echo_plan(plan: CallPlan | None, causes: Mapping[str, str]) -> None:
+    """Print how a call was placed, each way in lines of its own (I9)."""
+    from controller.admin.explaining_channels import PASSED
+
+    if plan is None:
+        return
+    lines = []
+    if plan.refusal is not None:
+        lines.append(UNPLACED.get(plan.refusal, plan.refusal))
+    for way in plan.ways:
+        lines += [f"{way.channel}: {_went(way)}{_failed(causes.get(way.channel or ''))}"]
+        lines += [f"  {tried.rule}: {tried.said}" for tried in way.tried]
+    for passed in plan.passed:
+        lines.append(f"{passed.channel}: not used. {PASSED.get(passed.reason, passed.reason)}")
+        lines += [f"  {tried.rule}: {tried.said}" for tried in passed.tried]
+    for line in lines:
+        click.echo(f"{'':<12} {plain('', line, {})}")
+
+
+def _went(way: CallWay) -> str:
+    """Say what is dialled on a channel, and what is shown there by which rules."""
+    shown = way.shown
+    number = "no number" if shown.hidden else f"{shown.number} as {way.caller_id}"
+    name = f" and {shown.name} ({shown.name_rule})" if shown.name else ""
+    also = "".join(
+        f", {header} {address}"
+        for header, address in (
+            ("P-Asserted-Identity", way.p_asserted),
+            ("P-Preferred-Identity", way.p_preferred),
+        )
+        if address
+    )
+    cost = f" at {way.cost}" if way.cost else ""
+    return f"{way.number} for {way.beginning}{cost}, shows {number} ({shown.rule}){name}{also}"
+
+
+def _failed(cause: str | None) -> str:
+    return "" if cause is None else f": {cause}"
 
 
 @callback.command("cancel")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
 
 from controller.commands.common import Context, as_json, pass_context
+from controller.commands.nodes import Ask, asking
 from controller.commands.shown import echo_json
 from controller.settings import Node, Settings, SettingsError, load
 
 if TYPE_CHECKING:
+    from controller.policy.channels import Channel
     from controller.store.spoken import Spoken
 
 #: What FreeSWITCH has as its event socket's password before anybody changes it.
@@ -24,11 +25,18 @@ _STOCK_PASSWORD: Final = "ClueCon"  # noqa: S105
 _WRITES_VARIABLES: Final = ("mod_json_cdr", "mod_xml_cdr", "mod_format_cdr")
 
 
+class Known(msgspec.Struct, frozen=True):
+    """What the database says that is looked for on nodes."""
+
+    spoken: Spoken | None = None
+    channels: Sequence[Channel] = ()
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was looked at.
 
     Attributes:
-        subject: `settings`, `database`, `node`, `sounds` or `password`.
+        subject: `settings`, `database`, `node`, `sounds`, `gateways` or `password`.
         node: the node that it is about; None: it is about none.
         well: whether it is as it should be; a warning is, and says what could be better.
         text: what was found.
@@ -48,8 +56,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 def check(context: Context, /, as_json: bool) -> None:
     """Look whether calls will find what they need, and say what to do where they will not.
 
-    Looks at the settings, the database, each node's event socket, and the sounds and say modules
-    there for the languages in use. Ends with status 1 if something is missing. It changes nothing.
+    Looks at the settings, the database, each node's event socket, the sounds and say modules there
+    for the languages in use, and the gateways of channels. Ends with status 1 if something is
+    missing. It changes nothing.
     """
     findings = []
     for finding in _findings(context):
@@ -83,19 +92,34 @@ def _findings(context: Context) -> Iterator[Finding]:
         yield Finding(subject="settings", well=False, text=str(error), remedy="correct the setting")
         return
     yield Finding(subject="settings", well=True, text=context.config or "defaults and environment")
-    spoken = None
+    known = Known()
     for finding, found in _database(settings):
-        spoken = found
+        known = found
         yield finding
+    yield from _emergency(settings, known)
     for node in settings.nodes:
-        yield from _node(settings, node, spoken)
+        yield from _node(settings, node, known)
 
 
-def _database(settings: Settings) -> Iterator[tuple[Finding, Spoken | None]]:
+def _emergency(settings: Settings, known: Known) -> Iterator[Finding]:
+    """Emergency calls have a channel: it is there, and a call can go out over it."""
+    name = settings.route.emergency_channel
+    if name and name not in {channel.name for channel in known.channels}:
+        yield Finding(
+            subject="settings",
+            well=False,
+            text=f"route.emergency_channel: there is no channel {name}, and callers are told that "
+            "emergency calls cannot be made",
+            remedy=f"name another one, or make it: callbackd channel add {name}",
+        )
+
+
+def _database(settings: Settings) -> Iterator[tuple[Finding, Known]]:
     """Look at the database without making or changing one."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from controller.store.database import DatabaseError, look_at_database
+    from controller.store.extensions import Extensions
     from controller.store.spoken import read_spoken
     from controller.store.upgrade import head
 
@@ -103,33 +127,39 @@ def _database(settings: Settings) -> Iterator[tuple[Finding, Spoken | None]]:
         with look_at_database(settings.database_url) as (engine, revision):
             if revision == head():
                 text = f"revision {revision}"
-                spoken = read_spoken(engine, settings.sounds_directory)
-                yield Finding(subject="database", well=True, text=text), spoken
+                known = Known(
+                    read_spoken(engine, settings.sounds_directory),
+                    Extensions(engine).trunks().channels,
+                )
+                yield Finding(subject="database", well=True, text=text), known
                 return
             text = f"revision {revision or 'none'}, this release works with {head()}"
     except DatabaseError as error:
         remedy = "see database.url; callbackd serve makes a database where there is none"
-        yield Finding(subject="database", well=False, text=str(error), remedy=remedy), None
+        yield Finding(subject="database", well=False, text=str(error), remedy=remedy), Known()
         return
     except SQLAlchemyError as error:
         remedy = "see that the database runs and can be reached"
-        yield Finding(subject="database", well=False, text=_first_line(error), remedy=remedy), None
+        yield (
+            Finding(subject="database", well=False, text=_first_line(error), remedy=remedy),
+            Known(),
+        )
         return
     remedy = "it is brought up to date by whichever command or controller opens it"
-    yield Finding(subject="database", well=True, text=text, remedy=remedy), None
+    yield Finding(subject="database", well=True, text=text, remedy=remedy), Known()
 
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _node(settings: Settings, node: Node, spoken: Spoken | None) -> Iterator[Finding]:
+def _node(settings: Settings, node: Node, known: Known) -> Iterator[Finding]:
     from controller.esl.errors import AuthenticationFailed, EslError
     from controller.runtime.sound_check import CannotTell
 
     where = f"{node.host}:{node.port}"
     try:
-        with _asking(node) as ask:
+        with asking(node) as ask:
             yield Finding(subject="node", node=node.name, well=True, text=f"{where} answers")
             if node.password == _STOCK_PASSWORD:
                 text = "the event socket has FreeSWITCH's own password"
@@ -138,7 +168,8 @@ def _node(settings: Settings, node: Node, spoken: Spoken | None) -> Iterator[Fin
                     subject="password", node=node.name, well=True, text=text, remedy=remedy
                 )
             yield from _call_records(node, ask)
-            yield from _sounds(settings, node, spoken, ask)
+            yield from _sounds(settings, node, known.spoken, ask)
+            yield from _gateways(settings, node, known.channels, ask)
     except AuthenticationFailed as error:
         remedy = (
             "see [[nodes]] password, and password and apply-inbound-acl in event_socket.conf.xml"
@@ -152,26 +183,7 @@ def _node(settings: Settings, node: Node, spoken: Spoken | None) -> Iterator[Fin
         yield Finding(subject="node", node=node.name, well=False, text=str(error), remedy=remedy)
 
 
-@contextlib.contextmanager
-def _asking(node: Node) -> Iterator[Callable[..., str]]:
-    """Connect to a node for as long as it is asked. Raises `EslError`."""
-    from controller.esl import commands
-    from controller.esl.switch import InboundConnection
-
-    connection = InboundConnection(node.host, node.port, node.password)
-
-    def ask(command: str, *arguments: str) -> str:
-        frame = connection.request(commands.api(command, *arguments))
-        return frame.body.decode(errors="replace").rstrip("\n")
-
-    try:
-        connection.connect()
-        yield ask
-    finally:
-        connection.close()
-
-
-def _call_records(node: Node, ask: Callable[..., str]) -> Iterator[Finding]:
+def _call_records(node: Node, ask: Ask) -> Iterator[Finding]:
     """A4: a leg that ends in the middle of a password still has it in a variable."""
     from controller.esl.events import DIGITS_VARIABLE
 
@@ -187,9 +199,7 @@ def _call_records(node: Node, ask: Callable[..., str]) -> Iterator[Finding]:
             )
 
 
-def _sounds(
-    settings: Settings, node: Node, spoken: Spoken | None, ask: Callable[..., str]
-) -> Iterator[Finding]:
+def _sounds(settings: Settings, node: Node, spoken: Spoken | None, ask: Ask) -> Iterator[Finding]:
     from controller.prompts.segments import Places
     from controller.runtime.sound_check import check_sounds
 
@@ -211,3 +221,50 @@ def _sounds(
         languages = sorted({"en", *(spoken.languages if spoken is not None else ())})
         text = f"all there, in {', '.join(languages)}"
         yield Finding(subject="sounds", node=node.name, well=True, text=text)
+
+
+def _gateways(
+    settings: Settings, node: Node, channels: Sequence[Channel], ask: Ask
+) -> Iterator[Finding]:
+    from controller.esl.gateways import CannotTell, ask_gateways
+    from controller.gateways.model import GatewayError, wanted
+
+    try:
+        needed = wanted(channels, settings.route.internal_gateway)
+        # The one that was made last is told first.
+        there = {one.name: one for one in reversed(ask_gateways(ask))}
+    except GatewayError as error:
+        yield Finding(
+            subject="gateways", node=node.name, well=False, text=str(error), remedy="rename it"
+        )
+        return
+    except CannotTell as error:
+        remedy = "load mod_sofia in modules.conf.xml"
+        yield Finding(
+            subject="gateways", node=node.name, well=False, text=str(error), remedy=remedy
+        )
+        return
+    ours = {one.name for one in needed.gateways}
+    well = []
+    for name in sorted({*ours, *needed.by_hand}):
+        found = there.get(name)
+        if found is None:
+            remedy = "callbackd switch config --directory DIRECTORY, on the machine of the switch"
+            if name not in ours:
+                remedy = (
+                    "write it into the SIP profile by hand, or set the channel's proxy: callbackd "
+                    "channel set"
+                )
+            text = f"{name} of {needed.by_hand.get(name, f'channel {name}')} is not there"
+            yield Finding(subject="gateways", node=node.name, well=False, text=text, remedy=remedy)
+        elif not found.usable:
+            # It is there, and the trunk may come back any moment.
+            remedy = "see that the trunk can be reached, and what it knows us by: sofia status"
+            text = f"{name} is {found.status} ({found.state}): no call goes over it"
+            yield Finding(subject="gateways", node=node.name, well=True, text=text, remedy=remedy)
+        else:
+            well.append(name)
+    if well:
+        yield Finding(
+            subject="gateways", node=node.name, well=True, text=f"there and up: {', '.join(well)}"
+        )

@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+
+if TYPE_CHECKING:
+    from controller.settings import Settings
 
 #: How many words are offered; more cannot be read.
 _MOST: Final = 200
@@ -28,6 +31,7 @@ _NAMED: Final = {
     "extension": ("extension", "extension"),
     "caller_ids": ("number", "number"),
     "default_caller_id": ("number", "number"),
+    "caller_id_number": ("number", "number"),
     "sound_before_disconnecting": ("sound", "name"),
     "warning_sound": ("sound", "name"),
 }
@@ -50,6 +54,17 @@ def names(kind: str, field: str, within: str | None = None) -> Complete:
             return []
 
     return complete
+
+
+def nodes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a node of the settings."""
+    from controller.settings import SettingsError
+
+    del param
+    try:
+        return [node.name for node in _settings(ctx).nodes if node.name.startswith(incomplete)]
+    except SettingsError:
+        return []
 
 
 def callbacks(state: str | None = None) -> Complete:
@@ -134,12 +149,10 @@ def _engine(ctx: click.Context) -> Any:
 
     from sqlalchemy import create_engine, make_url
 
-    from controller.settings import load
     from controller.store.database import open_database
     from controller.store.upgrade import head, revision
 
-    environment = {name: value for name, value in os.environ.items() if name != "CALLBACKD_CONFIG"}
-    url = make_url(load(ctx.find_root().params.get("config"), environment).database_url)
+    url = make_url(_settings(ctx).database_url)
     if url.drivername == "sqlite":
         if not Path(url.database or "").is_file():
             return None
@@ -154,6 +167,14 @@ def _engine(ctx: click.Context) -> Any:
     finally:
         probe.dispose()
     return open_database(url.render_as_string(hide_password=False))
+
+
+def _settings(ctx: click.Context) -> Settings:
+    """Load the settings. Raises `SettingsError`."""
+    from controller.settings import load
+
+    environment = {name: value for name, value in os.environ.items() if name != "CALLBACKD_CONFIG"}
+    return load(ctx.find_root().params.get("config"), environment)
 
 
 def _no_passwords() -> Any:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 ADD: Final = "add__"
 REMOVE: Final = "remove__"
 NONE: Final = "no__"
+#: What is called the same where there is one of it: working hours.
+_ALIKE: Final = frozenset({"hours"})
 
 
 class FieldsCommand(click.Command):
@@ -115,14 +117,23 @@ def _options(kind: str, field: FieldInfo, *, change: bool) -> Iterator[click.Opt
     one = singular(dashed)
     common["multiple"] = True
     pairs = isinstance(wanted, inspect.DictType)
-    kind_of = Pair() if isinstance(wanted, inspect.DictType) else _type(bare(wanted.item_type)[0])
+    kind_of: Any
+    if isinstance(wanted, inspect.DictType):
+        kind_of = Pair(numbers=isinstance(bare(wanted.value_type)[0], inspect.IntType))
+    else:
+        kind_of = _type(bare(wanted.item_type)[0])
     yield click.Option(
         [f"--{one}", *ALIASES.get(field.name, ()), field.name], type=kind_of, **common
     )
     if change:
-        common["help"] = f"One {one} more" + (", or another in its place." if pairs else ".")
+        more, less = (
+            (f"More {one}", f"Some {one} less")
+            if one == dashed
+            else (f"One {one} more", f"One {one} less")
+        )
+        common["help"] = more + (", or another in its place." if pairs else ".")
         yield click.Option([f"--add-{one}", ADD + field.name], type=kind_of, **common)
-        common["help"] = f"One {one} less" + (": by what stands before the `=`." if pairs else ".")
+        common["help"] = less + (": by what stands before the `=`." if pairs else ".")
         kind_of = click.STRING if pairs else kind_of
         yield click.Option([f"--remove-{one}", REMOVE + field.name], type=kind_of, **common)
 
@@ -144,6 +155,8 @@ def bare(wanted: Any) -> tuple[Any, str]:
 
 def singular(plural: str) -> str:
     """Give the word for one of several: `did`, `return-country`, `blocked-prefix`, `address`."""
+    if plural in _ALIKE:
+        return plural
     for end, one in (("ies", "y"), ("xes", "x"), ("sses", "ss"), ("s", "")):
         if plural.endswith(end):
             return plural.removesuffix(end) + one

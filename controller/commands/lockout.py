@@ -12,6 +12,7 @@ import msgspec
 from controller.commands import completing
 from controller.commands.common import (
     Context,
+    Opened,
     as_json,
     limit,
     now,
@@ -24,6 +25,7 @@ from controller.commands.shown import clock, echo_json, echo_list, rfc3339
 if TYPE_CHECKING:
     from controller.admin.lockouts import Lockout, LockoutDesk
     from controller.admin.model import Actor
+    from controller.cache.lockouts import Lockouts
     from controller.guard.locking import Target
     from controller.settings import Settings
 
@@ -34,19 +36,26 @@ _TIMES: Final = ("since", "until", "last")
 @contextlib.contextmanager
 def _desk(settings: Settings) -> Iterator[tuple[LockoutDesk, Actor]]:
     """Open the store, and the Redis in which running controllers count."""
+    from controller.admin.lockouts import LockoutDesk
+
+    with opened(settings) as store, lockouts_of(settings, store) as lockouts:
+        yield LockoutDesk(store.engine, lockouts, run=_at_once, now=now), store.actor
+
+
+@contextlib.contextmanager
+def lockouts_of(settings: Settings, store: Opened) -> Iterator[Lockouts]:
+    """Open the Redis in which running controllers count; a command ends where it is away."""
     import time
     from pathlib import Path
 
     from prometheus_client import CollectorRegistry
 
-    from controller.admin.lockouts import LockoutDesk
     from controller.cache.embedded import EmbeddedServer
     from controller.cache.lockouts import Lockouts
     from controller.cache.metrics import LockoutMetrics
     from controller.store.journal import Journal
 
     with contextlib.ExitStack() as stack:
-        store = stack.enter_context(opened(settings))
         url = settings.redis.url
         if not url:
             # Not started here: without a controller there is no server, and nothing is locked.
@@ -54,14 +63,13 @@ def _desk(settings: Settings) -> Iterator[tuple[LockoutDesk, Actor]]:
             stack.callback(server.close)
             url = server.url
         redis = stack.enter_context(_connected(url, named=bool(settings.redis.url)))
-        lockouts = Lockouts(
+        yield Lockouts(
             redis,
             Journal(store.engine).position().lineage,
             rules=settings.lockouts,
             now=time.time,
             metrics=LockoutMetrics(CollectorRegistry()),
         )
-        yield LockoutDesk(store.engine, lockouts, run=_at_once, now=now), store.actor
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What the words mean that say how a callback ended, or why there was none."""
+"""What the words mean that say how a call ended, why there was none, and which way it took."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ ENDED: Final[dict[str, str]] = {
     "stuck": "It did not go on: a fault of ours; see the logs.",
     "unknown": "Nobody knows what became of it: a switch died. It is not called again by itself.",
     "expired": "It could not be made in time.",
+    "no_channel": "No channel took the number, or none could be used, until it expired.",
     "extension_gone": "The extension was removed meanwhile.",
     "cancelled": "It was cancelled before it was made.",
 }
@@ -47,6 +48,15 @@ REFUSED: Final[dict[str, str]] = {
     "quiet_hours": "It would have expired before the quiet hours end (--quiet-until).",
 }
 
+#: Why a call was not placed at all (I9), as its plan has it.
+UNPLACED: Final[dict[str, str]] = {
+    "no_channel": "No channel takes the number, or none could be used.",
+    "no_caller_id": "No number is left to show, and hiding it was not asked for (I2).",
+    "own_number": "The number is one of our own access numbers.",
+    "emergency": "It is an emergency number, and those are not connected here.",
+    "special_number": "It is a short number that is nobody's telephone.",
+}
+
 #: Where one is that has no outcome yet.
 _STATES: Final[dict[str, str]] = {
     "pending": "It is still to be made.",
@@ -60,5 +70,5 @@ def why(state: str, outcome: str | None) -> str:
     now = _STATES.get(state)
     if outcome is None:
         return now or "-"
-    said = ENDED.get(outcome) or REFUSED.get(outcome) or outcome
+    said = ENDED.get(outcome) or REFUSED.get(outcome) or UNPLACED.get(outcome) or outcome
     return said if now is None else f"{now} The last try: {said}"

@@ -12,20 +12,30 @@ _SECONDS: Final = {"d": 86_400, "h": 3600, "m": 60}
 
 
 class Pair(click.ParamType[Any]):
-    """`1=+12025550100`: a key and its value; either may be empty."""
+    """`1=+12025550100`: a key and its value; either may be empty.
+
+    `numbers`: values are whole numbers, `+49=12000`.
+    """
 
     name = "key=value"
 
+    def __init__(self, *, numbers: bool = False) -> None:
+        self._numbers = numbers
+
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
+    ) -> tuple[str, str | int]:
         """Part a pair."""
         if isinstance(value, tuple):
             return value
         key, equals, text = str(value).partition("=")
         if not equals:
             self.fail(f"{value!r} is no pair; write KEY=VALUE", param, ctx)
-        return key, text
+        if not self._numbers:
+            return key, text
+        if not re.fullmatch("-?[0-9]{1,18}", text, re.ASCII):
+            self.fail(f"{text!r} in {value!r} is no whole number", param, ctx)
+        return key, int(text)
 
 
 class Parts(click.ParamType[Any]):

@@ -14,6 +14,31 @@ HELP: Final[dict[str, str]] = {
     "channel.country": "It writes numbers by this country's dial plan; else the extension's.",
     "rewrite": "T4: a beginning of its numbers, and what is put in its place before they are read.",
     "refusal_cause": "T1: how trigger calls are refused that come over it.",
+    "trust_callers": "I2: the numbers and names it says are true, and may be shown to others.",
+    "channel.enabled": "Off: no call goes out over it.",
+    "destinations": "I4: how numbers begin that it takes, and what a minute costs there in "
+    "millionths: +49=12000, +=90000 for all others; without any it takes all.",
+    "priority": "I4: of several that take a number by as long a beginning, the lowest comes first.",
+    "hours": "I4: when calls go out over it; by default always.",
+    "channel.time_zone": "Of its hours; a name of the IANA's list: Europe/Berlin.",
+    "channel.concurrent_calls": "G3: calls out over it at a time, all nodes together; by default "
+    "any number.",
+    "progress_seconds": "I4: after so many seconds without a sign of life, the next channel is "
+    "tried.",
+    "number_format": "How it wants the number that is called: +4930123456, 4930123456, or by its "
+    "country's dial plan.",
+    "channel.dial_prefix": "Before each number that is called.",
+    "caller_id_format": "How it wants the number that is shown.",
+    "domain": "I7: the domain of P-Asserted-Identity; by default the service's own.",
+    "hidden_identity": "I7: P-Asserted-Identity of a call that hides its number: left out, or "
+    "sent with Privacy: id.",
+    "proxy": "Where the switch sends its calls, for `callbackd switch config`; without it the "
+    "gateway is written by hand.",
+    "transport": "How SIP travels there.",
+    "username": "What it knows us by; the password is a setting (channel_passwords).",
+    "register": "The switch registers there.",
+    "ping_seconds": "How often the switch asks whether it is there, in seconds (OPTIONS); by "
+    "default never.",
     "number.channel": "The channel it may be shown on.",
     "number.client": "I8: whose pool it is in; without one no extension can be given it.",
     "extension.client": "Who owns it.",
@@ -46,16 +71,22 @@ HELP: Final[dict[str, str]] = {
     "further_calls": "D4: how many more destinations after the first conversation.",
     "say_time_left": "D6: how long the call can last is said before connecting.",
     "destination_ring_seconds": "How long a destination rings.",
-    "caller_id_name_from": "I1: where the name that is shown comes from.",
-    "caller_id_name": "I1: the name shown; the client's contact name where there is none.",
-    "caller_id_number_from": "I2: where the number that is shown comes from.",
-    "caller_id_number": "I2: the number shown, where it is `custom`.",
+    "caller_id_name_from": "I1: the name that is shown is the client's contact name, that of the "
+    "caller's equipment, or a text.",
+    "caller_id_name": "I1: the name shown, where it is `custom`; the client's contact name where "
+    "there is none.",
+    "caller_id_number_from": "I2: the number that is shown is one of those assigned, the caller's "
+    "own where its channel is trusted, or one of your choice.",
+    "caller_id_number": "I2: the number shown, where it is `custom`: a public number of the "
+    "client's, or a DID of its extensions.",
     "caller_ids": "I8: a number that destinations see: one of the client's public numbers.",
-    "default_caller_id": "I5: which of them is the default; the first unless set.",
-    "caller_id_choice": "I3: which of several.",
+    "default_caller_id": "I5: which of them is the default, shown on channels that have none of "
+    "them; the first unless set.",
+    "caller_id_choice": "I3: of several on a channel another each time, or the same for each "
+    "destination.",
     "hide_caller_id": "I6: the callee sees Anonymous.",
-    "p_asserted_identity": "I7: P-Asserted-Identity is sent.",
-    "p_preferred_identity": "I7: the address sent as P-Preferred-Identity.",
+    "p_asserted_identity": "I7: P-Asserted-Identity is sent, with the extension's number.",
+    "p_preferred_identity": "I7: the address sent as P-Preferred-Identity; without one, none is.",
     "minimum_credit": "M3: without which no callback is made.",
     "return_call_exposure": "M3: the most a return call may cost before anybody is identified.",
     "warning_seconds": "M6: a warning is heard so long before the end.",

@@ -26,6 +26,7 @@ from controller.esl.events import DIGITS_VARIABLE
 _UUID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,127}\Z", re.ASCII)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}\Z", re.ASCII)
 _WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}\Z", re.ASCII)
+_SUBCLASS: Final = re.compile(r"[a-z_]{1,64}::[a-z_]{1,64}\Z", re.ASCII)
 _DIALLED: Final = re.compile(r"\+?[0-9]{1,32}\Z", re.ASCII)
 _CAUSE: Final = re.compile(r"[A-Z0-9_]{1,64}\Z", re.ASCII)
 #: A sound: a path or a stream (`tone_stream://%(200,100,500)`), in one word.
@@ -43,6 +44,9 @@ _SAY_GENDER: Final = re.compile(r"(masculine|feminine|neuter)\Z")
 _SAY_TEXT: Final = re.compile(r"[+-]?[A-Za-z0-9]([A-Za-z0-9.:]{0,31})\Z", re.ASCII)
 #: What a variable's value in a dial string must not hold, wherever it stands.
 _UNSAFE_IN_DIAL_STRING: Final = re.compile(r"[][{}<>|'\"\\^$%`~]|:_:")
+#: But an address of SIP in its brackets, of letters that mean nothing there, is taken as it is: it
+#: arrives so in the header that it is for, in the braces and in the brackets (seen on 1.11.1).
+_SIP_ADDRESS: Final = re.compile(r"<sip:[A-Za-z0-9_.+-]{1,64}@[A-Za-z0-9.-]{1,140}>\Z", re.ASCII)
 #: What parts the common variables where a value holds a comma.
 _OTHER_SEPARATOR: Final = "~"
 
@@ -87,8 +91,12 @@ def filter_events(header: str, value: str) -> bytes:
 
 
 def subscribe(names: Iterable[str]) -> bytes:
-    """Build `event json …` for events by name."""
-    return _line("event json " + " ".join(_checked(_NAME, name, "event name") for name in names))
+    """Build `event json …` for events by name; a module's own are named `sofia::gateway_state`."""
+    names = list(names)
+    words = [_checked(_NAME, name, "event name") for name in names if "::" not in name]
+    own = [_checked(_SUBCLASS, name, "event name") for name in names if "::" in name]
+    # After CUSTOM all words are those of modules (mod_event_socket.c, parse_command).
+    return _line(" ".join(["event json", *words, *(["CUSTOM", *own] if own else [])]))
 
 
 # --- applications on a leg -----------------------------------------------------------------
@@ -239,7 +247,7 @@ def _variables(variables: Mapping[str, str], separator: str) -> str:
     for name, value in variables.items():
         _checked(_NAME, name, "variable name")
         _printable(value, f"the value of {name}")
-        if _UNSAFE_IN_DIAL_STRING.search(value):
+        if _UNSAFE_IN_DIAL_STRING.search(value) and not _SIP_ADDRESS.match(value):
             raise UnsafeText(f"the value of {name} means something in a dial string: {value!r:.80}")
         if separator in value:
             raise UnsafeText(f"the value of {name} holds a comma: it must be common to all routes")

@@ -14,6 +14,7 @@ header, and msgspec passes over the hundred fields that nobody reads. Three thin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote
 
@@ -62,10 +63,15 @@ class Event(
         "originate_disposition": "variable_originate_disposition",
         "bridge_hangup_cause": "variable_bridge_hangup_cause",
         "last_bridge_to": "variable_last_bridge_to",
+        "originate_causes": "variable_originate_causes",
+        "channel": "variable_callback_channel",
         "answer_uepoch": "variable_answer_uepoch",
         "leg": "variable_callback_leg",
         "request": "variable_callback_request",
         "stage": "variable_callback_stage",
+        "gateway": "Gateway",
+        "gateway_state": "State",
+        "gateway_status": "Ping-Status",
     },
 ):
     """One event of FreeSWITCH. Every field but the name may be absent.
@@ -79,8 +85,12 @@ class Event(
         body: of a BACKGROUND_JOB: `+OK <uuid>` or `-ERR <cause>`, with a line break.
         digit: of a DTMF: the one key, `0`-`9`, `*`, `#` or `A`-`D`.
         digits: what the caller typed last, from the variable that our commands name.
+        originate_causes: of a bridge: `<uuid>;<cause>` of each leg that it, and any before, made.
+        channel: the channel that it goes out over, as our dial strings set it.
         answer_uepoch: when it was answered, microseconds since 1970; 0 where it never was.
         leg: `trigger`, `return` or `destination`, as our dialplan and dial strings set it.
+        gateway: of a CUSTOM event of `gateways`: which gateway it is about.
+        gateway_state, gateway_status: its state, where that is another one now.
 
     """
 
@@ -101,10 +111,15 @@ class Event(
     originate_disposition: Field = None
     bridge_hangup_cause: Field = None
     last_bridge_to: Field = None
+    originate_causes: Field = None
+    channel: Field = None
     answer_uepoch: Field = None
     leg: Field = None
     request: Field = None
     stage: Field = None
+    gateway: Field = None
+    gateway_state: Field = None
+    gateway_status: Field = None
 
 
 #: The variable that every digit collection of ours writes to; `Event.digits` reads it.
@@ -185,3 +200,29 @@ def channel_data(frame: Frame) -> ChannelData:
     if data.uuid is None:
         raise BadEvent("the reply to connect names no channel")
     return data
+
+
+#: What the switch says of a leg that was answered, among the causes of those that were not.
+_ANSWERED: Final = "NONE"
+
+
+def failed_legs(value: Field) -> tuple[tuple[str, str], ...]:
+    """Read `originate_causes`: of each leg that came to nothing, its uuid and its cause.
+
+    The switch adds to it with each bridge: those of earlier destinations are among them
+    (switch_ivr_originate.c, switch_ivr_originate: `<uuid>;<cause>`, several as a list).
+    """
+    return tuple(_pairs([value] if isinstance(value, str) else value or []))
+
+
+def failed_legs_of(data: ChannelData) -> tuple[tuple[str, str], ...]:
+    """Read the same of a leg that connects, whose variables are plain text."""
+    raw = unquote(data.raw("variable_originate_causes") or "", errors="replace")
+    return tuple(_pairs(raw.removeprefix("ARRAY::").split("|:")))
+
+
+def _pairs(values: Iterable[str]) -> Iterable[tuple[str, str]]:
+    for value in values:
+        leg, _, cause = (text(value) or "").partition(";")
+        if cause and cause != _ANSWERED:
+            yield leg, cause

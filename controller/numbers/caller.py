@@ -15,6 +15,7 @@ import msgspec
 
 from controller.numbers import withheld
 from controller.numbers.e164 import BadNumber, parse
+from controller.numbers.names import shown_name
 from controller.numbers.withheld import Withheld
 from controller.policy.fields import IdentityHeader
 
@@ -27,12 +28,13 @@ class Caller(msgspec.Struct, frozen=True):
 
     `reason`: `hidden` (SPEC T4), or why the number is none (`not_digits`, `not_a_number`). `said`:
     what was said that is no number, quoted and cut short, for the operator to see and nobody to
-    use.
+    use. `name`: what came beside the number, where it may be shown to others (I1).
     """
 
     number: str | None = None
     reason: str | None = None
     said: str | None = None
+    name: str = ""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -43,6 +45,7 @@ class Identity(msgspec.Struct, frozen=True):
         display: the name beside it.
         host: the address's.
         private: it asks for privacy itself (Remote-Party-ID).
+        unnamed: it asks that the name is not shown, whatever of the number (likewise).
         raw: how it came, for `Caller.said` alone.
 
     """
@@ -51,6 +54,7 @@ class Identity(msgspec.Struct, frozen=True):
     display: str | None = None
     host: str | None = None
     private: bool = False
+    unnamed: bool = False
     raw: str = ""
 
 
@@ -72,8 +76,9 @@ _PRIVACY: Final = re.compile(r';\s*privacy\b\s*(?:=\s*"?([^";]*))?', re.IGNORECA
 _PARTY: Final = re.compile(r';\s*party\s*=\s*"?([^";,\s]*)', re.IGNORECASE)
 #: No address is longer, and what is matched against it takes time.
 _LONGEST: Final = 1000
-#: What Remote-Party-ID says where the number may be seen.
-_OPEN: Final = frozenset({"off", "no", "none", "name", "name-network"})
+#: What Remote-Party-ID says where the name is not to be seen, and where the number may be.
+_UNNAMED: Final = frozenset({"name", "name-network"})
+_OPEN: Final = _UNNAMED | {"off", "no", "none"}
 
 
 def read_identity(header: IdentityHeader, text: str, raw: str) -> Identity | None:
@@ -82,12 +87,12 @@ def read_identity(header: IdentityHeader, text: str, raw: str) -> Identity | Non
     P-Asserted-Identity may be a user alone, or with its host: it is what the profile's
     `p-asserted-id-parse` makes of it. None: it is there, and is not of the caller.
     """
-    private = header is IdentityHeader.REMOTE_PARTY_ID and any(
-        wish.strip().lower() not in _OPEN
-        for found in _PRIVACY.finditer(text)
-        for wish in (found[1] or "?").split(",")
-    )
-    unreadable = Identity(user=None, private=private, raw=raw)
+    wishes: set[str] = set()
+    if header is IdentityHeader.REMOTE_PARTY_ID:
+        for found in _PRIVACY.finditer(text):
+            wishes |= {wish.strip().lower() for wish in (found[1] or "?").split(",")}
+    private, unnamed = not wishes <= _OPEN, not wishes.isdisjoint(_UNNAMED)
+    unreadable = Identity(user=None, private=private, unnamed=unnamed, raw=raw)
     text = text.strip()
     named = _NAME_ADDRESS.match(text) if len(text) <= _LONGEST else None
     if named is not None:
@@ -109,7 +114,9 @@ def read_identity(header: IdentityHeader, text: str, raw: str) -> Identity | Non
         if address is None:
             return unreadable
         user, host = address["user"], None
-    return Identity(user=user, display=display, host=host, private=private, raw=raw)
+    return Identity(
+        user=user, display=display, host=host, private=private, unnamed=unnamed, raw=raw
+    )
 
 
 # --- from identities to a caller -------------------------------------------------------------
@@ -137,7 +144,7 @@ def identify(
     `privacy` are the values of Privacy and of the switch's own hide flags; any wish but `none`
     hides the caller, and so does any header that asks for it, even where another one names a
     number. `rewrite`: how numbers begin, and what is put in place of the longest such beginning
-    before they are read by the dial plan of `country`.
+    before they are read by the dial plan of `country`. The name is that of the same header.
     """
     # None: there is no such header; what is there and cannot be read is a wish as well.
     if any(wish and wish.strip().lower() not in _NO_WISH for wish in privacy):
@@ -154,9 +161,11 @@ def identify(
     if found is None:
         return Caller(reason="not_digits", said=_quoted(counts.raw))
     try:
-        return Caller(number=parse(_rewritten(found[1], rewrite or {}), country))
+        number = parse(_rewritten(found[1], rewrite or {}), country)
     except BadNumber as error:
         return Caller(reason=error.reason, said=_quoted(counts.raw))
+    unnamed = any(identity.unnamed for identity in identities.values())
+    return Caller(number=number, name="" if unnamed else shown_name(counts.display))
 
 
 #: What the switch's flags and Privacy say where the number may be seen.

@@ -53,8 +53,8 @@ ENDINGS: Final[dict[str, Ending]] = {
     "NO_USER_RESPONSE": _NO_ANSWER,
     "ORIGINATOR_CANCEL": _NO_ANSWER,
     "RECOVERY_ON_TIMER_EXPIRE": _FAILED,
-    # What the switch says of its own time-outs where a dial string names several gateways.
-    "PROGRESS_TIMEOUT": _NO_ANSWER,
+    # The switch's own time-outs: nothing was heard on a channel, or it rang to the end.
+    "PROGRESS_TIMEOUT": _FAILED,
     "ALLOTTED_TIMEOUT": _NO_ANSWER,
     # Switched off, or out of reach: as good as no answer.
     "SUBSCRIBER_ABSENT": _NO_ANSWER,

@@ -119,6 +119,50 @@ Network = Annotated[
 Beginning = Annotated[
     str, Meta(pattern=r"^\+?[0-9]{0,15}\Z", description="A plus and digits, such as 00 or +49.")
 ]
+#: Which numbers a channel takes: how they begin; the plus alone is all of them.
+Beginnings = Annotated[
+    str,
+    Meta(
+        pattern=r"^\+([1-9][0-9]{0,14})?\Z",
+        description="The beginning of E.164 numbers, such as +49; + is all of them.",
+    ),
+]
+#: When a channel is used: days and times of its time zone.
+WorkingHours = Annotated[
+    str,
+    Meta(
+        pattern=r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?"
+        r" ([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)\Z",
+        description="Days and times: mon-fri 08:00-18:00; sat 22:00-02:00 goes into the night.",
+    ),
+]
+#: What is put before each number that is sent to a trunk.
+DialPrefix = Annotated[
+    str, Meta(pattern=r"^[0-9]{0,15}\Z", description="Digits put before each number, at most 15.")
+]
+#: A host of SIP: a name or an address, and its port where it is not the usual one.
+SipHost = Annotated[
+    str,
+    Meta(
+        pattern=r"^([A-Za-z0-9]([A-Za-z0-9.-]{0,126}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])"
+        r"(:[0-9]{1,5})?\Z",
+        description="A host, with its port where it is another than usual: sip.example.com:5070.",
+    ),
+]
+Domain = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,126}[A-Za-z0-9])?\Z",
+        description="A domain: example.com.",
+    ),
+]
+SipUser = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_.+~@-]{1,64}\Z",
+        description="A name that a trunk knows us by: letters, digits and _ . + ~ @ -.",
+    ),
+]
 #: What a record's name may be where it is one for programs and people.
 RecordName = Annotated[
     str,

@@ -89,14 +89,20 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         say_time_left: D6, how long the credit lasts is said before connecting.
         destination_ring_seconds: how long a destination rings.
 
-        caller_id_name_from: I1; `custom` shows `caller_id_name`, or the client's contact name where
-            that is empty.
-        caller_id_number_from: I2; `custom` shows `caller_id_number`.
+        caller_id_name_from: I1; `server` shows the client's contact name, `custom`
+            `caller_id_name`, `equipment` the name that came with the trigger call; where there is
+            none, the contact name.
+        caller_id_number_from: I2; `server` shows one of `caller_ids`, `custom` shows
+            `caller_id_number`, `equipment` the trigger call's own number where its channel is
+            trusted (`Channel.trust_callers`) and it is not hidden, else as `server`.
+        caller_id_number: I2, one of the client's own: a public number of its pool, or a DID.
         caller_ids: I8, the numbers assigned, E.164.
         default_caller_id: I5, one of `caller_ids`; the first of them unless set.
-        caller_id_choice: I3, which of several.
+        caller_id_choice: I3, which of several that the routing channel has: another each time, or
+            always the same for a destination (`sticky`).
         hide_caller_id: I6, the callee sees Anonymous.
-        p_asserted_identity: I7. p_preferred_identity: I7, the address that is sent; None: none.
+        p_asserted_identity: I7, whether it is sent. p_preferred_identity: I7, the address that is
+            sent; None: none.
 
         minimum_credit: M3, without which no callback is made.
         return_call_exposure: M3, the most that a return call may cost before somebody has

@@ -6,28 +6,22 @@ it is stored is `store`'s business, who may change it `admin`'s.
 
 from __future__ import annotations
 
-import ipaddress
 from enum import StrEnum
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
-from controller.numbers.e164 import is_country
 from controller.policy.fields import (
-    Beginning,
     ChannelName,
     ClientName,
     ConcurrentCalls,
-    Country,
     Currency,
     EntryKey,
     ExtensionNumber,
-    IdentityHeader,
     Language,
     Line,
     Micros,
-    Network,
     Notes,
     Number,
     Rate,
@@ -38,28 +32,14 @@ from controller.policy.fields import (
     is_currency,
 )
 from controller.policy.model import MAIN_CLIENT, PolicyError
-from controller.policy.rules import check_language, not_yet, once
+from controller.policy.rules import check_language, not_yet
 
 
-class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What all records have in common: a field that nobody knows is an error."""
 
 
-class RefusalCause(StrEnum):
-    """T1: 486 may make a carrier try another way, 603 does not."""
-
-    USER_BUSY = "USER_BUSY"
-    CALL_REJECTED = "CALL_REJECTED"
-
-
-class HiddenIdentity(StrEnum):
-    """I7: P-Asserted-Identity of a call that hides its number is left out, or sent as private."""
-
-    OMIT = "omit"
-    PRIVATE = "private"
-
-
-class Client(_Record, frozen=True, kw_only=True):
+class Client(Record, frozen=True, kw_only=True):
     """Who owns extensions.
 
     Attributes:
@@ -84,7 +64,7 @@ class Client(_Record, frozen=True, kw_only=True):
         _refuse_what_nothing_acts_on(self)
 
 
-class AuthorisedCaller(_Record, frozen=True, kw_only=True):
+class AuthorisedCaller(Record, frozen=True, kw_only=True):
     """A telephone number that may use an extension.
 
     Attributes:
@@ -116,57 +96,7 @@ class AuthorisedCaller(_Record, frozen=True, kw_only=True):
             check_language("language", self.language)
 
 
-class Channel(_Record, frozen=True, kw_only=True):
-    """A trunk to the public network: a FreeSWITCH gateway. Its routing comes with I4.
-
-    Attributes:
-        name: the gateway's.
-        description: for the operator.
-        addresses: from where its calls come: networks. A call from anywhere else is of no channel,
-            and is read as one of a channel that has defaults only.
-        identity: T4, which headers say who rings, the first that is there; only a trunk that
-            checks them deserves to be believed more than From.
-        country: by whose dial plan it writes numbers, where not internationally; None: as the
-            extension's.
-        rewrite: how numbers that it sends begin, and what is put in place of that before they are
-            read; the longest beginning that fits counts.
-        refusal_cause: T1, with which trigger calls that come over it are refused.
-        hidden_identity: I7, what becomes of P-Asserted-Identity where the number is hidden (I6).
-        concurrent_calls: G3, at a time.
-
-    """
-
-    name: ChannelName
-    description: Line = ""
-    addresses: Annotated[tuple[Network, ...], Meta(max_length=1000)] = ()
-    identity: Annotated[tuple[IdentityHeader, ...], Meta(min_length=1, max_length=4)] = (
-        IdentityHeader.FROM,
-    )
-    country: Country | None = None
-    rewrite: Annotated[dict[Beginning, Beginning], Meta(max_length=100)] = {}
-    refusal_cause: RefusalCause = RefusalCause.USER_BUSY
-    hidden_identity: HiddenIdentity = HiddenIdentity.OMIT
-    concurrent_calls: ConcurrentCalls | None = None
-
-    def check(self) -> None:
-        """Check what types cannot say. Raises `PolicyError`."""
-        once("addresses", self.addresses)
-        once("identity", self.identity)
-        for address in self.addresses:
-            try:
-                ipaddress.ip_network(address)
-            except ValueError as error:
-                raise PolicyError(
-                    f"addresses: {address!r} is no network; write 192.0.2.10 or 192.0.2.0/24"
-                ) from error
-        if self.country is not None and not is_country(self.country):
-            raise PolicyError(
-                f"country: {self.country!r} is no country; write two capitals of ISO 3166: US"
-            )
-        _refuse_what_nothing_acts_on(self)
-
-
-class PublicNumber(_Record, frozen=True, kw_only=True):
+class PublicNumber(Record, frozen=True, kw_only=True):
     """A number that may be shown on a channel (I8).
 
     `client` is whose pool it is in; None: nobody's yet, so that no extension can be given it.
@@ -181,7 +111,7 @@ class PublicNumber(_Record, frozen=True, kw_only=True):
         """Check what types cannot say. Raises `PolicyError`."""
 
 
-class Account(_Record, frozen=True, kw_only=True):
+class Account(Record, frozen=True, kw_only=True):
     """An account (M1): money of an extension, or of one of its authorised CallerIDs.
 
     `caller` None: the extension's own. `extension` None: its owner was removed, and the account is
@@ -210,7 +140,7 @@ class EntryKind(StrEnum):
     CORRECTION = "correction"
 
 
-class Entry(_Record, frozen=True, kw_only=True):
+class Entry(Record, frozen=True, kw_only=True):
     """One line of an account's ledger (M1, M8). It is never changed and never removed.
 
     Attributes:
@@ -234,7 +164,7 @@ class Entry(_Record, frozen=True, kw_only=True):
             raise PolicyError("amount: a top-up adds; write kind `correction` to take away")
 
 
-class SoundFile(_Record, frozen=True, kw_only=True):
+class SoundFile(Record, frozen=True, kw_only=True):
     """A sound by a name, once in each language (S1): a file of the switch, or an uploaded one.
 
     `path` None: it was uploaded, or will be; what was uploaded is `store.sounds`' to keep. `client`
@@ -263,7 +193,7 @@ class Role(StrEnum):
     READ_ONLY = "read_only"
 
 
-class Token(_Record, frozen=True, kw_only=True):
+class Token(Record, frozen=True, kw_only=True):
     """Who may use the API. Its secret is told once, when it is made; its hash is stored.
 
     `expires`: seconds since 1970; None never does.
@@ -291,11 +221,10 @@ class Token(_Record, frozen=True, kw_only=True):
 #: can only have their defaults, and have no column.
 RECORDS_NOT_YET: Final[dict[type[msgspec.Struct], dict[str, str]]] = {
     Client: {"callbacks": "G3", "concurrent_calls": "G3"},
-    Channel: {"hidden_identity": "I7", "concurrent_calls": "G3"},
 }
 
 
-def _refuse_what_nothing_acts_on(record: Client | Channel) -> None:
+def _refuse_what_nothing_acts_on(record: Client) -> None:
     plain = type(record)(name=record.name)
     for field, rule in RECORDS_NOT_YET[type(record)].items():
         if getattr(record, field) != getattr(plain, field):

@@ -25,12 +25,6 @@ from controller.prompts.catalogue import NAMES, known_as, languages
 #: what is stored and ignored is worse than what is refused. Whoever builds a rule strikes its
 #: fields from here.
 NOT_YET: Final[dict[str, str]] = {
-    "caller_id_number_from": "I2",
-    "caller_id_number": "I2",
-    "caller_id_choice": "I3",
-    "hide_caller_id": "I6",
-    "p_asserted_identity": "I7",
-    "p_preferred_identity": "I7",
     "minimum_credit": "M3",
     "return_call_exposure": "M3",
     "warning_seconds": "M6",
@@ -134,7 +128,7 @@ def effective(policy: Policy, *, contact_name: str, client_enabled: bool) -> Pol
     """Give the policy as calls go by it: with what its client says to it.
 
     A client that is off switches its extensions off; the name shown is its contact name where the
-    extension says so, or has none of its own (I1).
+    extension says so, or has none of its own (I1), or the call came with none (`equipment`).
     """
     named = policy.caller_id_name_from is ShownFrom.CUSTOM and policy.caller_id_name
     return msgspec.structs.replace(
@@ -268,13 +262,6 @@ def refuse_what_nothing_acts_on(policy: Policy) -> None:
         value = getattr(policy, field)
         if value != DEFAULTS[field]:
             raise not_yet(field, rule)
-    if policy.caller_id_name_from is ShownFrom.EQUIPMENT:
-        raise not_yet("caller_id_name_from `equipment`", "I1")
-    if len(policy.caller_ids) > 1:
-        raise PolicyError(
-            "caller_ids: choosing among several numbers (I3, I4) is not built in this release; "
-            "assign one"
-        )
 
 
 def not_yet(field: str, rule: str) -> PolicyError:

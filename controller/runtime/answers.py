@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -12,8 +13,10 @@ from controller.esl.errors import EslError
 from controller.esl.events import Event, text
 from controller.policy.endings import Ending, ending_of, next_try
 from controller.policy.model import Policy
+from controller.routing.model import MOST_WAYS
 from controller.runtime.dialling import leg_uuids, longest_return_leg
 from controller.runtime.services import Services
+from controller.runtime.ways import give_back, note_causes
 from controller.store.requests import Attempt, Requests
 
 log: Any = structlog.get_logger("dispatcher")
@@ -29,15 +32,26 @@ def mark_of(attempt: str) -> str:
     return f"callback_sent_{attempt}"
 
 
-def channels_of(services: Services, attempt: Attempt | None) -> tuple[str, ...]:
-    """Give the channels of an attempt; one that an older release wrote does not name them."""
-    named = attempt.channels if attempt is not None else ()
-    return named or services.settings.route.gateways
+def legs_of(attempt: Attempt) -> tuple[str, ...]:
+    """Give the uuids of an attempt's legs; one of an older release does not name its channels."""
+    return leg_uuids(attempt.id, len(attempt.channels) or MOST_WAYS)
+
+
+def settled(answer: str, failed: Mapping[str, str]) -> str:
+    """Give the cause of a return call that came to nothing.
+
+    `answer`: what the switch says of the whole; `failed`: what it said of each channel, in order.
+    Of several it says the first one's, and PROGRESS_TIMEOUT both of a phone that rang to the end
+    and of a channel on which nothing was heard (seen on 1.11.1): the last channel's own counts.
+    """
+    if failed:
+        return list(failed.values())[-1]
+    return "NO_ANSWER" if answer == "PROGRESS_TIMEOUT" else answer
 
 
 def answered_until(services: Services, policy: Policy) -> int:
     """Give until when an answered call may be alive, microseconds since 1970."""
-    lasts = longest_return_leg(policy, len(services.settings.route.gateways))
+    lasts = longest_return_leg(policy)
     return services.clock.micros() + (lasts + ANSWERED_SLACK_SECONDS) * 1_000_000
 
 
@@ -72,6 +86,7 @@ def finish(
         counts=counts,
     )
     if first:
+        give_back(services, request)
         services.metrics.callbacks.labels(outcome).inc()
         log.info("callback_ended", request=request, outcome=outcome, cause=cause)
     return first
@@ -104,6 +119,7 @@ def end_or_retry(
     ending: Ending,
     cause: str,
     now: int,
+    failed: Mapping[str, str] = {},
 ) -> Ended:
     """Keep that an attempt was not answered: it is made again (T5), or the request is over."""
     row = requests.get(attempt.request)
@@ -130,6 +146,7 @@ def end_or_retry(
             now=now,
             attempt=attempt.id,
             counts=ending.counts,
+            causes=failed,
         )
         return Ended(moved)
     moved = requests.retry(
@@ -138,6 +155,7 @@ def end_or_retry(
         outcome=ending.outcome,
         cause=cause,
         counts=ending.counts,
+        causes=failed,
         due=due,
         now=now,
     )
@@ -150,10 +168,18 @@ class Answers:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def take(self, request: str, attempt: str, policy: Policy | None, answer: str | None) -> None:
+    def take(
+        self,
+        request: str,
+        attempt: str,
+        policy: Policy | None,
+        answer: str | None,
+        failed: Mapping[str, str] = {},
+    ) -> None:
         """Take what the switch says of an attempt: `+OK <uuid>`, `-ERR <cause>`; None: refused it.
 
-        It moves nothing where the attempt is not under way any more: an answer may come late or
+        `failed`: the cause of each channel that came to nothing, as far as they are known. It
+        moves nothing where the attempt is not under way any more: an answer may come late or
         twice. It waits for the store.
         """
         services = self._services
@@ -161,6 +187,11 @@ class Answers:
         if written is None:
             return
         if answer is not None and answer.startswith("+OK"):
+            leg, legs = answer.removeprefix("+OK").strip(), legs_of(written)
+            index = legs.index(leg) if leg in legs else len(legs)
+            channel = written.channels[index] if index < len(written.channels) else None
+            # Its leg may connect to another controller: we are told here that it goes.
+            note_causes(services, written.node, written.number, {}, channel)
             if policy is not None:
                 services.keep(
                     services.requests.answered,
@@ -168,9 +199,12 @@ class Answers:
                     answered_until(services, policy),
                     now=services.clock.micros(),
                     attempt=attempt,
+                    channel=channel,
+                    causes=failed,
                 )
         else:
-            cause = "COMMAND_REFUSED" if answer is None else answer.removeprefix("-ERR").strip()
+            said = "COMMAND_REFUSED" if answer is None else answer.removeprefix("-ERR").strip()
+            cause = settled(said, failed)
             if cause == DUPLICATE and written.ended is None and self._is_alive(written):
                 return
             ending = ending_of(cause, policy)
@@ -186,12 +220,15 @@ class Answers:
                     ending,
                     cause[:64],
                     services.clock.micros(),
+                    failed,
                 ),
             )
         unmark(services, written.node, written.id)
 
     def _note(self, request: str, ending: Ending, cause: str, ended: Ended) -> None:
         services = self._services
+        if ended.moved:
+            give_back(services, request)
         if ended.due is not None:
             services.metrics.retries.labels(ending.outcome).inc()
             log.info("callback_again", request=request, outcome=ending.outcome, cause=cause)
@@ -204,7 +241,7 @@ class Answers:
         link = self._services.links.get(attempt.node)
         if link is None:
             return False
-        legs = leg_uuids(attempt.id, channels_of(self._services, attempt))
+        legs = legs_of(attempt)
         try:
             return any(link.api("uuid_exists", leg) == "true" for leg in legs)
         except EslError:

@@ -10,21 +10,26 @@ nothing is known is `unknown`, and never made again by itself.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 import structlog
 
-from controller.callerid.resolver import for_return_call
 from controller.esl import commands
 from controller.esl.errors import EslError, NotConnected, UnsafeText
+from controller.esl.events import Event, text
 from controller.esl.switch import SwitchLink
 from controller.guard.destinations import refusal_of_return_call
 from controller.policy.model import Policy
 from controller.policy.quiet import quiet_until
-from controller.runtime.answers import Answers, channels_of, finish, mark_of
+from controller.routing.model import MOST_WAYS, Plan
+from controller.runtime.answers import Answers, finish, mark_of
 from controller.runtime.dialling import leg_uuids, originate_command
 from controller.runtime.services import Services
+from controller.runtime.verifying import locked_until
+from controller.runtime.ways import find_return, give_back, note_causes
+from controller.store.plans import read_plan
 from controller.store.requests import Attempt, Begun, Request
 
 log: Any = structlog.get_logger("dispatcher")
@@ -38,17 +43,28 @@ SEND_SECONDS: Final = 2.0
 NODE_AWAY_SECONDS: Final = 1.0
 #: When one is tried again whose number talks with another extension of ours (T7), seconds.
 ENGAGED_SECONDS: Final = 5.0
+#: When one is tried again for which there is no channel now, seconds.
+NO_CHANNEL_SECONDS: Final = 10.0
+#: Why a channel is not used, where that goes by.
+GOES_BY: Final = frozenset({"closed", "down", "full"})
 
 
 class Sent(msgspec.Struct, frozen=True):
     """A return call that was sent and is neither answered nor refused.
 
-    `until`: when it counts as lost, seconds since 1970; `link` and `job` None until it is sent.
+    Attributes:
+        until: when it counts as lost, seconds since 1970.
+        link, attempt: None until it is sent; the attempt is its job's uuid too.
+        number: whom it calls.
+        failed: the channels on which it has come to nothing so far, each with the cause.
+
     """
 
     until: float
     link: SwitchLink | None = None
-    job: str | None = None
+    attempt: str | None = None
+    number: str = ""
+    failed: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Calling:
@@ -69,12 +85,16 @@ class Calling:
         self._count()
         self._services.spawn(self._call, request)
 
-    def over(self, request: str) -> None:
-        """An attempt is over: its leg has attached, or its answer has come, or never will."""
+    def over(self, request: str) -> Mapping[str, str]:
+        """An attempt is over: its leg has attached, or its answer has come, or never will.
+
+        Gives the cause of each channel on which it came to nothing, as far as that was told.
+        """
         sent = self._calling.pop(request, None)
-        if sent is not None and sent.link is not None and sent.job is not None:
-            sent.link.forget(sent.job)
+        if sent is not None and sent.link is not None and sent.attempt is not None:
+            sent.link.forget(sent.attempt)
         self._count()
+        return {} if sent is None else sent.failed
 
     def forget_lost(self, now: float) -> None:
         """Let go of what counts as lost."""
@@ -128,11 +148,7 @@ class Calling:
         What he would hear is that he may not, and the call has its price. A lock-out that outlasts
         the request ends it.
         """
-        if policy.password_hash is None and not self._asks_a_caller(request, policy):
-            return False
-        numbers = () if request.caller is None else (request.caller,)
-        locks = self._services.lockouts.locked(request.extension, numbers, request.did)
-        until = int(locks.until * 1_000_000)
+        until = locked_until(self._services, request, policy)
         if until <= now:
             return False
         if until <= request.expires:
@@ -140,14 +156,6 @@ class Calling:
         else:
             self._end_leased(request, "locked_out")
         return True
-
-    def _asks_a_caller(self, request: Request, policy: Policy) -> bool:
-        """Whether somebody's own password is asked for, or first who it is (A2, A5)."""
-        if not policy.caller_passwords:
-            return False
-        services = self._services
-        facts = services.reads.run(services.conversing.facts, request.extension, request.caller, "")
-        return facts.caller is None or facts.caller.pin_hash is not None
 
     def _originate(self, request: Request, number: str, policy: Policy) -> None:
         services, limits = self._services, self._services.settings.dispatcher
@@ -157,21 +165,21 @@ class Calling:
             for link in services.live_links()
             if nodes.get(link.name, 0) < limits.max_calling_per_node
         ]
-        channels = tuple(
-            name
-            for name in services.settings.route.gateways
-            if firsts.get(name, 0) < limits.max_calling_per_channel
-        )
-        if not links or not channels:
+        if not links:
             self._give_back(request, NODE_AWAY_SECONDS)
             return
+        busy = [name for name, count in firsts.items() if count >= limits.max_calling_per_channel]
         # The node with the fewest calls being set up; an attempt never changes its node.
-        link = min(links, key=lambda candidate: nodes.get(candidate.name, 0))
+        links.sort(key=lambda link: nodes.get(link.name, 0))
+        found = self._way(request, number, policy, links, busy)
+        if found is None:
+            return
+        link, plan = found
         attempt = str(uuid.uuid4())
-        command = self._command(request, number, policy, attempt, channels)
+        command = self._command(request, policy, attempt, plan)
         if command is None:
             return
-        lasts = policy.return_ring_seconds * len(channels) + CALLING_SLACK_SECONDS
+        lasts = policy.return_ring_seconds * len(plan.ways) + CALLING_SLACK_SECONDS
         asked = services.clock.now()
         now = services.clock.micros()
         lease = now + lasts * 1_000_000
@@ -182,7 +190,8 @@ class Calling:
             node=link.name,
             core=link.core,
             attempt=attempt,
-            channels=channels,
+            channels=plan.channels,
+            plan=plan,
             until=lease,
             now=now,
             per_node=limits.max_calling_per_node,
@@ -194,29 +203,53 @@ class Calling:
             self.over(request.id)
         else:
             log.info("return_call", request=request.id, node=link.name, attempt=attempt)
-            self._calling[request.id] = Sent(
-                services.clock.micros() / 1_000_000 + lasts, link, attempt
-            )
-            self._send(link, request, policy, attempt, channels, command, lease)
+            until = services.clock.micros() / 1_000_000 + lasts
+            self._calling[request.id] = Sent(until, link, attempt, number)
+            self._send(link, request, policy, attempt, command, lease)
 
-    def _command(
+    def _way(
         self,
         request: Request,
         number: str,
         policy: Policy,
-        attempt: str,
-        channels: tuple[str, ...],
-    ) -> bytes | None:
+        links: Sequence[SwitchLink],
+        busy: Sequence[str],
+    ) -> tuple[SwitchLink, Plan] | None:
+        """Find a node and the channels to call by; where there is none now, it is tried again."""
+        services = self._services
+        for link in links:
+            plan = find_return(
+                services,
+                policy=policy,
+                node=link.name,
+                member=request.id,
+                number=number,
+                did=request.did,
+                busy=busy,
+            )
+            if plan.ways:
+                return link, plan
+        log.warning(
+            "no_channel",
+            request=request.id,
+            passed={passed.channel: passed.reason for passed in plan.passed},
+        )
+        services.metrics.not_routed.labels(plan.refusal).inc()
+        if any(passed.reason in GOES_BY for passed in plan.passed):
+            self._give_back(request, NO_CHANNEL_SECONDS, outcome="no_channel")
+        else:
+            self._end_leased(request, "no_channel")
+        return None
+
+    def _command(self, request: Request, policy: Policy, attempt: str, plan: Plan) -> bytes | None:
         services, route = self._services, self._services.settings.route
         try:
             # Built before the attempt is written: what cannot be sent was never tried.
             return originate_command(
                 policy=policy,
-                number=number,
                 request=request.id,
                 attempt=attempt,
-                shown=for_return_call(policy, request.did),
-                gateways=channels,
+                plan=plan,
                 extension=route.extension,
                 context=route.context,
             )
@@ -240,18 +273,23 @@ class Calling:
         seconds: float,
         attempt: str | None = None,
         lease: int | None = None,
+        outcome: str | None = None,
     ) -> None:
         services = self._services
         due = services.clock.micros() + int(seconds * 1_000_000)
         try:
-            services.keep(
+            moved = services.keep(
                 services.requests.give_back,
                 request.id,
                 holder=services.name,
                 due=due,
                 attempt=attempt,
                 lease=lease,
+                outcome=outcome,
             )
+            if moved:
+                # Else it is somebody else's by now, and so are its places.
+                give_back(services, request.id)
         finally:
             self.over(request.id)
         services.on_request(due / 1_000_000)
@@ -264,7 +302,6 @@ class Calling:
         request: Request,
         policy: Policy,
         attempt: str,
-        channels: tuple[str, ...],
         command: bytes,
         lease: int,
     ) -> None:
@@ -277,7 +314,7 @@ class Calling:
             link.submit(
                 command,
                 attempt,
-                leg_uuids(attempt, channels),
+                leg_uuids(attempt),
                 on_done,
                 first=commands.set_global(mark_of(attempt), "1"),
             )
@@ -290,9 +327,8 @@ class Calling:
         services = self._services
         policy = services.policies.get(request.extension)
         outcome = self._refusal(request, policy)
-        channels = channels_of(services, attempt)
         rings = 0 if policy is None else policy.return_ring_seconds
-        lasts = rings * len(channels) + CALLING_SLACK_SECONDS
+        lasts = rings * MOST_WAYS + CALLING_SLACK_SECONDS
         asked = services.clock.now()
         now = services.clock.micros()
         lease = now + lasts * 1_000_000
@@ -305,14 +341,19 @@ class Calling:
         if outcome is not None or policy is None or request.number is None:
             self._end_claimed(request, attempt, lease, outcome or "extension_gone")
             return
-        command = self._command(request, request.number, policy, attempt.id, channels)
+        plan = read_plan(attempt.plan)
+        if plan is None:
+            # By a release that kept none: it was never sent, and is taken back.
+            self._give_back(request, NODE_AWAY_SECONDS, attempt.id, lease)
+            return
+        command = self._command(request, policy, attempt.id, plan)
         if command is None:
             self._end_claimed(request, attempt, lease, "failed", "UNSAFE_TEXT")
             return
         until = services.clock.micros() / 1_000_000 + lasts
-        self._calling[request.id] = Sent(until, link, attempt.id)
+        self._calling[request.id] = Sent(until, link, attempt.id, request.number)
         log.info("return_call_sent_late", request=request.id, attempt=attempt.id)
-        self._send(link, request, policy, attempt.id, channels, command, lease)
+        self._send(link, request, policy, attempt.id, command, lease)
 
     def _end_claimed(
         self, request: Request, attempt: Attempt, lease: int, outcome: str, cause: str = ""
@@ -338,7 +379,22 @@ class Calling:
     ) -> None:
         if error is not None:
             log.error("originate_refused", request=request.id, error=str(error))
+        sent = self._calling.get(request.id)
+        failed = {} if sent is None else sent.failed
         try:
-            self.answers.take(request.id, attempt, policy, answer)
+            self.answers.take(request.id, attempt, policy, answer, failed)
         finally:
             self.over(request.id)
+
+    def leg_failed(self, event: Event) -> None:
+        """A leg of a return call has come to nothing on its channel; others may be tried."""
+        if text(event.answer_uepoch) not in (None, "0"):
+            return
+        channel, cause = text(event.channel), text(event.hangup_cause)
+        sent = self._calling.get(text(event.request) or "")
+        if sent is None or sent.attempt is None or channel is None or cause is None:
+            return
+        if sent.link is not None and text(event.uuid) in leg_uuids(sent.attempt):
+            sent.failed[channel] = cause
+            # Here and nowhere else: its answer and the leg that is answered may both come to us.
+            note_causes(self._services, sent.link.name, sent.number, {channel: cause}, None)

@@ -7,9 +7,8 @@ from typing import Any, Final
 import structlog
 from gevent.event import Event as Flag
 
-from controller.runtime.answers import channels_of
+from controller.runtime.answers import legs_of
 from controller.runtime.calling import Calling
-from controller.runtime.dialling import leg_uuids
 from controller.runtime.services import Services
 from controller.store.database import Away
 from controller.store.requests import Scope
@@ -117,5 +116,5 @@ class Dispatcher:
             if link is None or not link.up.is_set() or self._told[attempt.id] > self._now():
                 continue
             self._told[attempt.id] = self._now() + TOLD_SECONDS
-            for leg in leg_uuids(attempt.id, channels_of(services, attempt)):
+            for leg in legs_of(attempt):
                 services.kill(leg, "MANAGER_REQUEST", link)

@@ -24,7 +24,7 @@ from controller.callback.events import LegEnded, SocketClosed, TimerFired
 from controller.callback.machine import Session
 from controller.esl import commands
 from controller.esl.errors import EslError, NotConnected, UnsafeText
-from controller.esl.events import Event, text
+from controller.esl.events import Event, failed_legs, text
 from controller.esl.session import OutboundSession
 from controller.runtime.services import Services
 
@@ -132,6 +132,7 @@ class Leg(Generic[S]):
                 cause=text(event.hangup_cause) or "UNKNOWN",
                 stage=text(event.stage),
                 talked_to=text(event.last_bridge_to),
+                failed=failed_legs(event.originate_causes),
             )
         )
 

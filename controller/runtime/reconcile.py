@@ -15,11 +15,11 @@ import structlog
 from controller.callback.events import LegEnded
 from controller.esl.errors import EslError
 from controller.esl.switch import SwitchLink
-from controller.runtime.answers import channels_of, finish, mark_of, unmark
+from controller.runtime.answers import finish, legs_of, mark_of, unmark
 from controller.runtime.calling import Calling
-from controller.runtime.dialling import leg_uuids
 from controller.runtime.return_leg import ReturnLeg
 from controller.runtime.services import Services
+from controller.runtime.ways import give_back, member_of
 from controller.store.requests import Attempt, Request
 
 log: Any = structlog.get_logger("reconcile")
@@ -66,6 +66,14 @@ def _end_or_send(
     if finish(services, request.id, "unknown", "NOT_ON_NODE", attempt=attempt.id, lease=lease):
         unmark(services, attempt.node, attempt.id)
         services.on_attempt_over(request.id)
+        _end_destinations(services, request.id)
+
+
+def _end_destinations(services: Services, request: str) -> None:
+    """What its leg was talking to is over with it, as far as anybody knows."""
+    for leg, position in services.reads.run(services.placing.open_of, request):
+        services.placing.over(request, leg, position, "UNKNOWN", {}, services.clock.micros())
+        give_back(services, member_of(leg, position))
 
 
 def _followed(services: Services, link: SwitchLink) -> None:
@@ -82,7 +90,7 @@ def _gone(services: Services, link: SwitchLink) -> list[tuple[Request, Attempt]]
 
 
 def _alive(services: Services, link: SwitchLink, attempt: Attempt) -> bool:
-    legs = leg_uuids(attempt.id, channels_of(services, attempt))
+    legs = legs_of(attempt)
     if any(services.legs.get(leg) is not None for leg in legs):
         return True
     return any(link.api("uuid_exists", leg) == "true" for leg in legs)

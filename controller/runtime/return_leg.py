@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import structlog
 
 from controller.callback import conversation
 from controller.callback.effects import (
     Ask,
     Bridge,
+    CallConnected,
+    CallOver,
     CheckPassword,
     DropKeys,
     Effect,
+    FindRoute,
     ForgetSecret,
     HoldOn,
     LetGo,
@@ -28,42 +30,33 @@ from controller.callback.events import (
     Bridged,
     CreditKnown,
     Key,
-    LegEnded,
     PasswordChecked,
-    ReturnAttached,
+    RouteFound,
     Secret,
     StepDone,
     TimeKnown,
 )
 from controller.callback.return_session import ReturnSession
 from controller.callback.said import Prompt
-from controller.callback.stage import read as read_stage
 from controller.callback.transcript import words
 from controller.esl import commands
 from controller.esl.errors import NotConnected
-from controller.esl.events import DIGITS_VARIABLE, ChannelData, Event, text
-from controller.esl.session import SUBSCRIPTION, OutboundSession
-from controller.policy.model import Policy
+from controller.esl.events import DIGITS_VARIABLE, Event, failed_legs, text
+from controller.esl.session import OutboundSession
 from controller.prompts.segments import Files, Segment
-from controller.runtime.answers import answered_until, finish, unmark
+from controller.runtime.answers import finish
+from controller.runtime.calls_out import CallsOut
 from controller.runtime.dialling import bridge_command
 from controller.runtime.legs import VARIABLE, Leg, step_id, step_of
 from controller.runtime.own_sounds import own_prompts, own_sounds
 from controller.runtime.services import Services
 from controller.runtime.speaking import Speaking
 from controller.runtime.verifying import forget_wrong, verify
-from controller.store.conversing import Facts
-from controller.store.requests import Request
 
 log: Any = structlog.get_logger("leg")
 
 #: The variable that holds the leg's stage.
 STAGE_VARIABLE = "callback_stage"
-#: From so many connections on, the dialplan's count of them is set back (`cb_hops`, one x each),
-#: but only when the leg gets on: one that fails at every connection must come to its end.
-MANY_HOPS = 5
-#: What a return leg is told of: keys too, except those of a password.
-EVENTS = (*SUBSCRIPTION, "DTMF")
 #: What the switch says of a password that it has read: ended by `#`, or by a pause.
 READ = frozenset({"success", "timeout"})
 #: The variable that says which keys cut what is played.
@@ -87,9 +80,17 @@ class ReturnLeg(Leg[ReturnSession]):
     node: str | None = None
 
     def __init__(
-        self, services: Services, link: OutboundSession, uuid: str, session: ReturnSession
+        self,
+        services: Services,
+        link: OutboundSession,
+        uuid: str,
+        session: ReturnSession,
+        calls: CallsOut,
     ) -> None:
         super().__init__(services, link, uuid, session)
+        self.calls = calls
+        #: Ways that were found and are not taken up yet, by the step that asked for them.
+        self._found: dict[int, FindRoute] = {}
         self._speaking = Speaking(self.transmit)
 
     def on_event(self, event: Event) -> None:
@@ -104,7 +105,8 @@ class ReturnLeg(Leg[ReturnSession]):
                 self._speaking.cut()
                 self.post(Key(digit))
         elif event.name == "CHANNEL_BRIDGE":
-            self.post(Bridged(other=text(event.bridge_b_uuid) or text(event.other_leg_uuid)))
+            other = text(event.bridge_b_uuid) or text(event.other_leg_uuid)
+            self.post(Bridged(other, failed_legs(event.originate_causes)))
         elif event.name == "CHANNEL_HANGUP_COMPLETE":
             self.leg_ended(event)
 
@@ -131,11 +133,16 @@ class ReturnLeg(Leg[ReturnSession]):
             disposition=text(event.originate_disposition),
             bridge_hangup_cause=text(event.bridge_hangup_cause),
             last_bridge_to=text(event.last_bridge_to),
+            failed=failed_legs(event.originate_causes),
         )
 
     def transition(self, event: Any, now: float) -> tuple[ReturnSession, tuple[Effect, ...]]:  # noqa: ANN401
         """Take one step of the conversation machine, and keep what it says of the call."""
         after, effects = conversation.step(self.session, event, now)
+        if isinstance(event, RouteFound):
+            found = self._found.pop(event.step, None)
+            if found is not None and after.plan is not event.plan:
+                self.calls.abandon(self.session, found)
         for line in words(effects):
             self.services.transcribing.add(self.session.request, self.uuid, line.what, line.text)
         return after, effects
@@ -163,6 +170,12 @@ class ReturnLeg(Leg[ReturnSession]):
             case LookUpTime(step):
                 # What ends a conversation is its longest length alone, until calls are rated.
                 self.post(TimeKnown(step, self.session.policy.longest_call_seconds))
+            case FindRoute():
+                self.spawn(self._find_route, effect)
+            case CallConnected():
+                self.spawn(self.calls.connected, self.session, effect)
+            case CallOver():
+                self.calls.over(self.session, effect)
             case DropKeys(on, leg):
                 self._drop_keys(leg if on else None)
             case Note():
@@ -240,6 +253,14 @@ class ReturnLeg(Leg[ReturnSession]):
             # Nobody waits for that.
             forget_wrong(services, session, check)
 
+    def _find_route(self, effect: FindRoute) -> None:
+        # What cannot be found out is late, as the machine has it: the caller is told.
+        found = RouteFound(effect.step, self.calls.find(self.session, effect))
+        self._found[effect.step] = effect
+        self.post(found)
+        if self.over and self._found.pop(effect.step, None) is not None:
+            self.calls.abandon(self.session, effect)
+
     def _look_up_credit(self, step: int) -> None:
         services, caller = self.services, self.session.caller
         try:
@@ -260,119 +281,3 @@ def record(services: Services, entry: Record) -> None:
     # G4: a machine that answers is nobody who answers, however long it has listened.
     counts = True if entry.outcome == "no_human" else None
     finish(services, entry.request, entry.outcome, entry.cause, entry.destination, counts=counts)
-
-
-def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid: str) -> None:
-    """Take a return leg that has connected, for the first time or again."""
-    # What happens before we know whose leg it is (a key is pressed) is not lost.
-    early: list[Event] = []
-    socket.on_event = early.append
-    socket.subscribe(uuid, EVENTS)
-    services.clock.follow()
-    stage = data.variable(STAGE_VARIABLE)
-    found = _find_with_facts(services, data.variable("callback_request") or "", stage)
-    if found is None:
-        # A leg of a request that nobody knows: nothing of ours may happen on it.
-        log.error("unknown_request", leg=uuid)
-        services.metrics.faults.labels("unknown_request").inc()
-        socket.transmit(commands.hangup("NORMAL_TEMPORARY_FAILURE", VARIABLE))
-        socket.transmit(commands.EXIT)
-        return
-    request, policy, facts = found
-    services.on_attempt_over(request.id)
-    if request.state == "calling":
-        services.spawn(_answered, services, request, answered_until(services, policy))
-    session = _known(services, _session(services, uuid, request, policy), facts)
-    leg = ReturnLeg(services, socket, uuid, session)
-    leg.node = request.node
-    leg.many_hops = len(data.variable("cb_hops") or "") >= MANY_HOPS
-    if stage is not None:
-        services.metrics.taken_over.inc()
-    leg.begin(
-        ReturnAttached(
-            stage=stage,
-            last_bridge_to=data.variable("last_bridge_to"),
-            bridge_hangup_cause=data.variable("bridge_hangup_cause"),
-            originate_disposition=data.variable("originate_disposition"),
-        )
-    )
-    for event in early:
-        leg.on_event(event)
-
-
-def _answered(services: Services, request: Request, until: int) -> None:
-    services.keep(
-        services.requests.answered,
-        request.id,
-        until,
-        now=services.clock.micros(),
-        attempt=request.attempt,
-    )
-    # Whoever sent it is told no more: its answer comes after the leg itself.
-    unmark(services, request.node, request.attempt)
-
-
-def _find(services: Services, request_id: str) -> tuple[Request, Policy] | None:
-    request = services.reads.run(services.requests.get, request_id)
-    policy = None if request is None else services.policies.get(request.extension)
-    return None if request is None or policy is None else (request, policy)
-
-
-def _find_with_facts(
-    services: Services, request_id: str, stage: str | None
-) -> tuple[Request, Policy, Facts] | None:
-    """Give a request, and what is known of whoever calls (A2), or said who he is (A5)."""
-    before = read_stage(stage)
-    member = "" if before is None else before.member
-
-    def read() -> tuple[Request, Facts] | None:
-        request = services.requests.get(request_id)
-        if request is None:
-            return None
-        return request, services.conversing.facts(request.extension, request.caller, member)
-
-    found = services.reads.run(read)
-    policy = None if found is None else services.policies.get(found[0].extension)
-    return None if found is None or policy is None else (found[0], policy, found[1])
-
-
-def _session(services: Services, uuid: str, request: Request, policy: Policy) -> ReturnSession:
-    gateways = services.settings.route.gateways
-    return ReturnSession(
-        leg=uuid,
-        request=request.id,
-        policy=policy,
-        gateways=gateways,
-        internal_gateway=services.settings.route.internal_gateway,
-        internal_lengths=services.settings.route.internal_lengths,
-        did=request.did,
-        number=request.caller or "",
-    )
-
-
-def _known(services: Services, session: ReturnSession, facts: Facts) -> ReturnSession:
-    """Give the session with what is known of whoever calls, and whether he is locked out (A3)."""
-    session = msgspec.structs.replace(session, caller=facts.caller, redial=facts.redial)
-    if session.password_hash is None and not session.names_member:
-        return session
-    numbers = (session.number,) if session.number else ()
-    locks = services.lockouts.locked(session.policy.extension, numbers, session.did)
-    return msgspec.structs.replace(session, locked=locks.until > services.clock.now())
-
-
-def unseen_end(services: Services, event: Event) -> None:
-    """Record the end of an answered return leg that no controller holds any more."""
-    uuid, request_id = text(event.uuid), text(event.request)
-    if uuid is None or request_id is None or text(event.answer_uepoch) in (None, "0"):
-        return
-    found = _find(services, request_id)
-    if found is None or found[0].state not in ("calling", "answered"):
-        return
-    ended = LegEnded(
-        cause=text(event.hangup_cause) or "UNKNOWN",
-        stage=text(event.stage),
-        talked_to=text(event.last_bridge_to),
-    )
-    session = _session(services, uuid, *found)
-    record(services, conversation.record_of_unseen_end(session, ended))
-    unmark(services, found[0].node, found[0].attempt)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import gevent
 import structlog
 
 from controller.cache.lockouts import Lockouts
+from controller.cache.places import Places
 from controller.cache.policies import Policies
 from controller.esl import commands
 from controller.esl.errors import EslError, WireError
@@ -18,7 +19,9 @@ from controller.policy.model import Policy
 from controller.policy.sounds import SoundTable
 from controller.policy.trunks import Trunks
 from controller.runtime.clock import Clock
+from controller.runtime.health import ChannelHealth
 from controller.runtime.offload import Offload
+from controller.runtime.placing import Placing
 from controller.runtime.prompts import Prompts
 from controller.runtime.recent import Recent
 from controller.runtime.sound_watch import SoundWatch
@@ -26,6 +29,7 @@ from controller.runtime.transcribing import Transcribing
 from controller.settings import Settings
 from controller.store.conversing import Conversing
 from controller.store.database import Away
+from controller.store.destinations import Destinations
 from controller.store.passwords import Passwords
 from controller.store.requests import Requests
 from controller.store.stops import Stop, is_stopped
@@ -102,6 +106,9 @@ class Services:
         conversing: Conversing,
         transcripts: Transcripts,
         lockouts: Lockouts,
+        health: ChannelHealth,
+        places: Places,
+        destinations: Destinations,
     ) -> None:
         self.settings = settings
         self.name = name
@@ -120,6 +127,9 @@ class Services:
         self.sounds = sounds
         self.conversing = conversing
         self.lockouts = lockouts
+        self.health = health
+        self.places = places
+        self.placing = Placing(self, destinations)
         self.transcribing = Transcribing(self, transcripts)
         self.legs = Legs(metrics)
         self.links: dict[str, SwitchLink] = {}
@@ -127,7 +137,8 @@ class Services:
         #: Set by the dispatcher: called with the time at which a new request is due.
         self.on_request: Callable[[float], None] = lambda due: None
         #: Set by the dispatcher: called with a request whose attempt is over, one way or another.
-        self.on_attempt_over: Callable[[str], None] = lambda request: None
+        #: It gives the cause of each channel on which that came to nothing.
+        self.on_attempt_over: Callable[[str], Mapping[str, str]] = lambda request: {}
         #: What is wrong with the store, None while it is well.
         self.store_fault: str | None = None
         self._store_away = 0.0

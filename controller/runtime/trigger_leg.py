@@ -17,9 +17,9 @@ from controller.esl.events import ChannelData, Event
 from controller.esl.session import OutboundSession
 from controller.numbers.caller import Caller, Identity, identify, read_identity
 from controller.numbers.e164 import BadNumber, is_e164, parse
+from controller.policy.channels import Channel
 from controller.policy.fields import IdentityHeader
 from controller.policy.model import Policy
-from controller.policy.records import Channel
 from controller.runtime.legs import Leg
 from controller.runtime.services import Services
 from controller.store.database import Away

@@ -10,8 +10,10 @@ from __future__ import annotations
 from controller.callback.effects import CheckPassword
 from controller.callback.events import PasswordChecked
 from controller.callback.return_session import ReturnSession
+from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
 from controller.runtime.services import Services
+from controller.store.requests import Request
 
 
 def verify(services: Services, session: ReturnSession, check: CheckPassword) -> PasswordChecked:
@@ -62,3 +64,20 @@ def _is_right(services: Services, check: CheckPassword, stored: str | None) -> b
     if stored is None:
         return services.hashing.run(services.passwords.check_nobodys, digits)
     return services.hashing.run(services.passwords.check, digits, stored)
+
+
+def locked_until(services: Services, request: Request, policy: Policy) -> int:
+    """Give until when no password of this caller is heard (A3), microseconds since 1970; or 0."""
+    if policy.password_hash is None and not _asks_a_caller(services, request, policy):
+        return 0
+    numbers = () if request.caller is None else (request.caller,)
+    locks = services.lockouts.locked(request.extension, numbers, request.did)
+    return int(locks.until * 1_000_000)
+
+
+def _asks_a_caller(services: Services, request: Request, policy: Policy) -> bool:
+    """Whether somebody's own password is asked for, or first who it is (A2, A5)."""
+    if not policy.caller_passwords:
+        return False
+    facts = services.reads.run(services.conversing.facts, request.extension, request.caller, "")
+    return facts.caller is None or facts.caller.pin_hash is not None

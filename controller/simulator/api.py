@@ -49,6 +49,8 @@ class Api:
             "sched_del": self._sched_del,
             "sched_hangup": self._sched_hangup,
             "show": self._show,
+            "sofia": simulator.sofia.run,
+            "sofia_gateway_data": simulator.sofia.data,
             "status": self._status,
             "strepoch": lambda _: str(int(time.time())),
             "uuid_break": self._uuid_break,
@@ -104,7 +106,7 @@ class Api:
             return "-ERR CHAN_NOT_IMPLEMENTED\n"
         result = dial(self._simulator, parsed, None)
         if result.leg is None:
-            return f"-ERR {result.cause}\n"
+            return f"-ERR {result.end}\n"
         session.start(self._simulator, result.leg, target)
         return f"+OK {result.leg.uuid}\n"
 
@@ -264,7 +266,7 @@ class Api:
 
     def _reloadxml(self, _: str) -> str:
         self._simulator.reload_dialplan()
-        return "+OK [Success]\n"
+        return f"+OK [{self._simulator.sofia.reading()}]\n"
 
     def _version(self, _: str) -> str:
         version = self._simulator.version

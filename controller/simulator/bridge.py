@@ -20,14 +20,13 @@ if TYPE_CHECKING:
 
 
 def bridge(simulator: Simulator, leg: Leg, data: str) -> None:
-    """The application. Ends when the conversation ends, or nobody could be reached."""
-    for name in (
-        "originated_legs",
-        "originate_causes",
-        "originate_failed_cause",
-        "bridge_hangup_cause",
-    ):
-        leg.set(name, None)
+    """The application. Ends when the conversation ends, or nobody could be reached.
+
+    What an earlier one left on the leg stays, and its causes have those of this one added.
+    """
+    if (leg.get("preserve_originated_vars") or "true").lower() in {"false", "no", "off", "0"}:
+        leg.set("originated_legs", None)
+        leg.set("originate_causes", None)
     try:
         dialled = parse(data)
     except DialStringError:
@@ -50,10 +49,10 @@ def _failed(leg: Leg, result: Result) -> None:
     leg.set("DIALSTATUS", DIALSTATUS.get(cause, cause))
     for uuid, why in result.causes:
         leg.push("originate_causes", f"{uuid};{why}")
-    leg.set("originate_failed_cause", cause)
+    leg.set("originate_failed_cause", result.end)
     wanted = leg.get("continue_on_fail") or ""
-    if not leg.true("continue_on_fail") and cause not in wanted.upper().split(","):
-        leg.hangup(cause)
+    if not leg.true("continue_on_fail") and result.end not in wanted.upper().split(","):
+        leg.hangup(result.end)
 
 
 def _joined(simulator: Simulator, a: Leg, b: Leg) -> None:

@@ -42,7 +42,8 @@ MY_EVENTS: Final = frozenset(
         "DTMF",
     }
 )
-KINDS: Final = MY_EVENTS | {"BACKGROUND_JOB", "ALL"}
+_CUSTOM: Final = "CUSTOM "
+KINDS: Final = MY_EVENTS | {"BACKGROUND_JOB", "CUSTOM", "ALL"}
 
 
 class Outbound(msgspec.Struct):
@@ -114,12 +115,15 @@ class Head:
         self._sequence += 1
 
     def make(self, kind: str) -> Event:
-        """The fields that every event of this kind begins with."""
+        """The fields that every event of this kind begins with; ``CUSTOM <name>`` is a module's."""
         self._sequence += 1
         now = micros()
         local, gmt = _dates(now // 1_000_000)
         file, function, line = self._calling[kind]
-        event: Event = {"Event-Name": kind}
+        event: Event = {}
+        if kind.startswith(_CUSTOM):
+            event["Event-Subclass"] = kind.removeprefix(_CUSTOM)
+        event["Event-Name"] = kind.partition(" ")[0]
         event.update(self._core)
         event["Event-Date-Local"] = local
         event["Event-Date-GMT"] = gmt

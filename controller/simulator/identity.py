@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from controller.simulator.events import Value
+from controller.simulator.gateways import Gateway
 
 #: A user with a host, or `tel:`, whose parameters are no part of the user.
 _ADDRESS = re.compile(
@@ -86,8 +87,18 @@ def incoming(caller: str, name: str, headers: Mapping[str, str], host: str = "")
     return seen
 
 
-def outgoing(variables: Mapping[str, Value], name: str, number: str, host: str) -> str:
-    """The identity headers of an outgoing INVITE, one per line, From first."""
+def outgoing(
+    variables: Mapping[str, Value],
+    name: str,
+    number: str,
+    host: str,
+    gateway: Gateway | None = None,
+) -> str:
+    """The identity headers of an outgoing INVITE, one per line, From first.
+
+    A gateway may have From of its own: its account without ``caller-id-in-from``, and else its
+    ``from-domain``. ``sip_from_uri`` goes before both.
+    """
 
     def get(key: str) -> str:
         value = variables.get(key, "")
@@ -95,8 +106,14 @@ def outgoing(variables: Mapping[str, Value], name: str, number: str, host: str) 
 
     shown = f'"{name}" ' if name else ""
     address = f"<sip:{number}@{host}>"
-    from_uri = get("sip_from_uri")
-    lines = [f"From: {shown}<{from_uri}>" if from_uri else f"From: {shown}{address}"]
+    sender = address
+    if get("sip_from_uri"):
+        sender = f"<{get('sip_from_uri')}>"
+    elif gateway is not None and not gateway.caller_id_in_from:
+        sender = gateway.sender
+    elif gateway is not None and gateway.from_domain:
+        sender = f"<sip:{number}@{gateway.from_domain}>"
+    lines = [f"From: {shown}{sender}"]
     hide = "hide_number" in get("origination_privacy")
     kind = get("sip_cid_type") or "rpid"
     if kind == "pid":

@@ -50,6 +50,7 @@ class Listener:
         self.closed = False
         self.json = False
         self.kinds: set[str] = set()
+        self.subclasses: set[str] = set()
         self.filters: list[tuple[str, str]] = []
         self.leg: Leg | None = None
         self.my_events = False
@@ -160,6 +161,9 @@ class Listener:
         """Whether an event gets through: the kind, then the filters; any match is enough."""
         if not self.wants(str(event["Event-Name"])):
             return False
+        subclass = event.get("Event-Subclass")
+        if subclass is not None and subclass not in self.subclasses and "ALL" not in self.kinds:
+            return False
         if self.my_events and self.leg and event.get("Unique-ID") != self.leg.uuid:
             return False
         if not self.filters:
@@ -224,10 +228,14 @@ class Listener:
         elif formats in (["plain"], ["xml"]):
             # The controller never asks for these, so they would only hide a mistake.
             return "-ERR only json is simulated"
-        names = {word.upper() for word in words if word.lower() != "json"}
+        names = [word for word in words if word.lower() != "json"]
         if not names:
             return "-ERR no keywords supplied"
-        self.kinds |= names & KINDS
+        upper = [name.upper() for name in names]
+        # What follows CUSTOM is the names of modules' own events, whatever it is.
+        own = upper.index("CUSTOM") + 1 if "CUSTOM" in upper else len(names)
+        self.kinds |= set(upper[:own]) & KINDS
+        self.subclasses |= set(names[own:])
         return f"+OK event listener enabled {'json' if self.json else 'plain'}"
 
     def _filter(self, rest: str) -> str:

@@ -4,8 +4,9 @@ from typing import Literal
 
 import msgspec
 
+#: ``no_answer`` rings on; of ``silent`` nothing is ever heard.
 Outcome = Literal[
-    "answer", "busy", "no_answer", "reject", "unreachable", "congestion", "unallocated"
+    "answer", "busy", "no_answer", "reject", "unreachable", "congestion", "unallocated", "silent"
 ]
 Moment = Literal["question", "answer", "bridge", "heard"]
 

@@ -10,22 +10,23 @@ import signal
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 import gevent
 import msgspec
 from gevent.event import Event as Signal
 from gevent.os import make_nonblocking, nb_read, tp_read
 
+from controller.simulator.gateways import State
 from controller.simulator.phones import JournalEntry, Phone, TriggerCall
 from controller.simulator.switch import Simulator
 
 
 class GatewayState(msgspec.Struct, forbid_unknown_fields=True):
-    """A gateway goes up or down; one that is not known yet is added."""
+    """A gateway's state; one that is not known yet is added."""
 
     name: str
-    state: Literal["up", "down"] = "up"
+    state: State = "up"
 
 
 class Script(msgspec.Struct, forbid_unknown_fields=True):
@@ -33,7 +34,7 @@ class Script(msgspec.Struct, forbid_unknown_fields=True):
 
     phones: list[Phone] = []
     calls: list[TriggerCall] = []
-    gateways: dict[str, Literal["up", "down"]] = {}
+    gateways: dict[str, State] = {}
 
 
 class Order(msgspec.Struct, forbid_unknown_fields=True):

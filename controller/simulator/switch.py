@@ -7,7 +7,7 @@ import time
 import uuid as uuids
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gevent
 from gevent import socket
@@ -20,13 +20,14 @@ from controller.simulator.applications import Applications
 from controller.simulator.causes import Q850, sip_status
 from controller.simulator.dialplan import Dialplan
 from controller.simulator.events import Head
+from controller.simulator.gateways import Gateway, State
 from controller.simulator.inbound import InboundLink
 from controller.simulator.legs import Leg
 from controller.simulator.links import Links
 from controller.simulator.listener import Listener
-from controller.simulator.originate import Gateway
 from controller.simulator.phones import Behaviour, JournalEntry, Phone, TriggerCall
 from controller.simulator.scheduler import Scheduler
+from controller.simulator.sofia import Sofia
 from controller.simulator.sounds import SOUND_PREFIX
 
 # What fs-config asks the operator to set; here so that its dialplan runs as it is.
@@ -49,7 +50,9 @@ class Simulator:
     or ``public``, whichever the dialplan has. ``linger``: seconds a socket lingers, whatever the
     controller asked for; None is as asked. ``odd_orders``: how probable the orders are that are
     rare but real, 0 to 1, drawn with ``seed``. ``unknown``: what a number without a `Phone` does.
-    ``version``: whose line numbers events carry. Raises `OSError` if the dialplan cannot be read.
+    ``version``: whose line numbers events carry. ``profile``: the name of the one SIP profile, for
+    ``sofia``; ``gateways``: the directory of its gateways' files, see `Sofia`. Raises `OSError` if
+    the dialplan cannot be read.
     """
 
     def __init__(
@@ -66,15 +69,15 @@ class Simulator:
         seed: int = 0,
         unknown: Behaviour | None = None,
         version: str = "1.11.3-dev",
+        profile: str = "callback_public",
+        gateways: Path | None = None,
     ) -> None:
         self.password, self.node, self.version, self.linger = password, node, version, linger
         self.globals = {**DEFAULT_GLOBALS, **(globals or {})}
         #: Globals that were set while it runs (`global_setvar`), and are gone with it.
         self.marks: dict[str, str] = {}
         self.unknown = unknown or Behaviour(on_call="unallocated", after=0.0)
-        self.gateways = {
-            name: Gateway(name, port=port) for name, port in (("pstn", "5090"), ("pstn2", "5091"))
-        }
+        self.sofia = Sofia(self, profile, gateways)
         self.legs: dict[str, Leg] = {}
         self.journal: list[JournalEntry] = []
         self.total = self.peak = self.placed = 0
@@ -276,9 +279,14 @@ class Simulator:
         """Put a phone behind a number; its calls are counted from now."""
         self._phones[phone.number] = (phone, 0)
 
-    def gateway(self, name: str, state: Literal["up", "down"] = "up") -> None:
-        """Set a gateway's state; a new name is a new gateway."""
-        self.gateways.setdefault(name, Gateway(name)).state = state
+    @property
+    def gateways(self) -> dict[str, Gateway]:
+        """The gateways by name."""
+        return self.sofia.gateways
+
+    def gateway(self, name: str, state: State = "up") -> None:
+        """Set a gateway's state, and tell of it; a new name is a new gateway."""
+        self.sofia.set_state(name, state)
 
     def behaviour(self, number: str) -> Behaviour:
         """What the phone at a number does with the call that it gets now."""

@@ -88,7 +88,7 @@ _WAITS: Final = select(
     exists().where(requests.c.number == bindparam("caller"), requests.c.state == "pending")
 )
 #: What is kept of the last call that asked.
-_LAST_CALL: Final = ("last_caller", "last_did", "leg", "channel", "rang")
+_LAST_CALL: Final = ("last_caller", "last_did", "last_name", "leg", "channel", "rang")
 
 
 def _storing(insert: Any, *, by_call: bool) -> Any:  # noqa: ANN401  (of either dialect)
@@ -256,13 +256,17 @@ class Arrivals(RequestRows):
             row = connection.execute(
                 self._insert(requests)
                 .values(
-                    **_values(asking),
-                    number=asking.caller.number,
-                    state="refused",
-                    outcome=reason,
-                    due=asking.now,
-                    expires=asking.now,
-                    ended=asking.now,
+                    {
+                        **_values(asking),
+                        "number": asking.caller.number,
+                        "state": "refused",
+                        "outcome": reason,
+                        "due": asking.now,
+                        "expires": asking.now,
+                        "ended": asking.now,
+                        # It is shown to nobody.
+                        "last_name": None,
+                    }
                 )
                 .returning(*FIELDS)
             ).one()
@@ -291,6 +295,7 @@ def _values(asking: Asking) -> dict[str, Any]:
         "key": asking.key,
         "last_caller": asking.caller.number if asking.leg is not None else None,
         "last_did": asking.did if asking.leg is not None else None,
+        "last_name": (asking.caller.name or None) if asking.leg is not None else None,
         "leg": asking.leg,
         "channel": asking.channel,
         "rang": asking.now,

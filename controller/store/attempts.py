@@ -10,7 +10,9 @@ import msgspec
 from sqlalchemy import Connection, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from controller.routing.model import Plan
 from controller.store.arrivals import Arrivals
+from controller.store.plans import write_plan
 from controller.store.request_rows import Attempt, Request
 from controller.store.schema import callback_attempt as attempts
 from controller.store.schema import callback_request as requests
@@ -43,12 +45,18 @@ class Attempts(Arrivals):
         attempt: str,
         until: int,
         channels: Sequence[str] = (),
+        plan: Plan | None = None,
         core: str = "",
         now: int,
         per_node: int | None = None,
         per_channel: int | None = None,
     ) -> Begun:
-        """Write an attempt before it is sent. `per_node`, `per_channel`: how many at a time."""
+        """Write an attempt before it is sent. `per_node`, `per_channel`: how many at a time.
+
+        `plan`: by which channels it goes, and why (I9); without one, `channels` says by which.
+        """
+        if plan is not None:
+            channels = plan.channels
         try:
             with self._engine.begin() as connection:
                 if per_node is not None or per_channel is not None:
@@ -84,6 +92,7 @@ class Attempts(Arrivals):
                         node=node,
                         core=core,
                         channels=msgspec.json.encode(list(channels)).decode(),
+                        plan=None if plan is None else write_plan(plan),
                         begun=now,
                     )
                 )

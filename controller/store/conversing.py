@@ -1,17 +1,49 @@
-"""What a return call asks of the store: who calls, what he dialled last, what he has. Read only."""
+"""What a return call asks of the store: who calls, what he dialled last, has and may show.
+
+Read only.
+"""
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, String, bindparam, null, select, type_coerce, union_all
 
 from controller.callback.events import Credit
+from controller.callerid.model import Numbers
 from controller.policy.records import AuthorisedCaller
 from controller.store.database import reader
 from controller.store.kept import CALLERS
 from controller.store.ledger import balances
 from controller.store.schema import account as accounts
 from controller.store.schema import callback_request as requests
+from controller.store.schema import caller_id as caller_ids
+from controller.store.schema import did as dids
+from controller.store.schema import extension as extensions
+from controller.store.schema import public_number as public_numbers
+
+# Statements of every return call are made once. Whose a number is, is compared here and not there:
+# a client may have very many, and their index would be read in place of the number's.
+
+_POLICY: Final = select(extensions.c.client, extensions.c.policy).where(
+    extensions.c.extension == bindparam("extension")
+)
+_ASSIGNED: Final = (
+    select(public_numbers.c.number, public_numbers.c.channel, public_numbers.c.client)
+    .join(caller_ids, caller_ids.c.number == public_numbers.c.number)
+    .where(caller_ids.c.extension == bindparam("extension"))
+)
+#: With the number that the extension has chosen (I2): a public one, or a DID, which has no channel.
+_CHOSEN: Final = union_all(
+    _ASSIGNED,
+    select(public_numbers.c.number, public_numbers.c.channel, public_numbers.c.client).where(
+        public_numbers.c.number == bindparam("chosen")
+    ),
+    select(dids.c.number, type_coerce(null(), String), extensions.c.client)
+    .join(extensions, extensions.c.extension == dids.c.extension)
+    .where(dids.c.number == bindparam("chosen")),
+)
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -20,11 +52,13 @@ class Facts(msgspec.Struct, frozen=True):
     Attributes:
         caller: his entry in the extension's list, where it is switched on; or None.
         redial: the last number that was dialled for him (D3), E.164, or empty.
+        numbers: which numbers the extension may show to whom he calls (I2-I5).
 
     """
 
     caller: AuthorisedCaller | None
     redial: str
+    numbers: Numbers = Numbers()
 
 
 class Conversing:
@@ -36,12 +70,11 @@ class Conversing:
     def facts(self, extension: str, number: str | None, member: str) -> Facts:
         """Give what is known of who rang from `number`, or identified himself as `member` (A5)."""
         who = member or number
-        if not who:
-            return Facts(None, "")
         with self._reader.connect() as connection:
             return Facts(
-                _entry(connection, extension, who),
+                _entry(connection, extension, who) if who else None,
                 _redial(connection, extension, number) if number else "",
+                numbers_of(connection, extension),
             )
 
     def member(self, extension: str, number: str) -> AuthorisedCaller | None:
@@ -69,6 +102,34 @@ class Conversing:
                 return None
             row = max(found, key=lambda candidate: candidate.caller is not None)
             return Credit(balances(connection, [row.id])[row.id], row.currency, bool(row.unlimited))
+
+
+class _Chosen(msgspec.Struct):
+    """What a stored policy says of the number that it shows, whatever else is in it."""
+
+    caller_id_number: str | None = None
+
+
+_CHOICE: Final = msgspec.json.Decoder(_Chosen)
+
+
+def numbers_of(connection: Connection, extension: str) -> Numbers:
+    """Give which numbers an extension may show now, by whose they are now (I8)."""
+    row = connection.execute(_POLICY, {"extension": extension}).first()
+    if row is None:
+        return Numbers()
+    chosen = _CHOICE.decode(row.policy).caller_id_number
+    known = {"extension": extension}
+    found = (
+        connection.execute(_ASSIGNED, known)
+        if chosen is None
+        else connection.execute(_CHOSEN, known | {"chosen": chosen})
+    ).all()
+    own = [(number, channel) for number, channel, client in found if client == row.client]
+    return Numbers(
+        channels={number: channel for number, channel in own if channel is not None},
+        own=frozenset(number for number, channel in own if channel is None),
+    )
 
 
 def _entry(connection: Connection, extension: str, number: str) -> AuthorisedCaller | None:

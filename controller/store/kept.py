@@ -26,11 +26,11 @@ from sqlalchemy import (
     update,
 )
 
+from controller.policy.channels import Channel
 from controller.policy.model import Policy
 from controller.policy.records import (
     Account,
     AuthorisedCaller,
-    Channel,
     Client,
     PublicNumber,
     SoundFile,
@@ -290,7 +290,10 @@ def _numbers_of(
 
 CLIENTS: Final = Kept(Client, schema.client, ("name",), owner="name")
 CHANNELS: Final = Kept(
-    Channel, schema.channel, ("name",), documents=("addresses", "identity", "rewrite")
+    Channel,
+    schema.channel,
+    ("name",),
+    documents=("addresses", "identity", "rewrite", "destinations", "hours"),
 )
 NUMBERS: Final = Kept(PublicNumber, schema.public_number, ("number",), owner="client")
 EXTENSIONS: Final = KeptExtensions(Policy, schema.extension, ("extension",), owner="client")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from controller.store import schema
 from controller.store.database import reader
+from controller.store.plans import read_causes
 from controller.store.schema import LIVE_STATES, OPEN_STATES
 from controller.store.schema import callback_attempt as attempts
 from controller.store.schema import callback_request as requests
@@ -46,11 +47,15 @@ class Request(msgspec.Struct, frozen=True):
     attempts: int = 0
     last_caller: str | None = None
     last_did: str | None = None
+    last_name: str | None = None
     lease_until: int | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One try of a callback, as it is stored; times are microseconds since 1970. See the schema."""
+    """One try of a callback, as it is stored; times are microseconds since 1970. See the schema.
+
+    `plan` is its document (`store.plans`): how the channels were found, and what each shows.
+    """
 
     id: str
     request: str
@@ -65,6 +70,9 @@ class Attempt(msgspec.Struct, frozen=True):
     cause: str | None = None
     counts: bool = False
     core: str = ""
+    plan: str | None = None
+    channel: str | None = None
+    causes: Mapping[str, str] = {}
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -98,6 +106,7 @@ def _attempt_of(row: Any) -> Attempt:  # noqa: ANN401  (a row of SQLAlchemy)
     values = dict(zip(Attempt.__struct_fields__, row, strict=True))
     values["channels"] = tuple(msgspec.json.decode(values["channels"], type=list[str]))
     values["counts"] = bool(values["counts"])
+    values["causes"] = read_causes(values["causes"])
     return Attempt(**values)
 
 

@@ -9,7 +9,8 @@ retry, or where nothing was sent.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 
 from controller.policy.endings import SHORT_SECONDS
 from controller.store.attempts import Attempts, Begun
+from controller.store.plans import write_causes
 from controller.store.request_rows import (
     FIELDS,
     Attempt,
@@ -99,12 +101,14 @@ class Requests(Attempts):
         due: int,
         attempt: str | None = None,
         lease: int | None = None,
+        outcome: str | None = None,
     ) -> bool:
         """Give up a lease of a request for which nothing was sent; it is due again at `due`.
 
         Or later, where it has been put off meanwhile. `attempt`: one that was written and not sent;
         it is taken back. `lease`: until when the holder has it; who claimed it since has another
-        one, and may have sent it.
+        one, and may have sent it. `outcome`: why it could not be made now, as which it ends where
+        it expires before it can.
         """
         with self._engine.begin() as connection:
             moved = self._move(
@@ -120,6 +124,7 @@ class Requests(Attempts):
                 holder=None,
                 lease_until=None,
                 due=case((requests.c.due > due, requests.c.due), else_=due),
+                **({} if outcome is None else {"outcome": outcome}),
                 **({} if attempt is None else {"attempts": requests.c.attempts - 1}),
             )
             if moved and attempt is not None:
@@ -128,8 +133,20 @@ class Requests(Attempts):
 
     # --- attempts ------------------------------------------------------------------------------
 
-    def answered(self, request: str, until: int, *, now: int, attempt: str | None = None) -> bool:
-        """The return call was answered; it counts as alive until `until` unless it ends before."""
+    def answered(
+        self,
+        request: str,
+        until: int,
+        *,
+        now: int,
+        attempt: str | None = None,
+        channel: str | None = None,
+        causes: Mapping[str, str] | None = None,
+    ) -> bool:
+        """The return call was answered; it counts as alive until `until` unless it ends before.
+
+        `channel`: over which one, where that is known; `causes`: why others failed before it.
+        """
         with self._engine.begin() as connection:
             moved = self._move(
                 connection,
@@ -143,7 +160,14 @@ class Requests(Attempts):
                 connection.execute(
                     update(attempts)
                     .where(attempts.c.request == request, attempts.c.ended.is_(None))
-                    .values(answered=now)
+                    .values(answered=now, channel=channel, **_failed(causes))
+                )
+            elif attempt is not None and channel is not None:
+                # Two are told of it; the first one may not have known how it went.
+                connection.execute(
+                    update(attempts)
+                    .where(attempts.c.id == attempt, attempts.c.channel.is_(None))
+                    .values(channel=channel, **_failed(causes))
                 )
         return moved
 
@@ -157,8 +181,12 @@ class Requests(Attempts):
         counts: bool,
         due: int,
         now: int,
+        causes: Mapping[str, str] | None = None,
     ) -> bool:
-        """End an attempt that was not answered, and let the request be due again at `due` (T5)."""
+        """End an attempt that was not answered, and let the request be due again at `due` (T5).
+
+        `causes`: the hang-up cause of each channel that failed, where they are known.
+        """
         with self._engine.begin() as connection:
             moved = self._move(
                 connection,
@@ -173,7 +201,7 @@ class Requests(Attempts):
                 lease_until=None,
             )
             if moved:
-                self._end_attempts(connection, [request], outcome, cause, counts, now)
+                self._end_attempts(connection, [request], outcome, cause, counts, now, causes)
         return moved
 
     def finish(
@@ -188,13 +216,14 @@ class Requests(Attempts):
         leased_by: str | None = None,
         lease: int | None = None,
         counts: bool | None = None,
+        causes: Mapping[str, str] | None = None,
     ) -> bool:
         """End a request; False where it had ended already, and then nothing changes.
 
         `attempt`: only where that is the one under way. `leased_by`: only where it is still to be
         called, or that attempt to be sent, and that holder has the lease; `lease` as in
         `give_back`. `counts` None: of a call that was answered, whether it was over within a
-        moment (G4).
+        moment (G4). `causes` as in `retry`.
         """
         with self._engine.begin() as connection:
             moved = self._move(
@@ -213,7 +242,7 @@ class Requests(Attempts):
                 lease_until=None,
             )
             if moved:
-                self._end_attempts(connection, [request], outcome, cause, counts, now)
+                self._end_attempts(connection, [request], outcome, cause, counts, now, causes)
         return moved
 
     def _end_attempts(
@@ -224,6 +253,7 @@ class Requests(Attempts):
         cause: str | None,
         counts: bool | None,
         now: int,
+        causes: Mapping[str, str] | None = None,
     ) -> None:
         brief = and_(
             attempts.c.answered.is_not(None), attempts.c.answered > now - SHORT_SECONDS * 1_000_000
@@ -236,6 +266,7 @@ class Requests(Attempts):
                 outcome=outcome,
                 cause=cause,
                 counts=case((brief, True), else_=False) if counts is None else counts,
+                **_failed(causes),
             )
         )
 
@@ -299,6 +330,11 @@ class Requests(Attempts):
             ended = [request_of(row) for row in rows]
             self._end_attempts(connection, [r.id for r in ended], "unknown", None, False, now)
         return ended
+
+
+def _failed(causes: Mapping[str, str] | None) -> dict[str, Any]:
+    """Give what an attempt's row has of channels that failed; what it has stays, if none did."""
+    return {"causes": write_causes(causes)} if causes else {}
 
 
 def _ending_from(attempt: str | None, leased_by: str | None) -> tuple[str, ...]:

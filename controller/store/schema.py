@@ -30,6 +30,7 @@ from controller.store.schema_callbacks import (
     LIVE_STATES,
     OPEN_STATES,
     callback_attempt,
+    callback_destination,
     callback_key,
     callback_request,
     stop,
@@ -46,6 +47,7 @@ __all__ = [
     "audit",
     "authorised_caller",
     "callback_attempt",
+    "callback_destination",
     "callback_key",
     "callback_request",
     "caller_id",
@@ -112,7 +114,7 @@ did: Final = Table(
     Column("position", Integer, nullable=False),
 )
 
-#: Trunks; `addresses`, `identity` and `rewrite` are JSON of `policy.records.Channel`.
+#: Trunks; texts without a length are JSON of `policy.channels.Channel`.
 channel: Final = Table(
     "channel",
     metadata,
@@ -123,6 +125,24 @@ channel: Final = Table(
     Column("country", String(2)),
     Column("rewrite", Text, nullable=False, server_default="{}"),
     Column("refusal_cause", String(16), nullable=False, server_default="USER_BUSY"),
+    Column("trust_callers", Boolean, nullable=False, server_default=text("false")),
+    Column("enabled", Boolean, nullable=False, server_default=text("true")),
+    Column("destinations", Text, nullable=False, server_default="{}"),
+    Column("priority", Integer, nullable=False, server_default="10"),
+    Column("hours", Text, nullable=False, server_default="[]"),
+    Column("time_zone", String(64), nullable=False, server_default="UTC"),
+    Column("concurrent_calls", Integer),
+    Column("progress_seconds", Integer, nullable=False, server_default="15"),
+    Column("number_format", String(16), nullable=False, server_default="digits"),
+    Column("dial_prefix", String(15), nullable=False, server_default=text("''")),
+    Column("caller_id_format", String(16), nullable=False, server_default="digits"),
+    Column("domain", String(128)),
+    Column("hidden_identity", String(16), nullable=False, server_default="omit"),
+    Column("proxy", String(140)),
+    Column("transport", String(8), nullable=False, server_default="udp"),
+    Column("username", String(64)),
+    Column("register", Boolean, nullable=False, server_default=text("false")),
+    Column("ping_seconds", Integer),
     *_kept(),
 )
 

@@ -58,6 +58,8 @@ callback_request: Final = Table(
     # Of the last trigger call: who rang what, over which trunk, its leg and its end.
     Column("last_caller", String(16)),
     Column("last_did", String(16)),
+    # I1: the name that came with it, where it may be shown to others.
+    Column("last_name", String(40)),
     Column("channel", String(64)),
     Column("leg", String(64)),
     Column("rang", BigInteger, nullable=False, server_default="0"),
@@ -123,6 +125,12 @@ callback_attempt: Final = Table(
     Column("core", String(64), nullable=False, server_default=text("''")),
     # JSON: the channels of its dial string, in order.
     Column("channels", Text, nullable=False),
+    # JSON of `routing.model.Plan`: how they were found, and what each shows (I9).
+    Column("plan", Text),
+    # Over which of them it was answered.
+    Column("channel", String(64)),
+    # JSON: the hang-up cause of each channel that failed.
+    Column("causes", Text, nullable=False, server_default="{}"),
     Column("begun", BigInteger, nullable=False),
     Column("answered", BigInteger),
     Column("ended", BigInteger),
@@ -156,6 +164,33 @@ callback_transcript: Final = Table(
     # said, typed, decided, called, ended
     Column("what", String(16), nullable=False),
     Column("text", String(300), nullable=False),
+)
+
+#: A destination that was called on a return call: by which channels, what each shows, and why (I9).
+#: `position`: the how-manieth of its leg.
+callback_destination: Final = Table(
+    "callback_destination",
+    metadata,
+    Column(
+        "request",
+        String(36),
+        ForeignKey("callback_request.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("leg", String(64), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    # E.164, or that of an extension of the platform, or an emergency number.
+    Column("number", String(16), nullable=False),
+    Column("begun", BigInteger, nullable=False),
+    # JSON of `routing.model.Plan`.
+    Column("plan", Text, nullable=False),
+    # Over which channel people talked, from when; NULL: they did not.
+    Column("channel", String(64)),
+    Column("connected", BigInteger),
+    Column("ended", BigInteger),
+    Column("cause", String(64)),
+    # JSON: the hang-up cause of each channel that failed.
+    Column("causes", Text, nullable=False, server_default="{}"),
 )
 
 #: What is stopped (O6): `everywhere` (`name` empty), a `client`, an `extension`.

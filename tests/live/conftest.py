@@ -1,5 +1,6 @@
 """The switch (once), and what each test gets on top of it: phones, controllers, ended legs."""
 
+import json
 import os
 import shutil
 from collections.abc import Generator, Iterator, Mapping
@@ -53,11 +54,18 @@ class Bench:
                 Controller(folder, self.folder / "data", port, self.switch.event_port, PASSWORD)
             )
         shown = str(settings.get("caller-id", settings["did"]))
-        for command in (
-            ("channel", "add", "pstn"),
-            ("number", "add", shown, "--channel", "pstn", "--client", "main"),
-        ):
-            self.controllers[0].run(*command)
+        document = self.folder / "config.json"
+        document.write_text(
+            json.dumps(
+                {
+                    "version": 1,
+                    "channels": [{"name": "pstn"}, {"name": "pstn2", "priority": 20}],
+                    "numbers": [{"number": shown, "channel": "pstn", "client": "main"}],
+                }
+            ),
+            "utf-8",
+        )
+        self.controllers[0].run("import", str(document))
         own = {**settings, "caller-id": shown}
         words = [word for k, v in own.items() for word in (f"--{k}", str(v)) if word]
         self.controllers[0].run("extension", "add", "1001", *words)

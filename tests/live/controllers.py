@@ -10,15 +10,16 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from .net import HOST, free_ports, wait_until
+from click.testing import CliRunner
+
+from controller.cli import main
+
+from .net import HOST, PATIENCE_S, free_ports, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 # Another command line, such as an installed `callbackd`, may be named here.
-COMMAND = shlex.split(os.environ.get("CALLBACK_LIVE_COMMAND", "")) or [
-    sys.executable,
-    "-m",
-    "controller",
-]
+OTHER = shlex.split(os.environ.get("CALLBACK_LIVE_COMMAND", ""))
+COMMAND = OTHER or [sys.executable, "-m", "controller"]
 
 
 def toml(value: str | int | list[str]) -> str:
@@ -27,10 +28,19 @@ def toml(value: str | int | list[str]) -> str:
 
 
 class Controller:
-    """One controller; several of them share a data directory, as on one machine."""
+    """One controller; several of them share a data directory, as on one machine.
+
+    `settings` are further ones, as in its file, sections and all.
+    """
 
     def __init__(
-        self, folder: Path, data: Path, listen_port: int, event_port: int, password: str
+        self,
+        folder: Path,
+        data: Path,
+        listen_port: int,
+        event_port: int,
+        password: str,
+        settings: str = "",
     ) -> None:
         folder.mkdir(parents=True)
         self.name = folder.name
@@ -39,24 +49,31 @@ class Controller:
         self._web_port = free_ports(1)[0]
         self._config = folder / "callback.toml"
         self._config.write_text(
-            f"data_dir = {toml(str(data))}\n"
+            f"data_dir = {toml(str(data))}\n{settings}\n"
             f"[listen]\nhost = {toml(HOST)}\nport = {listen_port}\nallow = ['127.0.0.0/8']\n"
             f"[web]\nhost = {toml(HOST)}\nport = {self._web_port}\n"
             f"[[nodes]]\nname = 'fs1'\nhost = {toml(HOST)}\nport = {event_port}\n"
-            f"password = {toml(password)}\n"
-            f"[route]\ngateways = ['pstn', 'pstn2']\n",
+            f"password = {toml(password)}\n",
             "utf-8",
         )
         self._process: subprocess.Popen[bytes] | None = None
+        self._token: str | None = None
 
     def run(self, *words: str) -> str:
         """Run one of its commands to the end, and give what it says."""
+        arguments = ["--config", str(self._config), *words]
+        if not OTHER:
+            # Starting a process takes ten times as long as what most commands do.
+            result = CliRunner().invoke(main, arguments)
+            if result.exit_code != 0:
+                raise AssertionError(f"{words}: {result.exit_code}\n{result.output}")
+            return result.stdout
         done = subprocess.run(
-            [*COMMAND, "--config", str(self._config), *words],
+            [*OTHER, *arguments],
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
         if done.returncode != 0:
@@ -67,6 +84,24 @@ class Controller:
         """List the callback requests."""
         listed: list[dict[str, Any]] = json.loads(self.run("callback", "list", "--json"))
         return listed
+
+    def fetch(self, path: str, **headers: str) -> str:
+        """Fetch a page of it while it serves."""
+        asked = urllib.request.Request(f"http://{HOST}:{self._web_port}{path}", headers=headers)
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return str(answer.read().decode())
+
+    def ask(self, path: str) -> Any:
+        """Ask its API, as the operator."""
+        if self._token is None:
+            added = self.run("token", "add", "live", "--role", "admin")
+            self._token = added.splitlines()[-1]
+        return json.loads(self.fetch(f"/api/v1{path}", Authorization=f"Bearer {self._token}"))
+
+    def show(self, request: str) -> dict[str, Any]:
+        """Show one callback request, with its tries and transcript."""
+        shown: dict[str, Any] = json.loads(self.run("callback", "show", request, "--json"))
+        return shown
 
     def start(self) -> None:
         """Serve, and wait until it is ready for calls."""
@@ -79,7 +114,7 @@ class Controller:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        wait_until(f"{self.name} is ready", self._ready, 60, every=0.1)
+        wait_until(f"{self.name} is ready", self._ready, every=0.1)
 
     def _ready(self) -> bool:
         if self._process is None or self._process.poll() is not None:
@@ -105,7 +140,7 @@ class Controller:
             return
         self._process.terminate()
         try:
-            self._process.wait(20)
+            self._process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.kill()
 

@@ -4,9 +4,10 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
-from .net import HOST
+from .net import HOST, PATIENCE_S
 
 Event = dict[str, Any]
 
@@ -14,7 +15,7 @@ Event = dict[str, Any]
 class EventSocket:
     """One inbound connection: authenticated, blocking, one command at a time."""
 
-    def __init__(self, port: int, password: str, timeout: float = 10.0) -> None:
+    def __init__(self, port: int, password: str, timeout: float = PATIENCE_S) -> None:
         self._socket = socket.create_connection((HOST, port), timeout=timeout)
         self._file = self._socket.makefile("rb")
         self.read()
@@ -58,6 +59,12 @@ class EventSocket:
         self._socket.close()
 
 
+def lasted(leg: Event, begins: str, ends: str = "Hangup") -> float:
+    """Give the time between two moments of an ended leg, by the switch's own clock, seconds."""
+    first, last = (int(leg[f"Caller-Channel-{moment}-Time"]) for moment in (begins, ends))
+    return (last - first) / 1_000_000
+
+
 class HangupWatch:
     """Collects the CHANNEL_HANGUP_COMPLETE of every leg, in a thread of its own."""
 
@@ -82,17 +89,24 @@ class HangupWatch:
         """List the ended legs whose callback_leg is this one, in the order of their ends."""
         return [e for e in self.events if e.get("variable_callback_leg") == role]
 
-    def wait(self, role: str, count: int = 1, seconds: float = 20.0) -> Event:
+    def wait(self, role: str, count: int = 1) -> Event:
         """Wait until so many legs of this role have ended, and return the last of them."""
-        end = time.monotonic() + seconds
-        while len(self.legs(role)) < count:
+        return self._wait(f"{count} x {role}", lambda: self.legs(role)[count - 1 :])
+
+    def wait_where(self, name: str, value: str) -> Event:
+        """Wait until the leg has ended whose event says this, and give the event."""
+        return self._wait(value, lambda: [e for e in self.events if e.get(name) == value])
+
+    def _wait(self, what: str, find: Callable[[], list[Event]]) -> Event:
+        end = time.monotonic() + PATIENCE_S
+        while not (found := find()):
             if time.monotonic() > end:
                 seen = [
                     (e.get("variable_callback_leg"), e.get("Hangup-Cause")) for e in self.events
                 ]
-                raise TimeoutError(f"{count} x {role} not ended in {seconds} s; ended: {seen}")
+                raise TimeoutError(f"not ended in {PATIENCE_S} s: {what}; ended: {seen}")
             time.sleep(0.05)
-        return self.legs(role)[count - 1]
+        return found[0]
 
     def close(self) -> None:
         """End the thread and the connection."""

@@ -9,10 +9,9 @@ import socket
 import struct
 import threading
 import time
-from dataclasses import dataclass
 from itertools import pairwise
 
-from .net import HOST
+from .net import HOST, PATIENCE_S
 from .sounds import name_of
 
 PCMA = 8
@@ -23,17 +22,10 @@ EVENTS = "0123456789*#ABCD"
 # An A-law byte without its alternating bits: sign, then a magnitude on a logarithmic scale.
 LOUD = 0x50
 # A prompt is heard when this many packets in a row have its pitch; the switch sends nothing
-# between two prompts, so a gap ends the row.
+# between two prompts, so a gap ends the row. It is seen in the switch's own timestamps: packets
+# may come late.
 ENOUGH = 5
-GAP_S = 0.1
-
-
-@dataclass(frozen=True)
-class Heard:
-    """A prompt, and when it began."""
-
-    at: float
-    name: str
+GAP_SAMPLES = 5 * PACKET_SAMPLES
 
 
 def pitch_of(payload: bytes) -> float | None:
@@ -46,25 +38,30 @@ def pitch_of(payload: bytes) -> float | None:
 
 
 class Media:
-    """One RTP endpoint, open from the start of the phone to its end."""
+    """One RTP endpoint, open from the start of the phone to its end.
 
-    def __init__(self) -> None:
+    `deaf`: nobody listens at it, as where several calls would be heard as one.
+    """
+
+    def __init__(self, *, deaf: bool = False) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((HOST, 0))
         self._socket.settimeout(0.2)
         self.port = int(self._socket.getsockname()[1])
         self.packets = 0
-        self.heard: list[Heard] = []
+        self.heard: list[str] = []
         self._far: tuple[str, int] | None = None
         self._sequence = 1
         # Never 0: the switch takes a digit with timestamp 0 for none.
         self._timestamp = PACKET_SAMPLES
         self._run_name: str | None = None
         self._run_length = 0
-        self._last_at = 0.0
+        self._last_timestamp = 0
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        if not deaf:
+            self._thread = threading.Thread(target=self._listen, daemon=True)
+            self._thread.start()
 
     def _listen(self) -> None:
         while not self._closing.is_set():
@@ -76,30 +73,27 @@ class Media:
                 return
             if len(packet) > 12 and packet[1] & 0x7F == PCMA:
                 self.packets += 1
-                self._hear(packet[12:])
+                self._hear(int.from_bytes(packet[4:8], "big"), packet[12:])
 
-    def _hear(self, payload: bytes) -> None:
+    def _hear(self, timestamp: int, payload: bytes) -> None:
         pitch = pitch_of(payload)
         name = None if pitch is None else name_of(pitch)
-        now = time.monotonic()
-        if name != self._run_name or now - self._last_at > GAP_S:
+        gap = (timestamp - self._last_timestamp) % 2**32
+        if name != self._run_name or gap > GAP_SAMPLES:
             self._run_name, self._run_length = name, 0
-        self._last_at = now
+        self._last_timestamp = timestamp
         self._run_length += 1
         if name and self._run_length == ENOUGH:
-            self.heard.append(Heard(now - ENOUGH * PACKET_S, name))
+            self.heard.append(name)
 
     def names(self) -> list[str]:
         """List what was heard, in order."""
-        return [h.name for h in self.heard]
+        return list(self.heard)
 
-    def wait_for(self, name: str, times: int = 1, seconds: float = 20.0) -> Heard:
+    def wait_for(self, name: str, times: int = 1, seconds: float = PATIENCE_S) -> None:
         """Wait until a prompt was heard so many times in all."""
         end = time.monotonic() + seconds
-        while True:
-            found = [h for h in self.heard if h.name == name]
-            if len(found) >= times:
-                return found[times - 1]
+        while self.heard.count(name) < times:
             if time.monotonic() > end:
                 raise TimeoutError(
                     f"{times} x {name} not heard in {seconds} s; heard: {self.names()}"
@@ -129,5 +123,6 @@ class Media:
     def close(self) -> None:
         """Close the socket and end the thread."""
         self._closing.set()
-        self._thread.join(5)
+        if self._thread is not None:
+            self._thread.join(5)
         self._socket.close()

@@ -9,6 +9,8 @@ from contextlib import ExitStack
 HOST = "127.0.0.1"
 # The address of a second trunk; every address of 127.0.0.0/8 is this machine.
 OTHER_HOST = "127.0.0.2"
+# How long is waited for what must come. Nothing is measured by it.
+PATIENCE_S = 60.0
 
 
 def free_ports(count: int) -> list[int]:
@@ -31,7 +33,9 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def wait_until(what: str, ready: Callable[[], bool], seconds: float, every: float = 0.05) -> None:
+def wait_until(
+    what: str, ready: Callable[[], bool], seconds: float = PATIENCE_S, every: float = 0.05
+) -> None:
     """Wait until something holds, or fail with its name."""
     end = time.monotonic() + seconds
     while not ready():

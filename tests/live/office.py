@@ -30,23 +30,40 @@ COMMON: dict[str, Any] = {
 
 
 class Office:
-    """The controller, and what it has kept."""
+    """The controller, and what it has kept.
+
+    `gateways`: where the switch has the files of its gateways; those of channels with a proxy are
+    written there. `sections`: of the document, in place of the usual ones; `settings`: further
+    ones of the controller, as in its file.
+    """
 
     def __init__(
-        self, folder: Path, listen_port: int, event_port: int, extensions: list[dict[str, Any]]
+        self,
+        folder: Path,
+        listen_port: int,
+        event_port: int,
+        extensions: list[dict[str, Any]],
+        *,
+        gateways: Path | None = None,
+        settings: str = "",
+        **sections: list[dict[str, Any]],
     ) -> None:
+        self.data = folder / "data"
         self.controller = Controller(
-            folder / "controller", folder / "data", listen_port, event_port, PASSWORD
+            folder / "controller", self.data, listen_port, event_port, PASSWORD, settings
         )
         document = {
             "version": 1,
             "channels": CHANNELS,
             "numbers": NUMBERS,
             "extensions": [{**COMMON, **extension} for extension in extensions],
+            **sections,
         }
         file = folder / "config.json"
         file.write_text(json.dumps(document), "utf-8")
         self.controller.run("import", str(file))
+        if gateways is not None:
+            self.controller.run("switch", "config", "--directory", str(gateways))
         self.controller.start()
 
     @property
@@ -58,6 +75,36 @@ class Office:
         """List the callbacks of an extension."""
         return [r for r in self.controller.requests() if r["extension"] == extension]
 
+    def callbacks(self, extension: str, count: int = 1) -> list[dict[str, Any]]:
+        """Wait until so many callbacks of an extension are over, and give all that is kept."""
+        path = f"/callbacks?extension={extension}"
+
+        def listed() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = self.controller.ask(path)["items"]
+            return found
+
+        def over() -> bool:
+            return [r["state"] in {"done", "refused"} for r in listed()] == [True] * count
+
+        wait_until(f"{count} callbacks of {extension} are over", over, 30, every=0.3)
+        # What became of destinations is written within a second.
+        return [self._whole(one["id"]) for one in listed()]
+
+    def _whole(self, callback: str) -> dict[str, Any]:
+        found: list[dict[str, Any]] = []
+
+        def known() -> bool:
+            found[:] = [self.controller.ask(f"/callbacks/{callback}")]
+            return all(called["ended"] for called in found[0]["destinations"])
+
+        wait_until(f"all is kept of {callback}", known, 10, every=0.3)
+        return found[0]
+
+    def tries(self, request: str) -> list[dict[str, Any]]:
+        """List the tries of a callback."""
+        tries: list[dict[str, Any]] = self.controller.show(request)["tries"]
+        return tries
+
     def over(self, extension: str, count: int = 1) -> list[dict[str, Any]]:
         """Wait until so many callbacks of an extension are over, and there is no other."""
 
@@ -65,7 +112,7 @@ class Office:
             return [r["state"] in {"done", "refused"} for r in self.requests(extension)]
 
         what = f"{count} callbacks of {extension} are over"
-        wait_until(what, lambda: states() == [True] * count, 15, every=0.3)
+        wait_until(what, lambda: states() == [True] * count, every=0.3)
         return self.requests(extension)
 
     def outcomes(self, extension: str, count: int = 1) -> dict[str | None, str]:

@@ -1,15 +1,16 @@
-"""SIPp phones: each a process for one call, its log read back as messages."""
+"""SIPp phones: each a process for one call, or for many alike; its log is read back as messages."""
 
 import re
 import socket
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from .carrier import Carrier
 from .media import Media
-from .net import HOST, free_ports, wait_until
+from .messages import Message
+from .net import HOST, PATIENCE_S, free_ports, wait_until
 
 SCENARIOS = Path(__file__).parent / "sipp"
 # Longer than any scenario here takes; SIPp then fails the call and says so.
@@ -19,26 +20,6 @@ LOG_HEAD = re.compile(
     r"\w+ message (sent|received)[^\n]*\n\n",
     re.MULTILINE,
 )
-
-
-@dataclass(frozen=True)
-class Message:
-    """A SIP message as the phone saw it."""
-
-    at: datetime
-    sent: bool
-    text: str
-
-    @property
-    def start(self) -> str:
-        """Give the first line."""
-        return self.text.splitlines()[0]
-
-    def headers(self, name: str) -> list[str]:
-        """List the values of a header, in order."""
-        head = self.text.replace("\r\n", "\n").partition("\n\n")[0]
-        pairs = (line.partition(":") for line in head.splitlines()[1:])
-        return [value.strip() for key, _, value in pairs if key.strip().lower() == name.lower()]
 
 
 def read_log(path: Path) -> list[Message]:
@@ -59,14 +40,27 @@ def read_log(path: Path) -> list[Message]:
 
 
 class Phone:
-    """One SIPp process, its RTP endpoint and its log."""
+    """One SIPp process, its RTP endpoint and its log.
+
+    `calls`: how many it makes or takes; only one alone is heard. `lines`: what each of those that
+    it makes is about, as the fields of a line.
+    """
 
     def __init__(
-        self, folder: Path, sipp: str, scenario: str, target: str | None, host: str, **words: str
+        self,
+        folder: Path,
+        sipp: str,
+        scenario: str,
+        target: str | None,
+        host: str,
+        *,
+        calls: int = 1,
+        lines: Sequence[str] = (),
+        **words: str,
     ) -> None:
         self.name = folder.name
         self.port = free_ports(1)[0]
-        self.media = Media()
+        self.media = Media(deaf=calls > 1)
         folder.mkdir(parents=True)
         text = (SCENARIOS / f"{scenario}.xml").read_text("utf-8")
         for word, value in {"rtp_port": str(self.media.port), **words}.items():
@@ -81,7 +75,11 @@ class Phone:
         self._screen = (folder / "screen.log").open("wb")
         command = [sipp, *([target] if target else []), "-sf", str(file)]
         command += ["-i", host, "-p", str(self.port), "-mp", str(free_ports(1)[0])]
-        command += ["-m", "1", "-nostdin", "-timeout", f"{GIVE_UP_S}s", "-timeout_error"]
+        command += ["-m", str(calls), "-nostdin", "-timeout", f"{GIVE_UP_S}s", "-timeout_error"]
+        if lines:
+            fields = folder / "lines.csv"
+            fields.write_text("SEQUENTIAL\n" + "".join(f"{line}\n" for line in lines), "utf-8")
+            command += ["-inf", str(fields), "-r", "50", "-l", str(calls)]
         command += ["-trace_msg", "-message_file", str(self.log)]
         command += ["-trace_err", "-error_file", str(self._errors)]
         self._process = subprocess.Popen(
@@ -105,12 +103,12 @@ class Phone:
             if m.start.startswith(start) and (sent is None or m.sent is sent)
         ]
 
-    def wait_message(self, start: str, seconds: float = 30.0) -> Message:
+    def wait_message(self, start: str) -> Message:
         """Wait for a message whose first line begins so."""
-        wait_until(f"{self.name}: {start}", lambda: bool(self.messages(start)), seconds)
+        wait_until(f"{self.name}: {start}", lambda: bool(self.messages(start)))
         return self.messages(start)[0]
 
-    def finish(self, seconds: float = 30.0) -> None:
+    def finish(self, seconds: float = PATIENCE_S) -> None:
         """Wait for the end of the call; the scenario must have gone as it is written."""
         try:
             code = self._process.wait(seconds)
@@ -146,12 +144,21 @@ class Phones:
         self._folder = folder
         self._sipp = sipp
         self._target = f"{HOST}:{switch_port}"
-        self._carriers = carriers
+        self.carriers = list(carriers)
         self._all: list[Phone] = []
 
-    def _new(self, scenario: str, target: str | None, *, host: str = HOST, **words: str) -> Phone:
+    def _new(
+        self,
+        scenario: str,
+        target: str | None,
+        *,
+        host: str = HOST,
+        calls: int = 1,
+        lines: Sequence[str] = (),
+        **words: str,
+    ) -> Phone:
         folder = self._folder / f"{len(self._all)}-{scenario}"
-        phone = Phone(folder, self._sipp, scenario, target, host, **words)
+        phone = Phone(folder, self._sipp, scenario, target, host, calls=calls, lines=lines, **words)
         self._all.append(phone)
         return phone
 
@@ -164,6 +171,8 @@ class Phones:
         host: str = HOST,
         from_: str | None = None,
         extra_headers: str = "",
+        calls: int = 1,
+        lines: Sequence[str] = (),
         **words: str,
     ) -> Phone:
         """Make a call from outside, by default a trigger call that is refused with 486.
@@ -176,23 +185,45 @@ class Phones:
             scenario,
             self._target,
             host=host,
+            calls=calls,
+            lines=lines,
             did=did,
             extra_headers=extra_headers,
             **{**defaults, **words, "from": spoken},
         )
 
-    def expect(self, number: str, scenario: str = "answer", **words: str) -> Phone:
-        """Put a phone behind a number, on every trunk."""
+    def ring_all(
+        self, calls: Sequence[tuple[str, str]], *, host: str = HOST, extra_headers: str = ""
+    ) -> Phone:
+        """Make many trigger calls at once: the DID and From of each."""
+        return self.ring(
+            "[field0]",
+            "",
+            host=host,
+            from_="[field1]",
+            extra_headers=extra_headers,
+            calls=len(calls),
+            lines=[";".join(call) for call in calls],
+        )
+
+    def expect(
+        self, number: str, scenario: str = "answer", *, calls: int = 1, **words: str
+    ) -> Phone:
+        """Put a phone behind a number, on every trunk; `calls`: how many calls it takes."""
         defaults = {"ring_ms": "300", "patience_ms": "90000", "talk_ms": "2000"}
-        phone = self._new(scenario, None, **{**defaults, **words})
-        wait_until(f"{phone.name} listens", phone.listening, 10)
-        for carrier in self._carriers:
-            carrier.connect(number, phone.port)
+        phone = self._new(scenario, None, calls=calls, **{"extra_headers": "", **defaults, **words})
+        wait_until(f"{phone.name} listens", phone.listening)
+        self.connect(number, phone)
         return phone
+
+    def connect(self, number: str, phone: Phone) -> None:
+        """Put a phone behind one more number."""
+        for carrier in self.carriers:
+            carrier.connect(number, phone.port)
 
     def close(self) -> None:
         """End every phone."""
         for phone in self._all:
             phone.close()
-        for carrier in self._carriers:
+        for carrier in self.carriers:
             carrier.forget()

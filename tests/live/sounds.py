@@ -44,6 +44,7 @@ PROMPTS = (
     "digits/0.wav",
     # Of our own.
     "callback/credit_menu.wav",
+    "callback/emergency_not_connected.wav",
 )
 PITCHES = {LOWEST_HZ + STEP_HZ * n: name for n, name in enumerate(PROMPTS)}
 

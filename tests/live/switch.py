@@ -108,7 +108,7 @@ class Switch:
                 start_new_session=True,
             )
         try:
-            wait_until("the switch takes calls", self._ready, 60, every=0.2)
+            wait_until("the switch takes calls", self._ready, every=0.2)
         except BaseException:
             self._stop()
             raise
@@ -137,13 +137,12 @@ class Switch:
             raise ValueError(f"show {what} says nothing")
         return int(found[1])
 
-    def wait_idle(self, seconds: float = 15.0) -> None:
+    def wait_idle(self) -> None:
         """Wait until no leg and no call is left."""
         try:
             wait_until(
                 "no leg left on the switch",
                 lambda: self.count("channels") == self.count("calls") == 0,
-                seconds,
             )
         except TimeoutError as late:
             left = self.api("show channels")

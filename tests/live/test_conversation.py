@@ -1,7 +1,7 @@
 """A whole conversation on a real switch, its keys as RFC 2833 events, in and between prompts."""
 
 import json
-import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from .test_callback import (
     GOODBYE,
     SETTINGS,
     WRONG_PIN,
+    is_about,
     record,
-    refused_after,
+    refused,
 )
 
 #: Digits of which nothing else here is made.
@@ -42,12 +43,17 @@ def transcript(controller: Controller) -> list[dict[str, Any]]:
     (request,) = controller.requests()
 
     def lines() -> list[dict[str, Any]]:
-        shown = json.loads(controller.run("callback", "show", request["id"], "--json"))
-        found: list[dict[str, Any]] = shown["transcript"]
+        found: list[dict[str, Any]] = controller.show(request["id"])["transcript"]
         return found
 
-    wait_until("the transcript ends", lambda: lines()[-1]["what"] == "ended", 10, every=0.5)
+    wait_until("the transcript ends", lambda: lines()[-1]["what"] == "ended", every=0.5)
     return lines()
+
+
+def said_at(lines: list[dict[str, Any]], prompt: str) -> datetime:
+    """Give when a prompt was begun for the first time."""
+    line = next(line for line in lines if (line["what"], line["text"]) == ("said", prompt))
+    return datetime.fromisoformat(line["at"])
 
 
 def written(folder: Path) -> bytes:
@@ -86,7 +92,7 @@ def test_a_conversation_with_all_that_people_do(bench: Bench) -> None:
     phone = bench.phones.expect(CALLER)
     first = bench.phones.expect(DESTINATION)
     second = bench.phones.expect(ENGAGED, "answer_and_hang_up", talk_ms="1500")
-    refused_after(bench.phones.ring(DID, CALLER))
+    refused(bench.phones.ring(DID, CALLER))
 
     wrong_twice_then_right(phone)
     phone.media.wait_for(MENU)
@@ -96,8 +102,7 @@ def test_a_conversation_with_all_that_people_do(bench: Bench) -> None:
     phone.media.wait_for(MENU, 2)
     phone.media.dial(f"{DESTINATION[1:]}#")
 
-    first.wait_message("ACK")
-    time.sleep(1)
+    wait_until("they talk", lambda: bench.switch.count("bridged_calls") == 1)
     # D4: of a key pressed four times, two are enough, and the caller stays.
     phone.media.dial("****")
     first.wait_message("BYE")
@@ -129,7 +134,7 @@ def test_everything_is_typed_ahead_in_one_go(bench: Bench) -> None:
     bench.serve(SETTINGS)
     phone = bench.phones.expect(CALLER)
     far = bench.phones.expect(DESTINATION, "answer_and_hang_up", talk_ms="500")
-    refused_after(bench.phones.ring(DID, CALLER))
+    refused(bench.phones.ring(DID, CALLER))
     phone.media.wait_for(ASK_PIN)
     phone.media.dial(f"{SETTINGS['password']}#{DESTINATION[1:]}#")
     far.finish()
@@ -144,13 +149,15 @@ def test_d1_whoever_types_no_number_hears_goodbye_in_time(bench: Bench) -> None:
     """D1, D2: `*` clears, nonsense is told, and the time for all of it is one."""
     bench.serve({**SETTINGS, "dial-seconds": 8})
     phone = bench.phones.expect(CALLER)
-    refused_after(bench.phones.ring(DID, CALLER))
+    refused(bench.phones.ring(DID, CALLER))
     phone.media.wait_for(ASK_PIN)
     phone.media.dial(f"{SETTINGS['password']}#")
-    asked = phone.media.wait_for(ASK_NUMBER)
+    phone.media.wait_for(ASK_NUMBER)
     phone.media.dial("123*456#")
     phone.media.wait_for("ivr/ivr-please_check_number_try_again.wav")
-    over = phone.media.wait_for(GOODBYE)
+    phone.media.wait_for(GOODBYE)
     phone.finish()
-    assert 7.5 < over.at - asked.at < 9
+    lines = transcript(bench.controllers[0])
+    took = said_at(lines, "goodbye") - said_at(lines, "destination_enter")
+    assert is_about(took.total_seconds(), 8)
     assert record(bench) == ("done", "dial_time_over")

@@ -62,6 +62,18 @@ def test_s1_s2_a_missing_sound_of_each_kind_is_named_with_its_remedy(world: Worl
     assert all(one["remedy"] for one in found if not one["well"])
 
 
+def test_d3_an_emergency_channel_that_there_is_not_is_said_so(world: World) -> None:
+    world.extension()
+    emergency = {
+        "CALLBACKD_ROUTE__EMERGENCY_CHANNEL": "gone",
+        "CALLBACKD_ROUTE__EMERGENCY_CALLER_ID": "+12025550111",
+    }
+    status, found = check(world, **emergency)
+    assert status == 1
+    ((subject, text),) = wrong(found)
+    assert (subject, "no channel gone" in text) == ("settings", True)
+
+
 def test_a4_a_module_that_keeps_all_variables_is_warned_of(world: World) -> None:
     """It would keep what a caller typed who hung up in the middle of his password."""
     world.switch.applications.sounds.modules.add("mod_json_cdr")

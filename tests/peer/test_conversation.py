@@ -21,6 +21,7 @@ from tests.peer.world import (
     FRIEND,
     OTHER,
     PASSWORD,
+    PATIENCE,
     World,
     answering,
     kill,
@@ -58,7 +59,7 @@ def credited(world: World, amount: int, currency: str = "USD", **values: Any) ->
 def transcript(world: World, request: Request, *whats: str) -> list[str]:
     """Wait until a call's transcript has its end, and give what of it is asked for."""
     callbacks = Callbacks(world.engine, now=lambda: 0, expiry_seconds=900)
-    with gevent.Timeout(10):
+    with gevent.Timeout(PATIENCE):
         while True:
             lines = callbacks.get(ADMIN, request.id).transcript
             if lines and lines[-1].what == "ended":
@@ -229,7 +230,7 @@ def test_d3_an_extension_of_the_platform_is_called_inside(world: World) -> None:
     """D3: by its own gateway, with the caller's own number, whatever is shown on public calls."""
     world.extension()
     world.switch.gateway("pbx", "up")
-    route = Route(gateways=("pstn",), internal_gateway="pbx", internal_lengths=(4,))
+    route = Route(internal_gateway="pbx", internal_lengths=(4,))
     world.controller(route=route)
     world.phone(CALLER, answering(typed("1002")))
     world.phone("1002", talking(0.3))
@@ -277,7 +278,7 @@ def test_a3_whoever_is_locked_out_is_called_back_when_he_is_heard_again(world: W
     assert request.outcome == "password_failed"
     assert world.heard("locked_out")
     world.ring()
-    with gevent.Timeout(10):
+    with gevent.Timeout(PATIENCE):
         while True:
             rows = [row for row in world.requests.all() if row.id != request.id]
             # It was looked at, and put off until the lock-out is over.

@@ -53,5 +53,6 @@ def test_g1_a_hostile_name_reaches_nothing(world: World) -> None:
     requests = world.ended(len(names))
     world.idle()
     assert {request.outcome for request in requests} == {"hung_up"}
+    assert {request.last_name for request in requests} == {None}
     shown = {entry.detail["caller_id_name"] for entry in world.switch.seen("called", role="return")}
     assert shown == {"12025550101"}

@@ -175,6 +175,24 @@ def test_t10_what_was_said_is_kept_for_the_operator(three: World) -> None:
     assert {r.state for r in requests} == {"refused"}
 
 
+def test_i1_the_name_that_came_with_the_number_is_kept(three: World) -> None:
+    """I1: that of the header that is believed, where it may be shown to others."""
+    expected = {
+        three.ring("+12125550101", name="Eve", headers=asserted("+12125550102"), address=CARRIER): (
+            "Bob"
+        ),
+        three.ring("+12125550103", name="Smith & Söhne", address=CARRIER): "Smith & Söhne",
+        # What a customer asserts is not believed.
+        three.ring("+442079460106", headers=asserted("+12125550107"), address=CUSTOMER): None,
+        three.ring("+12125550104", name="+12125550104", address=CARRIER): None,
+        three.ring("+12125550105", name="Unknown", address=CARRIER): None,
+        three.ring("+12125550106", name="O'Brien", address=CARRIER): None,
+    }
+    requests = three.ended(len(expected))
+    three.idle()
+    assert {request.leg: request.last_name for request in requests} == expected
+
+
 @pytest.mark.parametrize(
     "header", ["P-Asserted-Identity", "Remote-Party-ID", "P-Preferred-Identity"]
 )

@@ -18,7 +18,7 @@ from gevent import subprocess
 from controller.admin.model import Kind
 from controller.app import Controller
 from controller.policy.model import Policy
-from tests.peer.world import DID, World
+from tests.peer.world import DID, PATIENCE, World
 from tests.redis_servers import until
 from tests.seed import ADMIN, directory
 
@@ -45,7 +45,7 @@ def patch(controller: Controller, token: str, path: str, values: dict[str, Any])
     )
 
     def send() -> int:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return int(answer.status)
 
     # urllib would hold up the hub, and the controller with it.

@@ -8,7 +8,17 @@ import gevent
 import pytest
 
 from controller.simulator import HangUp, Keys
-from tests.peer.world import CALLER, FRIEND, PASSWORD, World, answering, kill, talking, typed
+from tests.peer.world import (
+    CALLER,
+    FRIEND,
+    PASSWORD,
+    PATIENCE,
+    World,
+    answering,
+    kill,
+    talking,
+    typed,
+)
 
 ENTER_PASSWORD = "ivr-please_enter_pin_followed_by_pound.wav"
 ENTER_DESTINATION = "ivr-enter_destination_telephone_number.wav"
@@ -47,21 +57,24 @@ def test_o5_killed_while_digits_are_collected_the_other_asks_again(two: World, a
 
 def test_o5_killed_while_a_trigger_call_rings_x_is_still_x(two: World) -> None:
     """O5, T1: the other controller refuses when the caller has rung X seconds in all, once."""
-    two.extension(ring_seconds=3)
+    two.extension(ring_seconds=6)
     first = two.process(0)
     two.process(1)
     two.phone(CALLER, answering(hang_up=HangUp(when="heard", what="enter", after=0.1)))
     two.ring()
     two.wait(lambda: two.switch.seen("ringing", role="trigger"))
     two.wait(lambda: two.switch.connections["outbound"] == 1)
+    (ringing,) = two.switch.seen("ringing", role="trigger")
+    two.wait(lambda: two.time() > ringing.t + 3)
     kill(first)
+    killed = two.time()
     (request,) = two.ended()
     two.idle()
     assert request.joined == 0
-    (ringing,) = two.switch.seen("ringing", role="trigger")[:1]
     (refused,) = two.switch.seen("refused", role="trigger")
-    # Not again from the beginning: that would be twice X at the least.
-    assert 3 - 0.5 < refused.t - ringing.t < 2 * 3
+    assert refused.t - ringing.t > 6 - 0.5
+    # Not again from the beginning: that would be X from then on.
+    assert refused.t - killed < 6
 
 
 def test_o5_killed_while_people_talk_nobody_notices(two: World) -> None:
@@ -69,18 +82,17 @@ def test_o5_killed_while_people_talk_nobody_notices(two: World) -> None:
     two.extension()
     first = two.process(0)
     two.phone(CALLER, answering(typed(FRIEND)))
-    two.phone(FRIEND, talking(3.0))
+    two.phone(FRIEND, answering())
     two.ring()
     two.wait(lambda: two.switch.seen("bridged", role="return"))
     two.wait(lambda: two.switch.connections["outbound"] == 0)
     two.process(1)
     kill(first)
+    assert not two.switch.seen("unbridged", role="return")
+    two.hang_up("destination")
     (request,) = two.ended()
     two.idle()
     assert request.outcome == "completed"
-    (bridged,) = two.switch.seen("bridged", role="return")
-    (apart,) = two.switch.seen("unbridged", role="return")
-    assert apart.t - bridged.t > 2.5
     assert two.heard("goodbye")
 
 
@@ -89,12 +101,13 @@ def test_o5_the_caller_hangs_up_while_nobody_holds_the_leg(two: World) -> None:
     two.extension()
     first = two.process(0)
     two.process(1)
-    two.phone(CALLER, answering(typed(FRIEND), hang_up=HangUp(when="bridge", after=2.0)))
+    two.phone(CALLER, answering(typed(FRIEND)))
     two.phone(FRIEND, answering())
     two.ring()
     two.wait(lambda: two.switch.seen("bridged", role="return"))
     two.wait(lambda: two.switch.connections["outbound"] == 0)
     kill(first)
+    two.hang_up()
     (request,) = two.ended()
     two.idle()
     assert request.outcome == "completed"
@@ -120,14 +133,14 @@ def test_o4_sigterm_hands_a_dialogue_over(two: World) -> None:
 def test_o4_sigterm_lets_a_dialogue_end(world: World) -> None:
     """O4: with time to drain, the call in dialogue is finished by the controller that has it."""
     world.extension()
-    process = world.process(0, CALLBACKD_DRAIN_SECONDS="15")
+    process = world.process(0, CALLBACKD_DRAIN_SECONDS="60")
     world.phone(CALLER, answering(typed("911#", after=1.5), typed(FRIEND)))
     world.phone(FRIEND, talking(0.3))
     world.ring()
     world.wait(lambda: len(world.questions()) == 1)
     process.send_signal(signal.SIGTERM)
     world.wait(lambda: world.switch.seen("bridged", role="return"))
-    assert int(process.wait(timeout=20)) == 0
+    assert int(process.wait(timeout=PATIENCE)) == 0
 
 
 def test_o5_with_no_controller_at_all_the_caller_hears_a_sentence(world: World) -> None:
@@ -172,7 +185,7 @@ def test_o5_the_switch_dies_and_comes_back(world: World) -> None:
     assert request.outcome == "unknown"
     assert len(world.switch.seen("called", role="return")) == 1
     for link in controller.services.links.values():
-        assert link.up.wait(timeout=20)
+        assert link.up.wait(timeout=PATIENCE)
     world.ring()
     requests = world.ended(2)
     world.idle()

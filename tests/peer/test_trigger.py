@@ -11,7 +11,17 @@ from controller.admin.model import Kind
 from controller.policy.records import AuthorisedCaller
 from controller.simulator import Behaviour, HangUp
 from controller.store.stops import Stop, put_stop, remove_stop
-from tests.peer.world import CALLER, DID, FRIEND, OTHER, World, answering, talking, typed
+from tests.peer.world import (
+    CALLER,
+    DID,
+    FRIEND,
+    OTHER,
+    PATIENCE,
+    World,
+    answering,
+    talking,
+    typed,
+)
 from tests.seed import ADMIN, directory
 
 BUSY = Behaviour(on_call="busy", after=0.1)
@@ -30,7 +40,7 @@ def stop(world: World, scope: str = "everywhere", name: str = "", hang_up: bool 
 
 def test_t1_a_carriers_second_try_is_refused_at_once_and_joins(world: World) -> None:
     """T1, T6: the second one does not ring X again, and there is one return call."""
-    world.extension(ring_seconds=3, delay_seconds=2)
+    world.extension(ring_seconds=5, delay_seconds=2)
     world.controller()
     world.phone(CALLER, answering(hang_up=HangUp(when="heard", what="enter", after=0.1)))
     first = world.ring()
@@ -47,8 +57,7 @@ def test_t1_a_carriers_second_try_is_refused_at_once_and_joins(world: World) -> 
         return next(e.t for e in world.switch.seen(what, role="trigger") if e.leg == leg)
 
     rang = {leg: at("refused", leg) - at("ringing", leg) for leg in (first, second)}
-    assert rang[second] < 1.5
-    assert rang[first] > 2
+    assert rang[second] < 5 - 0.1 < rang[first]
 
 
 def test_t1_after_the_callback_a_caller_rings_anew(world: World) -> None:
@@ -67,7 +76,7 @@ def test_t1_after_the_callback_a_caller_rings_anew(world: World) -> None:
 
 def test_t2_who_hangs_up_and_rings_again_at_once_is_called_back(world: World) -> None:
     """T1: nobody had refused him; it is no carrier's second try."""
-    world.extension(ring_seconds=2)
+    world.extension(ring_seconds=5)
     world.controller()
     world.phone(CALLER, BUSY)
     world.ring(hang_up_after=0.5)
@@ -89,27 +98,26 @@ def test_t1_a_store_that_does_not_answer_keeps_nobody_ringing(
     earlier = controller.services.requests.earlier
 
     def slow(did: str, caller: str, now: int) -> object:
-        let_go.wait(20)
+        let_go.wait()
         return earlier(did, caller, now)
 
     monkeypatch.setattr(controller.services.requests, "earlier", slow)
     world.phone(CALLER, BUSY)
     world.ring()
-    world.wait(lambda: world.switch.seen("refused", role="trigger"))
-    let_go.set()
+    try:
+        world.wait(lambda: world.switch.seen("refused", role="trigger"))
+    finally:
+        let_go.set()
     (request,) = world.ended()
     world.idle()
     assert request.outcome == "busy"
-    (rung,) = world.switch.seen("ringing", role="trigger")
-    (refused,) = world.switch.seen("refused", role="trigger")
-    assert refused.t - rung.t < 5
 
 
-@pytest.mark.parametrize(("rings", "outcome"), [(0.5, "hung_up_early"), (2.0, "busy")])
+@pytest.mark.parametrize(("rings", "outcome"), [(0.3, "hung_up_early"), (4.0, "busy")])
 def test_t2_who_hangs_up_early_is_called_back_where_the_extension_says_so(
     world: World, rings: float, outcome: str
 ) -> None:
-    world.extension(early_hang_up="callback", early_hang_up_seconds=1, ring_seconds=20)
+    world.extension(early_hang_up="callback", early_hang_up_seconds=3, ring_seconds=20)
     world.controller()
     world.phone(CALLER, BUSY)
     world.ring(hang_up_after=rings)
@@ -202,8 +210,8 @@ def test_t7_our_own_return_call_that_comes_home_is_not_called_back(world: World)
 
 def test_t5_nobody_is_called_back_while_ringing_us(world: World) -> None:
     """T5: he waits for a retry, and rings once more: it comes after that call."""
-    world.extension(retries_busy=1, retry_seconds=5, ring_seconds=2, delay_seconds=1)
-    world.extension("1002", dids=("+12025550102",), ring_seconds=2)
+    world.extension(retries_busy=1, retry_seconds=5, ring_seconds=4, delay_seconds=1)
+    world.extension("1002", dids=("+12025550102",), ring_seconds=4)
     world.controller()
     world.phone(CALLER, BUSY, BUSY)
     world.ring()
@@ -211,11 +219,11 @@ def test_t5_nobody_is_called_back_while_ringing_us(world: World) -> None:
     # Ten seconds after the refusal it is a call of its own.
     with world.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE callback_request SET rang = rang - 11000000")
-    with gevent.Timeout(20):
+    with gevent.Timeout(PATIENCE):
         while (found := world.requests.all()[0]).state != "pending":
             gevent.sleep(0.02)
     with world.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE callback_request SET due = due - 3500000")
+        connection.exec_driver_sql("UPDATE callback_request SET due = due - 2000000")
     world.ring()
     (request,) = world.ended()
     world.idle()
@@ -229,12 +237,14 @@ def test_t7_somebody_who_talks_with_one_extension_is_not_called_by_another(world
     world.extension()
     world.extension("1002", dids=("+12025550102",))
     world.controller()
-    world.phone(CALLER, answering(typed(FRIEND), hang_up=HangUp(when="bridge", after=3.0)))
+    world.phone(CALLER, answering(typed(FRIEND)))
     world.phone(FRIEND, answering())
     world.ring()
     world.wait(lambda: world.switch.seen("bridged", role="return"))
     world.ring(did="12025550102")
     world.wait(lambda: len(world.switch.seen("refused", role="trigger")) == 2)
+    world.ended()
+    world.hang_up()
     requests = world.ended(2)
     world.idle()
     assert {r.extension: r.outcome for r in requests} == {
@@ -289,7 +299,7 @@ def test_o6_what_is_stopped_gets_no_callback_and_what_waits_is_ended(
 def test_o6_a_return_call_that_rings_is_ended_at_once_too(world: World) -> None:
     world.extension(retries_failed=5)
     world.controller()
-    world.phone(CALLER, Behaviour(on_call="busy", after=15.0))
+    world.phone(CALLER, Behaviour(on_call="no_answer"))
     world.ring()
     world.wait(lambda: world.switch.seen("ringing", role="return"))
     stop(world, hang_up=True)
@@ -303,16 +313,15 @@ def test_o6_calls_in_progress_end_as_they_would_or_at_once(world: World, hang_up
     world.extension()
     world.controller()
     world.phone(CALLER, answering(typed(FRIEND)))
-    world.phone(FRIEND, talking(4.0))
+    world.phone(FRIEND, answering() if hang_up else talking(4.0))
     world.ring()
     world.wait(lambda: world.switch.seen("bridged", role="return"))
     stop(world, hang_up=hang_up)
     (request,) = world.ended()
     world.idle()
     assert request.outcome == "completed"
-    (bridged,) = world.switch.seen("bridged", role="return")
-    (apart,) = world.switch.seen("unbridged", role="return")
-    assert (apart.t - bridged.t < 3.5) is hang_up
+    (ended,) = world.switch.seen("ended", role="return")
+    assert (ended.detail["cause"] == "MANAGER_REQUEST") is hang_up
 
 
 def test_o5_an_attempt_that_was_written_and_never_sent_is_sent(
@@ -325,7 +334,7 @@ def test_o5_an_attempt_that_was_written_and_never_sent_is_sent(
     first = world.controller()
     world.ring()
     world.wait(lambda: world.switch.seen("refused", role="trigger"))
-    with gevent.Timeout(20):
+    with gevent.Timeout(PATIENCE):
         while not world.requests.all():
             gevent.sleep(0.02)
     (link,) = first.services.links.values()
@@ -361,7 +370,7 @@ def test_o5_an_attempt_that_was_sent_and_is_gone_is_unknown(
     world.extension(delay_seconds=60)
     first = world.controller()
     world.ring()
-    with gevent.Timeout(20):
+    with gevent.Timeout(PATIENCE):
         while not world.requests.all():
             gevent.sleep(0.02)
     (link,) = first.services.links.values()

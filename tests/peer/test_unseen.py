@@ -11,7 +11,17 @@ import pytest
 
 from controller.app import Controller
 from controller.simulator import Behaviour, HangUp, Keys
-from tests.peer.world import CALLER, FRIEND, PASSWORD, World, answering, kill, talking, typed
+from tests.peer.world import (
+    CALLER,
+    FRIEND,
+    PASSWORD,
+    PATIENCE,
+    World,
+    answering,
+    kill,
+    talking,
+    typed,
+)
 
 
 def _lock(directory: Path) -> sqlite3.Connection:
@@ -27,7 +37,7 @@ def test_o5_a_caller_who_left_during_a_restart_is_called_back_again(world: World
     first = world.process(0, CALLBACKD_DRAIN_SECONDS="0")
     world.phone(
         CALLER,
-        answering(typed(FRIEND), hang_up=HangUp(when="bridge", after=1.5)),
+        answering(typed(FRIEND)),
         answering(hang_up=HangUp(when="heard", what="enter", after=0.1)),
     )
     world.phone(FRIEND, answering())
@@ -35,6 +45,7 @@ def test_o5_a_caller_who_left_during_a_restart_is_called_back_again(world: World
     world.wait(lambda: world.switch.seen("bridged", role="return"))
     world.wait(lambda: world.switch.connections["outbound"] == 0)
     assert kill(first, signal.SIGTERM) == 0
+    world.hang_up()
     world.wait(lambda: not world.switch.legs)
     world.process(0)
     (request,) = world.ended()
@@ -50,7 +61,7 @@ def test_o5_a_return_call_that_rings_on_after_its_controller_is_recorded(two: Wo
     two.extension()
     first = two.process(0)
     two.process(1)
-    two.phone(CALLER, Behaviour(on_call="busy", after=1.5))
+    two.phone(CALLER, Behaviour(on_call="busy", after=3.0))
     two.ring()
     two.wait(lambda: two.switch.seen("ringing", role="return"))
     kill(first)
@@ -66,22 +77,23 @@ def test_o5_a_locked_store_delays_the_record_and_loses_nothing(
     monkeypatch.setattr("controller.store.database.BUSY_SECONDS", 0.05)
     world.extension()
     controller = world.controller()
-    world.phone(CALLER, answering(hang_up=HangUp(when="heard", what="enter", after=0.5)))
+    world.phone(CALLER, answering())
     world.ring()
     world.wait(world.questions)
-    with gevent.Timeout(5):
+    with gevent.Timeout(PATIENCE):
         while world.requests.all()[0].state != "answered":
             gevent.sleep(0.02)
     locked = _lock(world.directory)
+    world.hang_up()
     world.wait(lambda: not world.switch.legs)
-    with gevent.Timeout(10):
+    with gevent.Timeout(PATIENCE):
         while controller.readiness()["store"] is None:
             gevent.sleep(0.02)
     locked.execute("ROLLBACK")
     locked.close()
     (request,) = world.ended()
     assert request.outcome == "hung_up"
-    with gevent.Timeout(5):
+    with gevent.Timeout(PATIENCE):
         while controller.readiness()["store"] is not None:
             gevent.sleep(0.02)
 
@@ -109,7 +121,7 @@ def test_o5_answered_while_the_link_is_down_frees_its_place(world: World) -> Non
     """O5: the answer is lost, the leg attaches: no place of `max_calling` is taken for good."""
     world.extension()
     controller = world.controller()
-    world.phone(CALLER, answering(typed(FRIEND), after=1.0))
+    world.phone(CALLER, answering(typed(FRIEND), after=3.0))
     world.phone(FRIEND, talking(0.3))
     world.ring()
     world.wait(lambda: world.switch.seen("ringing", role="return"))
@@ -121,7 +133,7 @@ def test_o5_answered_while_the_link_is_down_frees_its_place(world: World) -> Non
     (request,) = world.ended()
     assert request.outcome == "completed"
     (link,) = controller.services.links.values()
-    assert link.up.wait(timeout=20)
+    assert link.up.wait(timeout=PATIENCE)
     assert not link.in_flight
 
 

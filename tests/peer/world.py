@@ -8,6 +8,7 @@ import random
 import signal
 import socket
 import sys
+import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,9 @@ import msgspec
 from gevent import subprocess
 
 from controller.app import Controller
+from controller.policy.channels import Channel
 from controller.policy.rules import validate
-from controller.settings import Dispatcher, Listen, Node, Route, Settings, Web
+from controller.settings import Dispatcher, Listen, Node, Settings, Web
 from controller.simulator import Behaviour, HangUp, Keys, Phone, Simulator, TriggerCall
 from controller.store.database import open_database
 from controller.store.extensions import Extensions
@@ -33,7 +35,8 @@ CALLER = "12125550199"
 FRIEND = "12125550123"
 OTHER = "16465550124"
 PASSWORD = "2468"
-PATIENCE = 20.0
+#: How long is waited for what must come, seconds. Nothing is measured by it.
+PATIENCE = 60.0
 
 
 def free_port() -> int:
@@ -59,6 +62,8 @@ class World:
         self.engine = open_database(f"sqlite:///{directory / 'callbackd.sqlite3'}")
         self.extensions = Extensions(self.engine)
         self.requests = Requests(self.engine)
+        #: The channels of the table, once an extension is added.
+        self.channels = [Channel(name="pstn"), Channel(name="pstn2")]
         self.controllers: list[Controller] = []
         self.processes: list[subprocess.Popen[bytes]] = []
         #: What processes have logged, and where the last one's web pages are.
@@ -94,7 +99,7 @@ class World:
         if password is not None:
             pepper = load_pepper(self.directory / "pepper")
             policy["password_hash"] = Passwords(pepper).hash(password)
-        keep(self.engine, validate(policy))
+        keep(self.engine, validate(policy), channels=self.channels)
 
     def settings(self, index: int = 0, **values: Any) -> Settings:
         """The settings of a controller."""
@@ -105,7 +110,6 @@ class World:
                 "listen": Listen(port=self.ports[index]),
                 "web": Web(port=0),
                 "nodes": (Node(name="sim1", port=self.switch.address[1]),),
-                "route": Route(gateways=("pstn", "pstn2")),
                 "dispatcher": Dispatcher(poll_seconds=0.2),
                 **values,
             }
@@ -156,7 +160,7 @@ class World:
     def fetch(self, path: str) -> str:
         """Fetch a page of the process that was started last."""
         host, port = self.web
-        with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=PATIENCE) as answer:
             return str(answer.read().decode())
 
     # --- calls -------------------------------------------------------------------------------
@@ -165,6 +169,11 @@ class World:
         """Ring a DID; give the leg's uuid."""
         return self.switch.place_call(TriggerCall(id=caller, caller=caller, did=did, **values))
 
+    def hang_up(self, role: str = "return") -> None:
+        """Let who is on the one leg of a role hang up, now."""
+        (leg,) = [leg for leg in self.switch.legs.values() if leg.role == role]
+        leg.line.hang_up()
+
     def phone(self, number: str, *calls: Behaviour) -> None:
         """Say what a phone does."""
         self.switch.phone(Phone(number=number, calls=list(calls)))
@@ -172,6 +181,10 @@ class World:
     def wait(self, predicate: Callable[[], object], timeout: float = PATIENCE) -> None:
         """Wait until something is so that the switch or its phones see."""
         self.switch.wait(predicate, timeout=timeout)
+
+    def time(self) -> float:
+        """The seconds since the switch's start, as its journal counts them."""
+        return time.time() - self.switch.started
 
     def heard(self, what: str, *, role: str = "return") -> list[str]:
         """The files that contain `what` and were heard on a leg, in order."""

@@ -208,7 +208,7 @@ class Run:
         elif name == "return-call-no-answer":
             near = Behaviour(on_call="no_answer")
         elif name == "return-call-gateway-unreachable":
-            switch.gateways["pstn"].state = "down"
+            switch.gateways["pstn"].state = "fail"
         if name == "bridge-busy":
             far = Behaviour(on_call="busy", after=0.0)
         elif name == "bridge-no-answer":
@@ -222,7 +222,7 @@ class Run:
         elif name == "prompt-cut-by-a-key":
             switch.applications.missing.add("nope")
         elif name == "bridge-fails-over-to-second-channel":
-            switch.gateways["pstn"].state = "down"
+            switch.gateways["pstn"].state = "fail"
         switch.phone(Phone(number=RETURN, calls=[near]))
         switch.phone(Phone(number=DESTINATION, calls=[far]))
 

@@ -15,18 +15,28 @@ from typing import Any
 
 import pytest
 
-from controller.callback.effects import Ask, Effect, LetGo, NoteTrigger, Record, Tell
+from controller.callback.effects import (
+    Ask,
+    Effect,
+    FindRoute,
+    LetGo,
+    NoteTrigger,
+    Record,
+    Tell,
+)
 from controller.callback.events import Key, PasswordChecked, ReturnAttached, TriggerAttached
 from controller.callback.return_session import ReturnSession
 from controller.callback.said import Prompt
 from controller.callback.states import Return, Trigger
 from controller.callback.trigger import TriggerSession
+from controller.callerid.model import Shown
 from controller.esl.events import ChannelData, channel_data, decode_event
 from controller.esl.wire import Frame
 from controller.metrics import Metrics
 from controller.numbers.caller import Caller
 from controller.policy.model import Policy
 from controller.policy.sounds import SoundTable
+from controller.routing.model import Plan, Way
 from controller.runtime.clock import Clock
 from controller.runtime.legs import Leg, step_id
 from controller.runtime.prompts import Prompts
@@ -63,6 +73,21 @@ class Line:
         """Take a command."""
 
 
+class Calls:
+    """Every destination is called by way of one channel."""
+
+    def find(self, session: ReturnSession, wanted: FindRoute) -> Plan:
+        """Give it."""
+        shown = Shown("+12025550111", rule="I5")
+        return Plan((Way("pstn", wanted.number.removeprefix("+"), shown, "12025550111"),))
+
+    def connected(self, session: ReturnSession, effect: Effect) -> None:
+        """People talk."""
+
+    def over(self, session: ReturnSession, effect: Effect) -> None:
+        """They do not any more."""
+
+
 class Bench:
     """One recorded leg in our hands."""
 
@@ -89,8 +114,9 @@ class Bench:
         session: Any = self.line
         self.leg: Leg[Any]
         if data.get("Answer-State") == "answered":
-            start = ReturnSession(leg=uuid, request="r", policy=policy, gateways=("pstn",))
-            self.leg = ReturnLeg(services, session, uuid, start)
+            start = ReturnSession(leg=uuid, request="r", policy=policy)
+            calls: Any = Calls()
+            self.leg = ReturnLeg(services, session, uuid, start, calls)
             attached: object = ReturnAttached(
                 stage=stage,
                 last_bridge_to=self.ours(data.variable("last_bridge_to"), uuid),
@@ -108,7 +134,7 @@ class Bench:
         """Give our name of the destination's leg: the first one that a leg dials."""
         if other is None:
             return None
-        session = ReturnSession(leg=uuid, request="r", policy=POLICY, gateways=("pstn",), dialled=1)
+        session = ReturnSession(leg=uuid, request="r", policy=POLICY, dialled=1)
         return session.destination_legs[0]
 
     def _watch(self) -> None:
@@ -124,6 +150,8 @@ class Bench:
         name = function.__name__
         if name == "_check":
             self.leg.post(PasswordChecked(arguments[0].step, right=True))
+        elif name in ("_find_route", "connected"):
+            function(*arguments)
         elif name == "record":
             self.records.append(arguments[1])
         elif name == "_note":

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "controller").rglob("*.py"))
 
-PURE = ("callback", "policy", "numbers", "callerid", "guard", "prompts")
+PURE = ("callback", "policy", "numbers", "callerid", "gateways", "guard", "prompts", "routing")
 #: What waits, remembers, tells the time or rolls dice.
 IMPURE = {
     "asyncio", "datetime", "gevent", "random", "redis", "secrets", "select", "signal", "socket",
@@ -21,7 +21,7 @@ IMPURE = {
 }  # fmt: skip
 
 #: Pure files that need the calendar, and ask it for no time of their own.
-CALENDAR = {"controller/policy/quiet.py"}
+CALENDAR = {"controller/policy/quiet.py", "controller/routing/hours.py"}
 
 LONGEST = 400
 #: Files that may be longer, each with its reason.
@@ -109,9 +109,11 @@ def test_a_pure_room_uses_pure_rooms_and_nothing_that_waits_or_remembers(path: P
 #: What each other room may use of ours. `settings` and `metrics` are single files.
 MAY_USE = {
     "esl": (),
-    # Asking is decided by what it finds there; it finds and keeps, and decides nothing.
-    "store": ("policy", "callback"),
+    # Asking is decided by what it finds there; it finds and keeps, and decides nothing. A plan is
+    # kept with the call that it is of.
+    "store": ("policy", "callback", "callerid", "routing"),
     "cache": ("numbers", "policy", "guard"),
+    "gateways": ("policy",),
     # Converting and copying: of what it keeps it is told.
     "sounds": ("policy",),
     "admin": (*PURE, "store", "sounds"),
@@ -121,8 +123,13 @@ MAY_USE = {
     "simulator": ("esl",),
 }
 
-#: Files that may use more: `check` asks the switches, as the controller does.
-ALSO = {"controller/commands/check.py": ("esl", "runtime")}
+#: Files that may use more: some commands ask the switches, as the controller does.
+ALSO = {
+    "controller/commands/check.py": ("esl", "runtime"),
+    "controller/commands/gateway_nodes.py": ("esl",),
+    "controller/commands/nodes.py": ("esl",),
+    "controller/commands/switch.py": ("esl",),
+}
 
 
 @pytest.mark.parametrize(

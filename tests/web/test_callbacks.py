@@ -8,8 +8,11 @@ import pytest
 
 from controller.admin.callback_shapes import StopScope
 from controller.admin.model import Kind
+from controller.store.destinations import Called, Connected, Destinations, Over
+from controller.store.plans import write_plan
 from controller.store.requests import Requests
 from controller.store.transcripts import TranscriptLine, Transcripts
+from tests.unit.store.placed import PLAN
 from tests.web.world import ADMIN, RFC_3339, Answer, World, is_problem
 
 NUMBER = "+12025550599"
@@ -28,7 +31,8 @@ def test_t11_a_callback_is_asked_for_and_shown(world: World) -> None:
     answer = ask(world)
     assert answer.status == 201
     made = answer.json
-    assert world.get(answer.headers["location"]).json == {**made, "tries": [], "transcript": []}
+    parts: dict[str, list[Any]] = {"tries": [], "destinations": [], "transcript": []}
+    assert world.get(answer.headers["location"]).json == {**made, **parts}
     for name in TIMES:
         assert RFC_3339.match(made.pop(name))
     assert answer.headers["location"] == f"/api/v1/callbacks/{made.pop('id')}"
@@ -188,11 +192,95 @@ def test_t10_the_tries_are_shown_and_whose_switch_it_was_to_the_operator_alone(
         "outcome": "completed",
         "cause": "X",
         "channels": ["pstn"],
+        "channel": None,
+        "causes": {},
+        "plan": None,
         "node": "fs1",
     }
     own = world.get(f"/callbacks/{made}", token="acme").json
     assert (own["node"], own["tries"][0]["node"], own["tries"][0]["channels"]) == (None, None, [])
     assert own["tries"][0]["outcome"] == "completed"
+
+
+#: The first way of the plan, as it is shown.
+WAY: dict[str, Any] = {
+    "channel": "pstn",
+    "number": "0012125550177",
+    "shown": {
+        "number": "+12025550101",
+        "name": "Acme",
+        "hidden": False,
+        "rule": "I4",
+        "name_rule": "I1",
+        "pool": ["+12025550101"],
+    },
+    "caller_id": "12025550101",
+    "p_asserted": "sip:100@pstn.example",
+    "p_preferred": "sip:office@example.com",
+    "beginning": "+1",
+    "cost": 9000,
+    "tried": [
+        {"rule": "I2", "said": "pstn says no true numbers"},
+        {"rule": "I4", "said": "a number of pstn's"},
+    ],
+}
+
+
+def test_i9_how_each_call_went_is_shown_and_to_a_client_what_was_seen_of_it(world: World) -> None:
+    requests = Requests(world.engine)
+    made = ask(world, delay_seconds=0).json["id"]
+    request = requests.get(made)
+    assert request is not None
+    requests.lease_due("a", world.now * 2, world.now * 2 + 1, 10)
+    requests.begin_attempt(
+        request, holder="a", node="fs1", attempt="try", until=1, plan=PLAN, now=request.due
+    )
+    requests.answered(made, 1, now=world.now + 1, channel="gsm", causes={"pstn": "X"})
+    at = 1_700_000_000_000_000
+    Destinations(world.engine).keep(
+        [
+            Called(made, "leg", 1, "+12025550188", write_plan(PLAN), at),
+            Connected(made, "leg", 1, "pstn", at + 1_000_000),
+            Over(made, "leg", 1, "NORMAL_CLEARING", "{}", at + 2_000_000),
+        ]
+    )
+    shown = world.get(f"/callbacks/{made}").json
+    (one,) = shown["tries"]
+    assert (one["channels"], one["channel"], one["causes"]) == (
+        ["pstn", "gsm"],
+        "gsm",
+        {"pstn": "X"},
+    )
+    assert one["plan"]["ways"][0] == WAY
+    assert one["plan"]["passed"] == [
+        {"channel": "fax", "reason": "off", "tried": []},
+        {
+            "channel": "sat",
+            "reason": "no_caller_id",
+            "tried": [{"rule": "I5", "said": "of the default: none is set"}],
+        },
+    ]
+    (called,) = shown["destinations"]
+    assert called.pop("plan") == one["plan"]
+    assert called == {
+        "number": "+12025550188",
+        "begun": "2023-11-14T22:13:20.000000Z",
+        "connected": "2023-11-14T22:13:21.000000Z",
+        "ended": "2023-11-14T22:13:22.000000Z",
+        "cause": "NORMAL_CLEARING",
+        "channel": "pstn",
+        "causes": {},
+    }
+    own = world.get(f"/callbacks/{made}", token="acme").json
+    seen = {**dict.fromkeys(WAY), "shown": WAY["shown"], "tried": []}
+    assert own["destinations"][0]["plan"] == {
+        "kind": "public",
+        "refusal": None,
+        "ways": [seen],
+        "passed": [],
+    }
+    assert own["destinations"][0]["channel"] is None
+    assert "pstn" not in str(own)
 
 
 def test_t10_what_happened_on_its_calls_is_shown_in_order_to_whoever_sees_it(

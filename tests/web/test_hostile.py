@@ -241,6 +241,10 @@ def every_route(world: World) -> list[tuple[str, str, Any]]:
         path = path.replace("<name>", "acme").replace("<scope>", "client")
         path = path.replace("<did>", "+12025550210")
         assert "<" not in path, "what is this part of a path?"
+        if rule.endpoint == "explain.callback":
+            path += "?did=+12025550210&hidden=true"
+        elif rule.endpoint.startswith("explain."):
+            path += "?extension=1001&to=911"
         methods = (rule.methods or set()) - {"OPTIONS", "HEAD"}
         bodies: dict[str, Any] = {"POST": {}, "PATCH": {}, "PUT": {}}
         found += [(method, path, bodies.get(method)) for method in methods]

@@ -27,6 +27,18 @@ MADE: dict[Kind, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
             "country": "DE",
             "rewrite": {"00": "+", "": "+49"},
             "refusal_cause": "CALL_REJECTED",
+            "trust_callers": True,
+            "destinations": {"+49": 12_000, "+": 90_000},
+            "priority": 5,
+            "hours": ["mon-fri 08:00-18:00"],
+            "time_zone": "Europe/Berlin",
+            "concurrent_calls": 30,
+            "number_format": "national",
+            "proxy": "sip.example.com:5061",
+            "transport": "tls",
+            "username": "acct",
+            "register": True,
+            "ping_seconds": 30,
         },
         "/channels/b.2",
         {"description": "other", "identity": ["from"]},
@@ -126,17 +138,58 @@ def test_a_change_is_of_the_version_that_was_read(world: World, kind: Kind) -> N
 
 def test_t4_a_channels_table_is_merged_and_its_lists_are_replaced(world: World) -> None:
     path, made = make(world, Kind.CHANNEL)
-    patch = {"rewrite": {"0": "+44", "00": None}, "addresses": ["192.0.2.1"], "country": None}
+    patch = {
+        "rewrite": {"0": "+44", "00": None},
+        "destinations": {"+43": 0, "+": None},
+        "addresses": ["192.0.2.1"],
+        "hours": [],
+        "country": None,
+        "number_format": None,
+        "concurrent_calls": None,
+    }
     answer = world.patch(path, patch)
-    expected = {"rewrite": {"": "+49", "0": "+44"}, "addresses": ["192.0.2.1"], "country": None}
+    expected = {
+        "rewrite": {"": "+49", "0": "+44"},
+        "destinations": {"+49": 12_000, "+43": 0},
+        "addresses": ["192.0.2.1"],
+        "hours": [],
+        "country": None,
+        "number_format": "digits",
+        "concurrent_calls": None,
+    }
     assert answer.json == {**made, **expected, "version": 2, "changed": answer.json["changed"]}
     for wrong, says in (
         ({"identity": []}, "identity"),
         ({"addresses": ["192.0.2.1/24"]}, "write 192.0.2.10 or 192.0.2.0/24"),
         ({"country": "XX"}, "write two capitals of ISO 3166"),
+        ({"destinations": {"49": 1}}, "destinations"),
+        ({"destinations": {"+49": "1"}}, "destinations"),
+        ({"hours": ["mon 08:00-08:00"]}, "would end as they begin"),
+        ({"proxy": None}, "set proxy"),
+        ({"username": None}, "a gateway that registers needs it"),
     ):
         problem = is_problem(world.patch(path, wrong, match="*"), 422, "invalid")
         assert says in str(problem)
+
+
+def test_i2_what_an_extension_shows_is_the_clients_and_stays_so(world: World) -> None:
+    path, made = make(world, Kind.EXTENSION)
+    shows = {"caller_id_number_from": "custom", "caller_id_number": "+12025550299"}
+    patch = shows | {"caller_id_choice": "sticky", "hide_caller_id": True}
+    answer = world.patch(path, patch)
+    assert answer.json == {**made, **patch, "version": 2, "changed": answer.json["changed"]}
+    foreign = is_problem(world.patch(path, {"caller_id_number": "+12025550777"}), 409, "conflict")
+    assert "caller_id_number: +12025550777 is no public number of client acme" in str(foreign)
+    is_problem(world.patch(path, {"caller_id_number": None}), 422, "invalid")
+    # Another extension of the client's shows it too.
+    other = {"extension": "3002", "dids": ["+12025550298"]}
+    values = {**MADE[Kind.EXTENSION][1], **other, **shows}
+    assert world.ask("POST", "/extensions", values).status == 201
+    for answer in (
+        world.patch(path, {"dids": ["+12025550297"], "caller_id_number": "+12025550297"}),
+        world.ask("DELETE", path),
+    ):
+        assert "callbackd extension set 3002" in str(is_problem(answer, 409, "conflict"))
 
 
 @every_kind

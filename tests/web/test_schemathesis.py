@@ -74,6 +74,13 @@ THERE: Final[dict[str, list[str]]] = {
     "callerids": ["+12025550310", "+12025550320", "+12025550388"],
     "language": ["en", "de"],
 }
+#: What explanations are asked about.
+EXPLAINED: Final[dict[str, list[str]]] = {
+    "extension": THERE["/extensions"],
+    "to": ["+12125550199", "2125550199", "911", "411", "2040", "+12025550210", "+442079460000"],
+    "did": THERE["dids"],
+    "over": THERE["/channels"],
+}
 
 
 @cache
@@ -94,6 +101,10 @@ def narrowed() -> Any:
             elif path.startswith("/lockouts/") and name in ("number", "did"):
                 collection = "locked" if name == "number" else "dids"
             parameter["schema"] = {"type": "string", "enum": THERE[collection]}
+        if path.startswith("/explain/"):
+            for parameter in item["get"]["parameters"]:
+                if parameter["name"] in EXPLAINED:
+                    parameter["schema"] = {"type": "string", "enum": EXPLAINED[parameter["name"]]}
     schemas = made["components"]["schemas"]
     named = {"callerid": "AuthorisedCallerInput", "number": "PublicNumberInput",
              "sound": "SoundFileInput", "entries": "Entry"}  # fmt: skip
@@ -122,7 +133,8 @@ class Stage:
 
     def parts(self) -> list[Any]:
         """Give the parts that the API is made with."""
-        return [Part(self, name) for name in ("directory", "callbacks", "stopping", "lockouts")]
+        names = ("directory", "callbacks", "stopping", "lockouts", "explaining")
+        return [Part(self, name) for name in names]
 
     def fault(self) -> None:
         """Count."""

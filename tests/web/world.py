@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from typing import Any, Final
@@ -17,12 +18,15 @@ from werkzeug.test import Client as Browser
 from controller.admin.callback_shapes import StopScope
 from controller.admin.callbacks import Callbacks
 from controller.admin.directory import Directory
+from controller.admin.explaining import Explaining
 from controller.admin.lockouts import Keeper, LockoutDesk
 from controller.admin.model import Actor, Kind
 from controller.admin.stopping import Stopping
 from controller.cache.lock_memory import LockMemory
+from controller.cache.lockouts import Locks
 from controller.guard.locking import Listed, Rules, Tally, Target, targets
 from controller.policy.records import Role
+from controller.settings import Route
 from controller.sounds.converting import convert
 from controller.sounds.model import Converted
 from controller.store import schema
@@ -35,6 +39,8 @@ from tests.sounding import recording
 
 ADMIN: Final = Actor(name="cli:test", role=Role.ADMIN)
 BASE: Final = "/api/v1"
+#: Extensions of the platform have four digits; emergency calls are not connected.
+ROUTE: Final = Route(internal_gateway="pbx", internal_lengths=(4,))
 #: Long enough to be nothing else by chance.
 PASSWORD: Final = "73914682015734"
 PIN: Final = "84027519364820"
@@ -133,6 +139,11 @@ class OwnMemory:
         """Give what is known of a target."""
         return self._memory.get(target, self._now)
 
+    def locked(self, extension: str, numbers: Sequence[str], did: str) -> Locks:
+        """Give until when a caller is locked out."""
+        found = targets(extension, numbers, did)
+        return Locks(max(self._memory.get(one, self._now).until for one in found) / 1000)
+
     def release(self, target: Target) -> bool:
         """Forget a target."""
         self._memory.release(target, self._now, owed=False)
@@ -168,6 +179,15 @@ class World:
         for digit in ("1", "2") * 2:
             own.wrong(f"{digit}001", (f"+120255506{digit}0",), f"+120255502{digit}0")
         self.lockouts = LockoutDesk(engine, keeper or own, run=run, now=self._now)
+        self.explaining = Explaining(
+            engine,
+            ROUTE,
+            expiry_seconds=900,
+            run=run,
+            now=self._now,
+            locks=own,
+            troubles=lambda: {"fs1": {}},
+        )
         #: What the API fails with, from now on; empty: nothing.
         self.errors: list[Exception] = []
         #: When the dispatcher was told that something is due, seconds since 1970.
@@ -183,7 +203,13 @@ class World:
             self.tokens.update(like.tokens)
             self.acme_account, self.bolt_account = like.acme_account, like.bolt_account
             self.acme_callback, self.bolt_callback = like.acme_callback, like.bolt_callback
-        real: list[Any] = [self.directory, self.callbacks, self.stopping, self.lockouts]
+        real: list[Any] = [
+            self.directory,
+            self.callbacks,
+            self.stopping,
+            self.lockouts,
+            self.explaining,
+        ]
         broken: list[Any] = [Broken(one, self.errors) for one in real]
         self.app: Flask = create_api(
             *broken,

@@ -14,6 +14,7 @@ from controller.admin.model import AdminError, Conflict, Kind
 from controller.policy.versions import StoredPolicyError
 from controller.web.api import problems
 from controller.web.api.callbacks import CallbackViews, StopViews
+from controller.web.api.explain import ExplainViews
 from controller.web.api.ledgers import Ledgers
 from controller.web.api.lockouts import LockoutViews
 from controller.web.api.openapi import Description
@@ -25,6 +26,7 @@ from controller.web.api.tokens import Tokens
 if TYPE_CHECKING:
     from controller.admin.callbacks import Callbacks
     from controller.admin.directory import Directory
+    from controller.admin.explaining import Explaining
     from controller.admin.lockouts import LockoutDesk
     from controller.admin.stopping import Stopping
 
@@ -39,6 +41,7 @@ def create_api(
     callbacks: Callbacks,
     stopping: Stopping,
     lockouts: LockoutDesk,
+    explaining: Explaining,
     *,
     run: Run,
     away: tuple[type[Exception], ...] = (),
@@ -49,8 +52,8 @@ def create_api(
     """Make the application, which is served under `/api/`.
 
     `run` runs what blocks, and the first three do in every call: in a thread, that is, where an
-    event loop serves; `lockouts` sees to that itself. `away` are the errors that mean that the
-    database cannot be reached now; `on_fault` is told of each fault of our own, which has been
+    event loop serves; the other two see to that themselves. `away` are the errors that mean that
+    the database cannot be reached now; `on_fault` is told of each fault of our own, which has been
     logged then; `on_callback` when a callback is due that was asked for, seconds since 1970. Both
     are called where the request is served. `clock` gives seconds that never go back.
     """
@@ -102,6 +105,7 @@ def create_api(
     CallbackViews(callbacks, run, on_callback).register(app)
     StopViews(stopping, run).register(app)
     LockoutViews(lockouts).register(app)
+    ExplainViews(explaining).register(app)
     Description().register(app, _OPEN)
     return app
 

@@ -83,7 +83,7 @@ class CallbackViews:
         return shown.answer(shown.callback(found), 201 if given.new else 200, {"Location": place})
 
     def get(self, id: str) -> Response:  # noqa: A002  (a part of the path)
-        """Give a callback with its tries and its transcript."""
+        """Give a callback with its tries, whom it called and its transcript."""
         query(request, {})
         return shown.answer(shown.callback(self._run(self._callbacks.get, actor(), id)))
 

@@ -14,6 +14,7 @@ from controller.admin.shapes import INPUTS, PATCHES, VIEWS
 from controller.policy.records import Entry
 from controller.web.api import (
     openapi_callbacks,
+    openapi_explain,
     openapi_lockouts,
     openapi_sounds,
     parts,
@@ -70,6 +71,7 @@ def document() -> dict[str, Any]:
         paths[path] = {"get": _list(kind, path, f"list_all_{kind.value}s")}
     paths[ENTRIES] = _entries()
     paths |= openapi_callbacks.paths() | openapi_sounds.paths() | openapi_lockouts.paths()
+    paths |= openapi_explain.paths()
     paths["/audit"] = {"get": _audit()}
     paths["/whoami"] = {"get": parts.operation("whoami", "Who asks.", {200: parts.told(Actor)})}
     paths[_PATH] = {"get": _own()}
@@ -91,6 +93,7 @@ def document() -> dict[str, Any]:
                 *(kind.value for kind in Kind),
                 *openapi_callbacks.TAGS,
                 *openapi_lockouts.TAGS,
+                *openapi_explain.TAGS,
                 "general",
             )
         ],

@@ -18,7 +18,7 @@ from controller.admin.callback_shapes import ScopeName, Source, State
 from controller.admin.model import MOST_ITEMS, Kind, NotFound
 from controller.admin.shapes import FILTERS, KEYS, VIEWS
 from controller.guard.locking import LockKind
-from controller.policy.fields import ExtensionNumber, Number
+from controller.policy.fields import ChannelName, ExtensionNumber, Number
 from controller.policy.rules import plain
 
 #: Where the API is.
@@ -149,6 +149,52 @@ LOCKOUT_PATHS: Final[dict[LockKind, tuple[str, dict[str, Any]]]] = {
     ),
     LockKind.EXTENSION: ("/lockouts/extension/{extension}", {"extension": ExtensionNumber}),
     LockKind.DID: ("/lockouts/did/{did}", {"did": Number}),
+}
+
+#: What can be asked why (I9), and where.
+EXPLAIN: Final[dict[str, str]] = {
+    name: f"/explain/{name}" for name in ("callerid", "route", "callback")
+}
+Dialled = Annotated[
+    str,
+    Meta(
+        pattern=r"^\+?[0-9 ()./-]{1,40}\Z",
+        description="A number: E.164, or as it is dialled in the extension's country.",
+    ),
+]
+#: What a trunk says of whoever rings may be anything.
+Said = Annotated[
+    str,
+    Meta(
+        pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]{1,80}\Z",
+        description="As the trunk says it.",
+    ),
+]
+#: What each question says; True: it has to.
+EXPLAIN_PARAMETERS: Final[dict[str, dict[str, tuple[Any, bool]]]] = {
+    "callerid": {
+        "extension": (ExtensionNumber, True),
+        "to": (Dialled, True),
+        "caller": (Said, False),
+        "name": (Said, False),
+        "over": (ChannelName, False),
+    },
+    "route": {
+        "extension": (ExtensionNumber, True),
+        "to": (Dialled, True),
+        "caller": (Said, False),
+        "name": (Said, False),
+        "over": (ChannelName, False),
+        "at": (Moment, False),
+    },
+    "callback": {
+        "did": (Dialled, True),
+        "caller": (Said, False),
+        "hidden": (bool, False),
+        "name": (Said, False),
+        "over": (ChannelName, False),
+        "at": (Moment, False),
+    },
 }
 
 #: Parameters that are no field of the record, or are told more of than the field is.

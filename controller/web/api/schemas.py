@@ -37,6 +37,9 @@ _STRUCTS: Final[tuple[Any, ...]] = (
     shown.STOPS,
     shown.LOCKOUT,
     shown.LOCKOUT_PAGE,
+    shown.EXPLAINED_CALLERID,
+    shown.EXPLAINED_ROUTE,
+    shown.EXPLAINED_CALLBACK,
     Actor,
     Problem,
 )

@@ -11,11 +11,13 @@ from msgspec import Meta
 
 from controller.admin.callback_shapes import (
     Callback,
+    DestinationTry,
     Stopped,
     TranscriptEntry,
     Try,
     WholeCallback,
 )
+from controller.admin.explained import ExplainedCallback, ExplainedCallerId, ExplainedRoute
 from controller.admin.lockouts import Lockout
 from controller.admin.model import Audited, Item, Kind, Line
 from controller.admin.shapes import VIEWS
@@ -59,12 +61,15 @@ _CALLBACK_TIMES: Final = ("created", "due", "expires", "ended")
 _TRY_TIMES: Final = ("begun", "answered", "ended")
 CALLBACK: Final = _told(Callback, "Callback", *_CALLBACK_TIMES)
 _TRY: Final = _told(Try, "CallbackTry", *_TRY_TIMES)
+_DESTINATION_TIMES: Final = ("begun", "connected", "ended")
+_DESTINATION: Final = _told(DestinationTry, "CallbackDestination", *_DESTINATION_TIMES)
 _TRANSCRIPT: Final = _told(TranscriptEntry, "CallbackTranscriptEntry", "at")
-#: A callback with its tries and its transcript.
+#: A callback with its tries, whom it called and its transcript.
 WHOLE_CALLBACK: Final = msgspec.defstruct(
     "WholeCallback",
     [
         ("tries", list[_TRY]),  # type: ignore[valid-type]
+        ("destinations", list[_DESTINATION]),  # type: ignore[valid-type]
         ("transcript", list[_TRANSCRIPT]),  # type: ignore[valid-type]
     ],
     bases=(CALLBACK,),
@@ -81,6 +86,17 @@ LOCKOUT_PAGE: Final = msgspec.defstruct(
     [("everywhere", bool)],
     bases=(_page_of(LOCKOUT),),
     kw_only=True,
+)
+#: What is answered where somebody asks why (I9), and which of it are times.
+EXPLAINED_CALLERID: Final = ExplainedCallerId
+_EXPLAINED_TIMES: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
+    ExplainedCallerId: (),
+    ExplainedRoute: ("at",),
+    ExplainedCallback: ("at", "due", "expires", "locked_until"),
+}
+EXPLAINED_ROUTE: Final = _told(ExplainedRoute, "ExplainedRoute", *_EXPLAINED_TIMES[ExplainedRoute])
+EXPLAINED_CALLBACK: Final = _told(
+    ExplainedCallback, "ExplainedCallback", *_EXPLAINED_TIMES[ExplainedCallback]
 )
 #: All stops come in one page.
 STOPS: Final = _page_of(STOP)
@@ -107,10 +123,11 @@ def audited(change: Audited) -> dict[str, Any]:
 
 
 def callback(found: Callback) -> dict[str, Any]:
-    """Give a callback as it is shown; a whole one with its tries and its transcript."""
+    """Give a callback as it is shown; a whole one with all that is known of its calls."""
     made = _written(found, _CALLBACK_TIMES)
     if isinstance(found, WholeCallback):
         made["tries"] = [_written(one, _TRY_TIMES) for one in found.tries]
+        made["destinations"] = [_written(one, _DESTINATION_TIMES) for one in found.destinations]
         made["transcript"] = [_written(line, ("at",)) for line in found.transcript]
     return made
 
@@ -123,6 +140,11 @@ def stop(found: Stopped) -> dict[str, Any]:
 def lockout(found: Lockout) -> dict[str, Any]:
     """Give a lock-out as it is shown."""
     return _written(found, _LOCKOUT_TIMES)
+
+
+def explained(found: ExplainedCallerId | ExplainedRoute | ExplainedCallback) -> dict[str, Any]:
+    """Give why something is so, as it is shown."""
+    return _written(found, _EXPLAINED_TIMES[type(found)])
 
 
 def _written(value: msgspec.Struct, times: tuple[str, ...]) -> dict[str, Any]:

@@ -42,6 +42,24 @@ channels:
   country: NO
   rewrite: {00: +, 0: +47, '': '+'}
   refusal_cause: CALL_REJECTED
+  trust_callers: yes
+  enabled: off
+  destinations: {+47: 12000, +: 90000}
+  priority: 5
+  hours: [mon-fri 08:00-18:00, sat 22:00-02:00]
+  time_zone: Europe/Oslo
+  concurrent_calls: 30
+  progress_seconds: 8
+  number_format: national
+  dial_prefix: 00
+  caller_id_format: plus
+  domain: sip.example.com
+  hidden_identity: private
+  proxy: sip.example.com:5061
+  transport: tls
+  username: 0123
+  register: yes
+  ping_seconds: 30
 numbers:
 - {number: +12025550111, channel: pstn, client: main}
 - {number: +4721234567, channel: pstn, client: norway}
@@ -65,6 +83,11 @@ extensions:
   country: NO
   return_countries: [NO, SE]
   caller_ids: [+4721234567]
+  caller_id_name_from: equipment
+  caller_id_choice: sticky
+  hide_caller_id: yes
+  p_asserted_identity: yes
+  p_preferred_identity: sip:007@example.com
 accounts:
 - {extension: 1001, currency: EUR, unlimited: yes}
 - {extension: 1001, caller: +12125550199, currency: NOK}
@@ -136,7 +159,7 @@ class World:
 
 
 def extension(**more: Any) -> dict[str, Any]:
-    """An extension that needs nothing: it hides behind the number that `numbers` define."""
+    """An extension that needs nothing but the number that `numbers` define."""
     return {
         "extension": "1001",
         "dids": ["+12025550100"],

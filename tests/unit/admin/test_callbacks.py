@@ -5,23 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, update
 
 from controller.admin.audit import AuditKind
-from controller.admin.callback_shapes import Callback, State, StopScope
+from controller.admin.callback_shapes import (
+    Callback,
+    CallPlan,
+    CallWay,
+    DestinationTry,
+    State,
+    StopScope,
+    Try,
+)
 from controller.admin.callbacks import Callbacks
 from controller.admin.directory import Directory
 from controller.admin.model import Actor, Audited, Conflict, Invalid, Kind, NotFound
 from controller.admin.stopping import Stopping
 from controller.callback.asking import REASONS
+from controller.callerid.model import Shown, Tried
 from controller.policy.records import Role
 from controller.store import schema
+from controller.store.destinations import Called, Connected, Destinations, Over
 from controller.store.journal import Writing
+from controller.store.plans import write_plan
 from controller.store.requests import Requests
 from tests.seed import ADMIN
 from tests.unit.admin.given import ACME, ACME_LOOKS, LOOKS, OTHER, two_clients
 from tests.unit.store.asked import asking, begun, stored
+from tests.unit.store.placed import FOUND, NO_WAY, PLAN
 
 NOW = 1_800_000_000_000_000
 SECOND = 1_000_000
@@ -487,6 +500,132 @@ def test_t10_a_callback_is_shown_with_its_tries(callbacks: Callbacks, requests: 
     assert [(one.node, one.channels, one.outcome) for one in own.tries] == [
         (None, (), "busy"),
         (None, (), "no_answer"),
+    ]
+
+
+@pytest.fixture
+def placed(callbacks: Callbacks, requests: Requests, engine: Engine) -> str:
+    """A callback that was answered at the second channel, and called two destinations."""
+    found = asked(callbacks, delay_seconds=0)
+    due(requests)
+    kept = requests.get(found.id)
+    assert kept is not None
+    begun(requests, kept, attempt="try", plan=PLAN, now=NOW)
+    requests.answered(
+        found.id, NOW + SECOND, now=NOW + 5, attempt="try", channel="gsm", causes={"pstn": "X"}
+    )
+    plan = write_plan(PLAN)
+    Destinations(engine).keep(
+        [
+            Called(found.id, "leg", 1, "+12025550177", plan, NOW + 10),
+            Over(found.id, "leg", 1, "USER_BUSY", '{"pstn": "USER_BUSY"}', NOW + 15),
+            Called(found.id, "leg", 2, "+12025550188", write_plan(NO_WAY), NOW + 20),
+            Over(found.id, "leg", 2, "no_channel", "{}", NOW + 20),
+            Called(found.id, "leg", 3, "+12025550199", plan, NOW + 30),
+            Connected(found.id, "leg", 3, "pstn", NOW + 35),
+        ]
+    )
+    return found.id
+
+
+def test_i9_the_operator_sees_over_which_channels_each_call_went_and_why(
+    callbacks: Callbacks, placed: str
+) -> None:
+    for actor in (ADMIN, LOOKS):
+        whole = callbacks.get(actor, placed)
+        (one,) = whole.tries
+        assert (one.channels, one.channel, one.causes) == (("pstn", "gsm"), "gsm", {"pstn": "X"})
+        assert one.plan is not None
+        assert (one.plan.kind, one.plan.refusal) == ("public", None)
+        assert _reasons(one.plan) == [("fax", "off", ()), ("sat", "no_caller_id", FOUND)]
+        for way, planned in zip(one.plan.ways, PLAN.ways, strict=True):
+            for name in CallWay.__struct_fields__:
+                assert getattr(way, name) == getattr(planned, name), name
+        busy, refused, talks = whole.destinations
+        assert busy.plan == talks.plan == one.plan
+        assert (busy.number, busy.begun, busy.connected, busy.ended, busy.cause) == (
+            "+12025550177", NOW + 10, None, NOW + 15, "USER_BUSY",
+        )  # fmt: skip
+        assert (busy.channel, busy.causes) == (None, {"pstn": "USER_BUSY"})
+        assert refused.plan is not None
+        assert (refused.plan.refusal, refused.plan.ways) == ("no_channel", ())
+        assert _reasons(refused.plan) == [("fax", "down", ())]
+        assert (talks.channel, talks.connected, talks.ended) == ("pstn", NOW + 35, None)
+
+
+def test_i9_o2_a_client_sees_what_was_shown_and_no_channel_and_no_price(
+    callbacks: Callbacks, placed: str
+) -> None:
+    for actor in (ACME, ACME_LOOKS):
+        whole = callbacks.get(actor, placed)
+        (one,) = whole.tries
+        busy, refused, talks = whole.destinations
+        # What was shown where the call went: at the second channel, and at the first.
+        assert [_all_shown(call.plan) for call in (one, busy, refused, talks)] == [
+            [PLAN.ways[1].shown],
+            [PLAN.ways[0].shown],
+            [],
+            [PLAN.ways[0].shown],
+        ]
+        assert refused.plan is not None
+        assert refused.plan.refusal == "no_channel"
+        calls: tuple[Try | DestinationTry, ...] = (one, *whole.destinations)
+        for call in calls:
+            assert (call.channel, call.causes) == (None, {})
+            assert call.plan is not None
+            assert call.plan.passed == ()
+            for way in call.plan.ways:
+                others = {name for name in CallWay.__struct_fields__ if name != "shown"}
+                assert {getattr(way, name) for name in others} == {None, ()}
+        # No name of a channel, and no number as a trunk is sent it, anywhere.
+        said = repr(whole)
+        for secret in ("pstn", "gsm", "fax", "sat", "0012125550177", "example"):
+            assert secret not in said, secret
+
+
+def test_i9_a_client_sees_once_what_several_channels_showed(
+    callbacks: Callbacks, requests: Requests
+) -> None:
+    """T8: the return call shows the same everywhere; of how many channels is not to be told."""
+    same = msgspec.structs.replace(PLAN.ways[1], shown=PLAN.ways[0].shown)
+    plan = msgspec.structs.replace(PLAN, ways=(PLAN.ways[0], same))
+    found = asked(callbacks, delay_seconds=0)
+    due(requests)
+    kept = requests.get(found.id)
+    assert kept is not None
+    begun(requests, kept, attempt="try", plan=plan, now=NOW)
+    (one,) = callbacks.get(ACME, found.id).tries
+    assert _all_shown(one.plan) == [PLAN.ways[0].shown]
+    requests.finish(
+        found.id, outcome="failed", cause="X", destination=None, now=NOW,
+        causes={"pstn": "X", "gsm": "Y"},
+    )  # fmt: skip
+    (one,) = callbacks.get(ACME, found.id).tries
+    assert _all_shown(one.plan) == [PLAN.ways[0].shown]
+
+
+def _reasons(plan: CallPlan) -> list[tuple[str, str, tuple[Tried, ...]]]:
+    return [(one.channel, one.reason, one.tried) for one in plan.passed]
+
+
+def _all_shown(plan: CallPlan | None) -> list[Shown]:
+    return [] if plan is None else [way.shown for way in plan.ways]
+
+
+@pytest.mark.parametrize("actor", [ADMIN, ACME])
+def test_i9_a_plan_that_cannot_be_read_is_none_and_the_rest_is_shown(
+    callbacks: Callbacks, engine: Engine, placed: str, actor: Actor
+) -> None:
+    with engine.begin() as connection:
+        for table in (schema.callback_attempt, schema.callback_destination):
+            connection.execute(update(table).values(plan='{"ways": 5}', causes="x"))
+    whole = callbacks.get(actor, placed)
+    calls: tuple[Try | DestinationTry, ...] = (*whole.tries, *whole.destinations)
+    assert [(call.plan, call.causes) for call in calls] == [(None, {})] * 4
+    assert [call.number for call in whole.destinations] == [
+        "+12025550177",
+        "+12025550188",
+        "+12025550199",
     ]
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import Engine
 
 from controller.admin.directory import Directory
 from controller.admin.model import Conflict, Kind
+from controller.policy.rules import validate
 from controller.store.schema import metadata
 from tests.seed import ADMIN
 from tests.unit.admin.given import NEW, create, two_clients
@@ -156,6 +158,186 @@ def test_i8_a_number_that_is_assigned_stays_with_its_client(
     store.change(ADMIN, Kind.NUMBER, "+12025550110", {"client": "other"})
     # What else is changed of one that is assigned is nobody's trouble.
     store.change(ADMIN, Kind.NUMBER, "+12025550151", {"description": "Main"})
+
+
+def custom(number: str) -> dict[str, Any]:
+    """Give what makes an extension show a number of its own choice."""
+    return {"caller_id_number_from": "custom", "caller_id_number": number}
+
+
+SERVER = {"caller_id_number_from": "server", "caller_id_number": None}
+
+
+def test_i2_a_number_that_is_chosen_is_the_clients_own(store: Directory, refused: Refused) -> None:
+    two_clients(store)
+    new = NEW[Kind.EXTENSION][0]
+    for number, whose in (
+        ("+12025550120", "it is other's; callbackd number set +12025550120 --client acme"),
+        ("+12025550199", "it is in nobody's pool; callbackd number set +12025550199 --client acme"),
+        # The DID of another client's extension, and what is nothing here.
+        ("+12025550200", "define it on a channel first: callbackd channel add pstn (once), "),
+        ("+12025550177", "define it on a channel first: callbackd channel add pstn (once), "),
+    ):
+        says = (
+            f"caller_id_number: {number} is no public number of client acme, and no DID of its "
+            "extensions (I2)"
+        )
+        for action in (
+            lambda: create(store, Kind.EXTENSION, new | custom(number)),  # noqa: B023
+            lambda: store.change(ADMIN, Kind.EXTENSION, "100", custom(number)),  # noqa: B023
+        ):
+            said = refused(action)
+            assert said.startswith(says)
+            assert whose in said
+    # Of the pool, whether an extension has it or not; a DID of its own; another extension's.
+    for number in ("+12025550110", "+12025550151", "+12025550100", "+12025550101"):
+        store.change(ADMIN, Kind.EXTENSION, "100", custom(number))
+    # One that is being made has its DIDs, too.
+    create(store, Kind.EXTENSION, new | custom("+12025550109"))
+    # What is said to do helps.
+    store.change(ADMIN, Kind.NUMBER, "+12025550199", {"client": "acme"})
+    store.change(ADMIN, Kind.EXTENSION, "100", custom("+12025550199"))
+
+
+def test_i2_an_extension_does_not_take_what_it_shows_to_another_client(
+    store: Directory, refused: Refused
+) -> None:
+    two_clients(store)
+    store.change(ADMIN, Kind.EXTENSION, "100", custom("+12025550101"))
+    moved = {"client": "other", "caller_ids": ["+12025550120"]}
+    said = refused(lambda: store.change(ADMIN, Kind.EXTENSION, "100", moved))
+    assert said.startswith("caller_id_number: +12025550101 is no public number of client other, ")
+    # A DID goes with its extension.
+    store.change(ADMIN, Kind.EXTENSION, "100", custom("+12025550100"))
+    store.change(ADMIN, Kind.EXTENSION, "100", moved)
+
+
+def test_i2_a_number_that_is_chosen_stays_with_its_client(
+    store: Directory, refused: Refused
+) -> None:
+    two_clients(store)
+    store.change(ADMIN, Kind.EXTENSION, "101", custom("+12025550110") | {"description": "b"})
+    store.change(ADMIN, Kind.EXTENSION, "100", {"caller_ids": ["+12025550151"]})
+    shows = (
+        "extension 101 {}; change that first: callbackd extension set 101 --reset "
+        "caller-id-number-from --reset caller-id-number"
+    )
+    for client in ("other", None):
+        said = refused(
+            lambda: store.change(ADMIN, Kind.NUMBER, "+12025550110", {"client": client})  # noqa: B023
+        )
+        assert said == "client: " + shows.format("of its client shows +12025550110")
+    said = refused(lambda: store.delete(ADMIN, Kind.NUMBER, "+12025550110"))
+    assert said == "number +12025550110 cannot be removed: " + shows.format("shows it")
+    # Its channel and its text may change.
+    store.change(ADMIN, Kind.NUMBER, "+12025550110", {"description": "Main"})
+    # What is said to do helps.
+    store.change(ADMIN, Kind.EXTENSION, "101", SERVER)
+    store.change(ADMIN, Kind.NUMBER, "+12025550110", {"client": "other"})
+    store.delete(ADMIN, Kind.NUMBER, "+12025550110")
+
+
+def test_i2_a_public_number_that_is_a_did_of_the_clients_may_go(store: Directory) -> None:
+    """It is the client's as long as it is either."""
+    two_clients(store)
+    both = "+12025550100"
+    create(store, Kind.NUMBER, {"number": both, "channel": "pstn", "client": "acme"})
+    for extension in ("100", "101"):
+        store.change(ADMIN, Kind.EXTENSION, extension, custom(both))
+    store.change(ADMIN, Kind.NUMBER, both, {"client": None})
+    store.delete(ADMIN, Kind.NUMBER, both)
+    # And the other way round.
+    create(store, Kind.NUMBER, {"number": both, "channel": "pstn", "client": "acme"})
+    store.change(ADMIN, Kind.EXTENSION, "100", {"dids": ["+12025550107"]})
+    assert store.get(ADMIN, Kind.EXTENSION, "101").values["caller_id_number"] == both
+
+
+def test_i2_a_did_that_another_extension_shows_stays_with_its_client(
+    store: Directory, refused: Refused
+) -> None:
+    two_clients(store)
+    did = "+12025550100"
+    store.change(ADMIN, Kind.EXTENSION, "100", {"dids": [did, "+12025550107"]})
+    store.change(ADMIN, Kind.EXTENSION, "101", custom(did))
+    says = (
+        "dids: extension 101 of client acme shows +12025550100; change that first: callbackd "
+        "extension set 101 --reset caller-id-number-from --reset caller-id-number"
+    )
+    for patch in (
+        {"dids": ["+12025550107"]},
+        {"client": "other", "caller_ids": ["+12025550120"]},
+    ):
+        assert refused(lambda: store.change(ADMIN, Kind.EXTENSION, "100", patch)) == says  # noqa: B023
+    said = refused(lambda: store.delete(ADMIN, Kind.EXTENSION, "100"))
+    assert said == (
+        "extension 100 cannot be removed: extension 101 shows its DID +12025550100; change that "
+        "first: callbackd extension set 101 --reset caller-id-number-from --reset caller-id-number"
+    )
+    # Whoever shows it himself takes it along, or gives it up.
+    store.change(ADMIN, Kind.EXTENSION, "100", {"dids": [did]} | custom(did))
+    said = refused(lambda: store.change(ADMIN, Kind.EXTENSION, "100", {"dids": ["+12025550107"]}))
+    assert said.startswith(
+        f"caller_id_number: {did} is no public number of client acme, and no DID"
+    )
+    # What is said to do helps.
+    store.change(ADMIN, Kind.EXTENSION, "101", SERVER)
+    store.change(ADMIN, Kind.EXTENSION, "100", {"dids": ["+12025550107"]} | SERVER)
+    store.delete(ADMIN, Kind.EXTENSION, "100")
+
+
+def test_i2_what_is_written_together_may_rely_on_one_another(store: Directory) -> None:
+    """As an import writes it, whichever comes first."""
+    two_clients(store)
+    one, two = (
+        validate(
+            NEW[Kind.EXTENSION][0]
+            | {"extension": extension, "dids": [did]}
+            | custom("+12025550108" if did == "+12025550109" else "+12025550109")
+        )
+        for extension, did in (("108", "+12025550108"), ("109", "+12025550109"))
+    )
+    assert store.apply(ADMIN, Kind.EXTENSION, [one, two]).created == 2
+    # Both go to another client, each with what the other shows.
+    create(store, Kind.CLIENT, {"name": "third"})
+    create(store, Kind.NUMBER, {"number": "+12025550155", "channel": "pstn", "client": "third"})
+    moved = [
+        msgspec.structs.replace(
+            policy, client="third", caller_ids=("+12025550155",), default_caller_id="+12025550155"
+        )
+        for policy in (one, two)
+    ]
+    with pytest.raises(Conflict, match=r"^extension 108: .*no DID of its extensions \(I2\)"):
+        # The other one is not there.
+        store.apply(
+            ADMIN,
+            Kind.EXTENSION,
+            [
+                moved[0],
+                validate(NEW[Kind.EXTENSION][0] | {"extension": "107", "dids": ["+12025550107"]}),
+            ],
+        )
+    assert store.apply(ADMIN, Kind.EXTENSION, moved).changed == 2
+
+
+def test_i2_what_is_only_said_of_a_number_shows_it_not(store: Directory) -> None:
+    """A text, or what the first release called by the same name: a number that was assigned."""
+    two_clients(store)
+    text = '"caller_id_number":"+12025550151","caller_id_number_from":"custom"'
+    store.change(ADMIN, Kind.EXTENSION, "100", {"description": text})
+    store.change(ADMIN, Kind.EXTENSION, "101", {"caller_ids": ["+12025550110"]})
+    store.delete(ADMIN, Kind.NUMBER, "+12025550151")
+
+
+def test_i2_who_shows_one_of_many_numbers_is_found(store: Directory, refused: Refused) -> None:
+    two_clients(store)
+    dids = [f"+120255503{digit:02}" for digit in range(30)]
+    store.change(ADMIN, Kind.EXTENSION, "100", {"dids": dids})
+    store.change(ADMIN, Kind.EXTENSION, "101", custom(dids[17]))
+    said = refused(lambda: store.change(ADMIN, Kind.EXTENSION, "100", {"dids": ["+12025550100"]}))
+    assert said.startswith(f"dids: extension 101 of client acme shows {dids[17]}; ")
+    assert "shows its DID +12025550317" in refused(
+        lambda: store.delete(ADMIN, Kind.EXTENSION, "100")
+    )
 
 
 def test_what_is_in_use_is_not_removed(store: Directory, refused: Refused) -> None:

@@ -77,6 +77,74 @@ def test_of_those_who_want_the_same_did_at_once_one_gets_it(
         assert owners == {winner}
 
 
+#: How a number is taken away that an extension shows: of what kind it is, and what is done.
+TAKING: dict[str, tuple[str, Callable[[Directory, str, str], object]]] = {
+    "given up": (
+        "did",
+        lambda store, owner, did: store.change(
+            ADMIN, Kind.EXTENSION, owner, {"dids": [did.replace("+1203", "+1204")]}
+        ),
+    ),
+    "gone with its extension": (
+        "did",
+        lambda store, owner, did: store.delete(ADMIN, Kind.EXTENSION, owner),
+    ),
+    "another client's": (
+        "number",
+        lambda store, owner, number: store.change(ADMIN, Kind.NUMBER, number, {"client": "other"}),
+    ),
+    "removed": ("number", lambda store, owner, number: store.delete(ADMIN, Kind.NUMBER, number)),
+}
+
+
+@pytest.mark.parametrize("how", TAKING)
+def test_i2_of_who_shows_a_number_and_who_takes_it_away_at_once_one_does(
+    store: Directory, how: str
+) -> None:
+    """Else a number would be shown that is not the client's any more."""
+    two_clients(store)
+    kind, take = TAKING[how]
+    for turn in range(ROUNDS):
+        number, owner, another = f"+120355501{turn:02}", str(1000 + turn), str(2000 + turn)
+        own = number if kind == "did" else f"+120355502{turn:02}"
+        create(store, Kind.EXTENSION, extension(int(owner), own))
+        create(store, Kind.EXTENSION, extension(int(another), f"+120355503{turn:02}"))
+        if kind == "number":
+            create(store, Kind.NUMBER, {"number": number, "channel": "pstn", "client": "acme"})
+        custom = {"caller_id_number_from": "custom", "caller_id_number": number}
+        outcomes = at_once(
+            lambda: store.change(ADMIN, Kind.EXTENSION, another, custom),  # noqa: B023
+            lambda: take(store, owner, number),  # noqa: B023
+        )
+        assert [isinstance(outcome, Conflict) for outcome in outcomes].count(True) == 1, outcomes
+        assert not any(isinstance(outcome, NotFound | Stale) for outcome in outcomes)
+
+
+def test_i2_of_two_who_come_to_show_each_others_did_neither_waits_for_ever(
+    store: Directory,
+) -> None:
+    two_clients(store)
+    one, two = ((str(digit), f"+120355504{digit:02}") for digit in (51, 52))
+    for name, did in (one, two):
+        create(store, Kind.EXTENSION, extension(int(name), did))
+    for _ in range(ROUNDS):
+        outcomes = at_once(
+            *(
+                lambda name=name, number=number: store.change(
+                    ADMIN,
+                    Kind.EXTENSION,
+                    name,
+                    {"caller_id_number_from": "custom", "caller_id_number": number},
+                )
+                for name, number in ((one[0], two[1]), (two[0], one[1]))
+            )
+        )
+        assert kinds(outcomes) == {"Item": 2}
+        for name, _ in (one, two):
+            reset = {"caller_id_number_from": None, "caller_id_number": None}
+            store.change(ADMIN, Kind.EXTENSION, name, reset)
+
+
 def test_what_many_write_in_another_order_is_written_once(store: Directory) -> None:
     two_clients(store)
     for turn in range(ROUNDS):

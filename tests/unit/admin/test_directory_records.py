@@ -12,7 +12,8 @@ from sqlalchemy import Engine, select
 from controller.admin.directory import SECRET_PREFIX, Directory
 from controller.admin.model import Actor, Conflict, Invalid, Kind, NotFound, Stale
 from controller.admin.shapes import FIXED, KEYS, VIEWS
-from controller.policy.records import Channel, Role
+from controller.policy.channels import Channel
+from controller.policy.records import Role
 from controller.store import schema
 from controller.store.extensions import Extensions
 from controller.store.passwords import Passwords
@@ -221,8 +222,16 @@ def test_t4_a_channels_lists_and_tables_are_kept_as_they_were_written_last(
         ({"addresses": ["2001:db8::/32"]}, ("2001:db8::/32",)),
         ({"addresses": None}, ()),
         ({"identity": None}, ("from",)),
-        ({"country": None}, None),
         ({"refusal_cause": None}, "USER_BUSY"),
+        ({"destinations": {"+4420": 0, "+": 1}}, {"+4420": 0, "+": 1}),
+        ({"destinations": None}, {}),
+        ({"hours": ["sun 00:00-24:00"]}, ("sun 00:00-24:00",)),
+        ({"hours": None}, ()),
+        ({"number_format": None}, "digits"),
+        ({"country": None}, None),
+        ({"concurrent_calls": None}, None),
+        ({"register": None}, False),
+        ({"enabled": None}, True),
     )
     for patch, expected in changes:
         (field,) = patch

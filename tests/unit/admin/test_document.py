@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,16 @@ from hypothesis import strategies as st
 from controller.admin import document
 from controller.admin.bulk import Applied
 from controller.admin.model import Actor, Kind
-from controller.policy.fields import IdentityHeader
-from controller.policy.records import Channel, RefusalCause
+from controller.policy.channels import (
+    Channel,
+    HiddenIdentity,
+    NumberFormat,
+    RefusalCause,
+    Transport,
+)
+from controller.policy.fields import Choice, IdentityHeader, ShownFrom
 
-from .documents import ADMIN, FORMATS, WHOLE, World
+from .documents import ADMIN, FORMATS, WHOLE, World, extension, whole
 
 # --- there and back --------------------------------------------------------------------------
 
@@ -67,9 +74,13 @@ def test_norway_is_no_boolean_and_a_number_no_integer(world: World) -> None:
     assert read["extensions"][1]["extension"] == "1001"
     assert read["channels"][0]["country"] == "NO"
     assert read["channels"][0]["rewrite"] == {"00": "+", "0": "+47", "": "+"}
+    # And what is meant to be numbers are numbers.
+    assert read["channels"][0]["destinations"] == {"+47": 12_000, "+": 90_000}
+    assert read["channels"][0]["username"] == "0123"
+    assert read["channels"][0]["dial_prefix"] == "00"
 
 
-def test_t4_a_channel_has_all_that_its_document_says(world: World) -> None:
+def test_i4_t4_a_channel_has_all_that_its_document_says(world: World) -> None:
     world.take(WHOLE)
     assert world.one(Kind.CHANNEL, "pstn") == Channel(
         name="pstn",
@@ -78,7 +89,103 @@ def test_t4_a_channel_has_all_that_its_document_says(world: World) -> None:
         country="NO",
         rewrite={"00": "+", "0": "+47", "": "+"},
         refusal_cause=RefusalCause.CALL_REJECTED,
+        trust_callers=True,
+        enabled=False,
+        destinations={"+47": 12_000, "+": 90_000},
+        priority=5,
+        hours=("mon-fri 08:00-18:00", "sat 22:00-02:00"),
+        time_zone="Europe/Oslo",
+        concurrent_calls=30,
+        progress_seconds=8,
+        number_format=NumberFormat.NATIONAL,
+        dial_prefix="00",
+        caller_id_format=NumberFormat.PLUS,
+        domain="sip.example.com",
+        hidden_identity=HiddenIdentity.PRIVATE,
+        proxy="sip.example.com:5061",
+        transport=Transport.TLS,
+        username="0123",
+        register=True,
+        ping_seconds=30,
     )
+
+
+def test_i1_i7_an_extension_shows_what_its_document_says(world: World) -> None:
+    world.take(WHOLE)
+    policy = world.one(Kind.EXTENSION, "007")
+    assert policy.caller_id_name_from is ShownFrom.EQUIPMENT
+    assert policy.caller_id_choice is Choice.STICKY
+    assert (policy.hide_caller_id, policy.p_asserted_identity) == (True, True)
+    assert policy.p_preferred_identity == "sip:007@example.com"
+
+
+def shows(*extensions: tuple[str, str, str], **more: Any) -> str:
+    """A document of extensions: name, DID and the number that each chooses to show."""
+    return whole(
+        *(
+            extension(
+                extension=name,
+                dids=[did],
+                caller_id_number_from="custom",
+                caller_id_number=number,
+            )
+            for name, did, number in extensions
+        ),
+        **more,
+    )
+
+
+ONE, TWO, THREE = "+12025550101", "+12025550102", "+12025550103"
+
+
+def test_i2_extensions_may_show_each_others_dids_whichever_comes_first(
+    make: Callable[[], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where one is written long before the other."""
+    monkeypatch.setattr("controller.admin.bulk.AT_A_TIME", 1)
+    monkeypatch.setattr("controller.admin.importing.BATCH", 1)
+    for written_as in FORMATS:
+        first, second = make(), make()
+        first.take(shows(("1", ONE, THREE), ("2", TWO, ONE), ("3", THREE, THREE)), "json")
+        second.take(first.give(written_as), written_as)
+        assert second.give() == first.give()
+        assert second.one(Kind.EXTENSION, "1").caller_id_number == THREE
+
+
+def test_i2_a_number_that_nobody_has_is_refused_before_anything_is_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.admin.bulk.AT_A_TIME", 1)
+    monkeypatch.setattr("controller.admin.importing.BATCH", 1)
+    world.take(shows(("1", ONE, ONE), ("2", TWO, ONE)), "json")
+    # The one gives its DID up that the other shows: in the store, and in the document.
+    for text in (
+        shows(("1", THREE, THREE)),
+        shows(("1", THREE, THREE), ("2", TWO, ONE)),
+        shows(("2", TWO, ONE), ("1", THREE, THREE)),
+    ):
+        (said,) = world.refused(text, "json")
+        assert f"shows {ONE}" in said or f"caller_id_number: {ONE} is no public number" in said
+    # Both at once may change; and it may be given to another one.
+    world.take(shows(("1", THREE, THREE), ("2", TWO, THREE)), "json")
+    world.take(shows(("2", TWO, "+12025550111"), ("1", ONE, TWO)), "json")
+    assert world.one(Kind.EXTENSION, "2").caller_id_number == "+12025550111"
+
+
+def test_i2_a_number_that_the_document_makes_can_be_chosen(world: World) -> None:
+    number = {"number": THREE, "channel": "pstn"}
+    text = shows(("1", ONE, THREE), numbers=[number | {"client": "main"}])
+    text = text.replace("+12025550111", THREE)
+    world.take(text, "json")
+    assert world.one(Kind.EXTENSION, "1").caller_id_number == THREE
+    gone = text.replace('"client": "main"', '"client": null')
+    assert "is assigned to extension 1 of its client" in world.refused(gone, "json")[0]
+
+
+@pytest.mark.parametrize("dids", [None, "x", [[]], {"a": 1}, 5])
+def test_i2_what_is_no_list_of_dids_is_told_once(world: World, dids: Any) -> None:
+    (said,) = world.refused(whole(extension(dids=dids, client=["main"])), "json")
+    assert said.startswith("extensions[0] (1001): ")
 
 
 @pytest.mark.parametrize("written_as", FORMATS)
@@ -164,6 +271,92 @@ BEGINNINGS = st.from_regex(r"\+?[0-9]{0,3}", fullmatch=True)
 NUMBERS = st.integers(10**9, 10**10 - 1).map(lambda digits: f"+1{digits}")
 
 
+DAYS = st.sampled_from(["mon", "mon-fri", "sat-sun", "fri-mon"])
+TIMES = st.sampled_from(["08:00-18:00", "22:00-02:00", "00:00-24:00"])
+
+
+def words(enumeration: type[StrEnum]) -> st.SearchStrategy[str]:
+    return st.sampled_from(enumeration).map(lambda word: word.value)
+
+
+def channel(name: str) -> st.SearchStrategy[dict[str, Any]]:
+    """A channel with all that a channel has."""
+    national = COUNTRIES.flatmap(
+        lambda country: st.fixed_dictionaries(
+            {
+                "country": st.just(country),
+                "number_format": words(NumberFormat),
+                "caller_id_format": words(NumberFormat),
+            }
+        )
+    )
+    other = st.fixed_dictionaries(
+        {
+            "country": st.none() | COUNTRIES,
+            "dial_prefix": st.from_regex(r"[0-9]{0,15}", fullmatch=True).filter(str.isascii),
+        }
+    )
+    written = st.fixed_dictionaries(
+        {
+            "proxy": st.sampled_from(["x", "1.2.3.4:5060", "[2001:db8::1]:5061", "no"]),
+            "transport": words(Transport),
+            "username": st.sampled_from(["null", "1", "0x1f", "a@b", "~", "1e3"]),
+            "register": st.booleans(),
+            "ping_seconds": st.none() | st.integers(5, 3600),
+        }
+    )
+    always = st.fixed_dictionaries(
+        {
+            "name": st.just(name),
+            "addresses": st.lists(NETWORKS, max_size=3, unique=True),
+            "identity": st.permutations([header.value for header in IdentityHeader]).map(
+                lambda headers: headers[:2]
+            ),
+            "rewrite": st.dictionaries(BEGINNINGS, BEGINNINGS, max_size=3),
+            "refusal_cause": words(RefusalCause),
+            "trust_callers": st.booleans(),
+            "enabled": st.booleans(),
+            "destinations": st.dictionaries(
+                st.sampled_from(["+", "+49", "+1", "+4420", "+472"]),
+                st.integers(0, 10**15),
+                max_size=4,
+            ),
+            "priority": st.integers(1, 1000),
+            "hours": st.lists(st.tuples(DAYS, TIMES).map(" ".join), max_size=3, unique=True),
+            "time_zone": st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]),
+            "concurrent_calls": st.none() | st.integers(1, 100_000),
+            "progress_seconds": st.integers(1, 60),
+            "domain": st.sampled_from([None, "sip.example.com", "no", "1"]),
+            "hidden_identity": words(HiddenIdentity),
+        }
+    )
+    return st.tuples(always, national | other, written | st.just({})).map(
+        lambda parts: {name: value for part in parts for name, value in part.items()}
+    )
+
+
+def showing(numbers: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+    """What an extension shows, whose client has these numbers."""
+    number: st.SearchStrategy[dict[str, str]] = st.one_of(
+        st.just({}),
+        st.just({"caller_id_number_from": "equipment"}),
+        st.sampled_from(numbers).map(
+            lambda number: {"caller_id_number_from": "custom", "caller_id_number": number}
+        ),
+        st.sampled_from(numbers).map(lambda number: {"default_caller_id": number}),
+    )
+    rest = st.fixed_dictionaries(
+        {
+            "caller_id_name_from": words(ShownFrom),
+            "caller_id_choice": words(Choice),
+            "hide_caller_id": st.booleans(),
+            "p_asserted_identity": st.booleans(),
+            "p_preferred_identity": st.sampled_from([None, "sip:1@example.com"]),
+        }
+    )
+    return st.builds(lambda one, two: one | two, number, rest)
+
+
 @st.composite
 def configurations(draw: st.DrawFn) -> dict[str, Any]:
     """A configuration of everything that there can be now."""
@@ -200,8 +393,13 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
                 "enabled": draw(st.booleans()),
                 "ring_seconds": draw(st.integers(1, 60)),
                 "delay_seconds": draw(st.sampled_from([0, 3, 7])),
-                "caller_ids": [shown["number"]],
+                "caller_ids": draw(
+                    st.permutations(
+                        [n["number"] for n in numbers if n["client"] == shown["client"]]
+                    )
+                ),
                 "return_countries": draw(st.lists(COUNTRIES, max_size=2, unique=True)),
+                **draw(showing([n["number"] for n in numbers if n["client"] == shown["client"]])),
                 "authorised_callers": [
                     {
                         "number": number,
@@ -223,17 +421,7 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "version": 1,
         "clients": [{"name": name, "description": draw(LINES)} for name in clients],
-        "channels": [
-            {
-                "name": name,
-                "addresses": draw(st.lists(NETWORKS, max_size=3, unique=True)),
-                "identity": draw(st.permutations([header.value for header in IdentityHeader]))[:2],
-                "country": draw(st.none() | COUNTRIES),
-                "rewrite": draw(st.dictionaries(BEGINNINGS, BEGINNINGS, max_size=3)),
-                "refusal_cause": draw(st.sampled_from(RefusalCause)).value,
-            }
-            for name in channels
-        ],
+        "channels": [draw(channel(name)) for name in channels],
         "numbers": numbers,
         "extensions": extensions,
         "accounts": [

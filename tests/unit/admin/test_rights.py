@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, update
 
 from controller.admin import rights
 from controller.admin.directory import Directory
@@ -21,6 +22,7 @@ from controller.admin.shapes import MODELS
 from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller, SoundFile
 from controller.policy.rules import NOT_YET
+from controller.store import schema
 from tests.seed import ADMIN
 from tests.unit.admin.given import (
     ACME,
@@ -247,6 +249,10 @@ OTHER_VALUE: dict[str, Any] = {
     "stop_after_unanswered": 9,
     "longest_call_seconds": 86_400,
     "further_calls": 1,
+    "p_asserted_identity": True,
+    "p_preferred_identity": "sip:acme@example.com",
+    "caller_id_number_from": "equipment",
+    "caller_id_number": "+12025550151",
 }
 
 
@@ -295,17 +301,23 @@ def test_o2_what_else_an_extension_has_is_its_clients_to_decide(store: Directory
         "dial_seconds": 9,
         "say_time_left": True,
         "destination_ring_seconds": 9,
-        "caller_id_name": "Ours",
-        "caller_ids": ["+12025550151"],
+        "caller_id_name_from": "equipment",
+        # I3, I5, I8: which of his own he shows, and whether he shows any (I6).
+        "caller_ids": ["+12025550110", "+12025550151"],
+        "default_caller_id": "+12025550151",
+        "caller_id_choice": "sticky",
+        "hide_caller_id": True,
         "sound_before_disconnecting": "/acme.wav",
         "language": "de",
         "prompts": {"goodbye": "/acme.wav"},
     }
     changed = store.change(ACME, Kind.EXTENSION, "100", mine)
     assert changed.version == 2
-    left = set(Policy.__struct_fields__) - set(NOT_YET) - rights.OPERATOR_FIELDS - set(mine)
+    named = {"caller_id_name_from": "custom", "caller_id_name": "Ours"}
+    assert store.change(ACME, Kind.EXTENSION, "100", named).version == 3
+    left = set(Policy.__struct_fields__) - set(NOT_YET) - rights.OPERATOR_FIELDS
     # Each is one or the other's, or goes with what was changed.
-    assert left == {"extension", "password_hash", "caller_id_name_from", "default_caller_id"}
+    assert left - set(mine) - set(named) == {"extension", "password_hash"}
 
 
 def test_o2_of_itself_a_client_changes_what_it_is_called_and_no_more(store: Directory) -> None:
@@ -326,6 +338,27 @@ def test_i8_a_client_learns_nothing_of_whose_a_number_or_a_did_is(store: Directo
     assert said == {
         "caller_ids: N is no public number of client acme (I8); ask the operator for it"
     }
+
+
+def test_i2_a_client_learns_nothing_of_whose_a_number_is_that_its_extension_shows(
+    engine: Engine, store: Directory
+) -> None:
+    """Such as was given away past everything of ours: what else he changes is refused then."""
+    two_clients(store)
+    own = {"caller_id_number_from": "custom", "caller_id_number": "+12025550151"}
+    store.change(ADMIN, Kind.EXTENSION, "100", own)
+    assert store.change(ACME, Kind.EXTENSION, "100", {"ring_seconds": 9}).version == 3
+    numbers = schema.public_number
+    with engine.begin() as connection:
+        connection.execute(
+            update(numbers).where(numbers.c.number == "+12025550151").values(client="other")
+        )
+    with pytest.raises(Conflict) as caught:
+        store.change(ACME, Kind.EXTENSION, "100", {"ring_seconds": 8})
+    assert str(caught.value) == (
+        "caller_id_number: +12025550151 is no public number of client acme, and no DID of its "
+        "extensions (I2); ask the operator for it"
+    )
 
 
 def test_s1_a_client_learns_nothing_of_what_others_play(store: Directory) -> None:

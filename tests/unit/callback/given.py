@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from controller.callback import limits
@@ -19,6 +20,7 @@ from controller.callback.events import (
     RequestStored,
     ReturnAttached,
     ReturnEvent,
+    RouteFound,
     SecondTry,
     Secret,
     SocketClosed,
@@ -28,13 +30,16 @@ from controller.callback.events import (
     TriggerAttached,
     TriggerEvent,
 )
+from controller.callback.platform import Platform
 from controller.callback.return_session import ReturnSession
 from controller.callback.states import Return, Trigger
 from controller.callback.trigger import TriggerSession
+from controller.callerid.model import Shown
 from controller.numbers.caller import Caller
 from controller.policy.fields import EarlyHangUp, ReturnCalls
 from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
+from controller.routing.model import Plan, Way
 
 NOW: Final = 1_795_475_771.25
 DID: Final = "+12025550100"
@@ -58,6 +63,16 @@ MEMBER: Final = AuthorisedCaller(extension="100", number=CALLER)
 OTHER: Final = AuthorisedCaller(
     extension="100", number="+12125550177", pin_hash=HASH, speed_dials={"5": DESTINATION}
 )
+
+#: How numbers are called.
+SHOWN: Final = Shown(number="+12025550101", name="Acme", rule="I4", name_rule="I1")
+
+
+def plan(*channels: str, kind: str = "public", number: str = "12125550123") -> Plan:
+    """Give a plan by these channels; without any, none can be had."""
+    ways = tuple(Way(name, number, SHOWN, caller_id="12025550101") for name in channels)
+    return Plan(ways=ways, refusal="" if ways else "no_channel", kind=kind)
+
 
 #: Digits that a caller may type, and what only a broken switch would send.
 typed = st.one_of(
@@ -127,6 +142,26 @@ members = st.builds(
     speed_dials=st.sampled_from([{}, {"5": DESTINATION, "12": "+19005550100"}]),
     presets=st.sampled_from([{}, {DID: DESTINATION}, {DID: "+19005550100"}]),
 )
+platforms = st.builds(
+    Platform,
+    internal_lengths=st.sampled_from([(), (3, 4)]),
+    internal_prefixes=st.sampled_from([(), ("+4420",)]),
+    emergency_connected=st.booleans(),
+)
+plans = st.sampled_from(
+    [
+        plan("one"),
+        plan("one", "two"),
+        plan("a", "b", "c", "d", "e"),
+        plan("inside", kind="internal"),
+        plan("one", kind="emergency"),
+        plan(),
+        Plan(refusal="no_caller_id"),
+        Plan(refusal="own_number"),
+        Plan(refusal="emergency"),
+    ]
+)
+called = plans.filter(lambda plan: bool(plan.ways))
 money = st.builds(
     Credit,
     micros=st.sampled_from([0, 1, -5_000_000, 12_340_000]),
@@ -176,13 +211,11 @@ def return_sessions(draw: st.DrawFn, states: tuple[Return, ...] = tuple(Return))
         leg=draw(st.sampled_from(["leg-a", "leg-b"])),
         request="request",
         policy=draw(policies),
-        gateways=draw(st.sampled_from([("one",), ("one", "two")])),
         did=draw(st.sampled_from([DID, DID, DID, ""])),
         number=draw(st.sampled_from([CALLER, ""])),
         caller=draw(st.one_of(st.none(), members)),
         redial=draw(st.one_of(st.sampled_from(["", "204"]), e164)),
-        internal_gateway="inside",
-        internal_lengths=draw(st.sampled_from([(), (3, 4)])),
+        platform=draw(platforms),
         locked=draw(st.sampled_from([False, False, True])),
         state=state,
         timer=draw(st.integers(0, 50)),
@@ -205,6 +238,7 @@ def return_sessions(draw: st.DrawFn, states: tuple[Return, ...] = tuple(Return))
         after_credit=draw(st.sampled_from([Return.MENU, Return.DESTINATION, Return.TELLING])),
         asked=draw(st.sampled_from([0.0, NOW])),
         hasty=draw(st.integers(0, limits.MAX_HASTY)),
+        plan=draw(st.one_of(st.none(), called)),
     )
 
 
@@ -213,6 +247,7 @@ def return_events(session: ReturnSession) -> dict[str, st.SearchStrategy[ReturnE
     steps = around(session.step)
     legs = st.one_of(st.none(), st.sampled_from(session.destination_legs), st.text(max_size=5))
     disposition = st.one_of(st.none(), causes, st.text(max_size=10))
+    failed = st.lists(st.tuples(st.sampled_from(session.destination_legs), causes), max_size=3)
     own = all_stages.map(
         lambda stage: stages.write(
             msgspec.structs.replace(stage, state=Return.BRIDGING, dialled=session.dialled)
@@ -225,6 +260,7 @@ def return_events(session: ReturnSession) -> dict[str, st.SearchStrategy[ReturnE
             last_bridge_to=legs,
             bridge_hangup_cause=st.one_of(st.none(), causes),
             originate_disposition=disposition,
+            failed=failed.map(tuple),
         ),
         "StepDone": st.builds(
             StepDone,
@@ -233,6 +269,7 @@ def return_events(session: ReturnSession) -> dict[str, st.SearchStrategy[ReturnE
             disposition=disposition,
             bridge_hangup_cause=st.one_of(st.none(), causes),
             last_bridge_to=legs,
+            failed=failed.map(tuple),
         ),
         "Key": st.builds(Key, digit=keys),
         "PasswordChecked": st.builds(
@@ -246,6 +283,7 @@ def return_events(session: ReturnSession) -> dict[str, st.SearchStrategy[ReturnE
         "TimeKnown": st.builds(
             TimeKnown, step=steps, seconds=st.sampled_from([None, 0, 59, 3600, -1])
         ),
+        "RouteFound": st.builds(RouteFound, step=steps, plan=plans),
         "Bridged": st.builds(Bridged, other=legs),
         "TimerFired": st.builds(TimerFired, number=around(session.timer)),
         "LegEnded": st.builds(LegEnded, cause=causes, stage=stage_texts, talked_to=legs),
@@ -265,8 +303,11 @@ def return_moments(
     """Make a session, an event for it (of one kind, if named), and a time."""
     session = draw(return_sessions(states))
     events = return_events(session)
-    chosen = events[event] if event else st.one_of(*events.values())
-    return session, draw(chosen), draw(nows)
+    chosen = draw(events[event] if event else st.one_of(*events.values()))
+    # How long a call may last is looked up and said only when a way was found.
+    said = session.state is Return.CONNECTING and isinstance(chosen, (StepDone, TimeKnown))
+    assume(not said or session.plan is not None)
+    return session, chosen, draw(nows)
 
 
 @st.composite

@@ -7,6 +7,8 @@ never do is asserted by `watching`, as it happens.
 
 from __future__ import annotations
 
+from typing import Any
+
 from controller.callback import conversation
 from controller.callback import stage as stages
 from controller.callback.effects import (
@@ -14,6 +16,7 @@ from controller.callback.effects import (
     Bridge,
     CheckPassword,
     Effect,
+    FindRoute,
     Hangup,
     LetGo,
     LookUpCredit,
@@ -33,18 +36,21 @@ from controller.callback.events import (
     PasswordChecked,
     ReturnAttached,
     ReturnEvent,
+    RouteFound,
     Secret,
     SocketClosed,
     StepDone,
     TimeKnown,
     TimerFired,
 )
+from controller.callback.platform import Platform
 from controller.callback.return_session import ReturnSession
 from controller.callback.states import Return
 from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
+from controller.routing.model import Plan
 
-from .given import CALLER, DID, NOW
+from .given import CALLER, DID, NOW, plan
 from .watching import Watch
 
 #: How long the switch takes to hang up, seconds.
@@ -56,23 +62,27 @@ class SwitchLeg:
 
     `caller` is whom the list has for who rings, `redial` what he dialled last, `locked` whether
     too many passwords were wrong before, `internal` how many digits the platform's own numbers
-    have. `sentence`: so long each prompt sounds; None: sentences, and the questions for a
-    password, end only when a test says so.
+    have. `channels`: over which calls go; a way is found at once, unless `slow`. `sentence`: so
+    long each prompt sounds; None: sentences, and the questions for a password, end only when a test
+    says so.
     """
 
     def __init__(
         self,
         policy: Policy,
-        gateways: tuple[str, ...] = ("one", "two"),
+        channels: tuple[str, ...] = ("one", "two"),
         *,
         caller: AuthorisedCaller | None = None,
         redial: str = "",
         locked: bool = False,
         internal: tuple[int, ...] = (),
         sentence: float | None = None,
+        slow: bool = False,
     ) -> None:
         self.policy = policy
-        self.gateways = gateways
+        self.channels = channels
+        self.slow = slow
+        self.wanted: FindRoute | None = None
         self.caller = caller
         self.redial = redial
         self.locked = locked
@@ -105,14 +115,12 @@ class SwitchLeg:
             leg="leg",
             request="request",
             policy=self.policy,
-            gateways=self.gateways,
             did=DID,
             number=CALLER,
             caller=self.members[member] if member else self.caller,
             redial=self.redial,
             locked=self.locked,
-            internal_gateway="inside" if self.internal else "",
-            internal_lengths=self.internal,
+            platform=Platform(internal_lengths=self.internal),
         )
 
     # --- what happens ----------------------------------------------------------------------
@@ -126,9 +134,19 @@ class SwitchLeg:
             self.effects.append(effect)
             self.watch.effect(effect, effects[:position], effects[position + 1 :])
             self._do(effect)
+        if self.wanted is not None and not self.slow:
+            effects += self.route_found()
         return effects
 
-    def attach(self, **variables: str | None) -> tuple[Effect, ...]:
+    def route_found(self, found: Plan | None = None) -> tuple[Effect, ...]:
+        """Have a way found to what is to be called, or this one."""
+        assert self.wanted is not None
+        wanted, self.wanted = self.wanted, None
+        if found is None and self.session.platform.is_internal(wanted.number):
+            found = plan("inside", kind="internal")
+        return self.tell(RouteFound(wanted.step, found or plan(*self.channels)))
+
+    def attach(self, **variables: Any) -> tuple[Effect, ...]:
         """Connect to a controller, with the variables as they are."""
         return self.tell(ReturnAttached(stage=self.stage, **variables))
 
@@ -252,6 +270,7 @@ class SwitchLeg:
                 disposition=disposition,
                 bridge_hangup_cause=cause,
                 last_bridge_to=self.joined_with,
+                failed=tuple((leg, "NORMAL_TEMPORARY_FAILURE") for leg in bridge.legs[:-1]),
             )
         )
 
@@ -264,7 +283,7 @@ class SwitchLeg:
     def end(self, cause: str = "NORMAL_CLEARING") -> tuple[Effect, ...]:
         """Hang the leg up, and tell everybody who ever drove it."""
         self.over = True
-        self.running = self.ends = self.check = self.looked_up = None
+        self.running = self.ends = self.check = self.looked_up = self.wanted = None
         ended = LegEnded(cause, self.stage, self.joined_with)
         effects = self.tell(ended)
         for follower in self.followers:
@@ -281,7 +300,7 @@ class SwitchLeg:
             gone, effects = conversation.step(before, SocketClosed(), self.now)
             assert effects == ()
             self.followers.append(gone)
-        self.running = self.ends = self.check = self.looked_up = self.timer = None
+        self.running = self.ends = self.check = self.looked_up = self.wanted = self.timer = None
         self.read = ""
         self.handed_over += 1
         self.session = self._new_session()
@@ -307,6 +326,8 @@ class SwitchLeg:
                 self.check = effect
             case LookUpCredit() | LookUpTime():
                 self.looked_up = effect
+            case FindRoute():
+                self.wanted = effect
             case LetGo() | Release():
                 self.timer = None
             case Record():

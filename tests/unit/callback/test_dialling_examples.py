@@ -8,6 +8,7 @@ import pytest
 from controller.callback import limits
 from controller.callback.effects import (
     Bridge,
+    CallConnected,
     DropKeys,
     HoldOn,
     LetGo,
@@ -17,21 +18,21 @@ from controller.callback.effects import (
 )
 from controller.callback.said import Duration
 from controller.callback.states import Return
+from controller.routing.model import Plan
 
 from .calls import at_destination, bridging, called, ends, number, policy, prompts, record
-from .given import DESTINATION, DID, MEMBER, NOW, OTHER, POLICY, WITH_PASSWORD
+from .given import DESTINATION, DID, MEMBER, NOW, OTHER, POLICY, WITH_PASSWORD, plan
 from .switch_leg import SwitchLeg
 
 # --- D: dialling -----------------------------------------------------------------------------
 
 
-def test_d3_i5_a_national_number_is_called_as_e164_and_shows_the_default_number() -> None:
+def test_d3_a_national_number_is_called_as_e164_by_the_ways_that_were_found() -> None:
     leg = bridging()
     assert isinstance(leg.running, Bridge)
     assert leg.running.number == DESTINATION
-    assert leg.running.caller_id_number == POLICY.default_caller_id
-    assert leg.running.caller_id_name == "Acme"
-    assert leg.running.gateways == ("one", "two")
+    assert leg.running.plan.channels == ("one", "two")
+    assert leg.running.position == 1
     # M5: the switch has its own limit.
     assert leg.running.longest_seconds == POLICY.longest_call_seconds
 
@@ -71,7 +72,7 @@ def test_d2_keys_in_a_prompt_cut_it_and_count() -> None:
     assert number(leg) == DESTINATION
 
 
-@pytest.mark.parametrize("typed", ["911#", "0" * 24, "*0*0#", "00*1#", "1" * 24])
+@pytest.mark.parametrize("typed", ["1234#", "0" * 24, "*0*0#", "00*1#", "1" * 24])
 def test_d3_nonsense_is_told_and_asked_again(typed: str) -> None:
     leg = at_destination()
     leg.press(typed)
@@ -84,9 +85,58 @@ def test_d3_nonsense_is_told_and_asked_again(typed: str) -> None:
 def test_d2_what_was_typed_behind_an_error_is_dropped() -> None:
     """Whoever typed on did not know of it."""
     leg = called(WITH_PASSWORD)
-    leg.press("1234#911#2125550123#")
+    leg.press("1234#9#2125550123#")
     leg.checked(True)
-    assert prompts(leg) == ("number_wrong", "destination_enter")
+    assert prompts(leg) == ("speed_dial_unknown", "destination_enter")
+
+
+@pytest.mark.parametrize("typed", ["911", "112"])
+def test_d3_an_emergency_number_is_answered_and_not_called(typed: str) -> None:
+    """Whoever needs help is told at once that it is not to be had here, and how it is."""
+    leg = at_destination()
+    leg.press(f"{typed}#")
+    assert prompts(leg) == ("emergency_not_connected", "destination_enter")
+    assert leg.session.dialled == 0
+
+
+def test_i2_a_number_to_which_there_is_no_way_is_told_and_another_one_asked_for() -> None:
+    for refusal, sentence in (
+        ("no_channel", "destination_unreachable"),
+        ("no_caller_id", "destination_unreachable"),
+        ("own_number", "number_not_allowed"),
+    ):
+        leg = at_destination(slow=True)
+        leg.press("2125550123#")
+        assert leg.session.state is Return.CONNECTING
+        effects = leg.route_found(Plan(refusal=refusal))
+        assert Note("decided", f"not_called {refusal}") in effects
+        assert prompts(leg) == (sentence, "destination_enter")
+        assert (leg.session.dialled, leg.session.unreached) == (1, 1)
+
+
+def test_i4_three_numbers_without_a_way_end_the_call() -> None:
+    leg = at_destination(channels=())
+    for _ in range(limits.MAX_UNREACHED):
+        leg.press("2125550123#")
+    assert prompts(leg) == ("destination_unreachable", "goodbye")
+    assert ends(leg) == "not_reached"
+
+
+def test_o5_a_way_that_is_found_too_late_is_not_gone() -> None:
+    """The store or Redis stood still: the caller is told, and what comes then is of no call."""
+    leg = at_destination(slow=True)
+    leg.press("2125550123#")
+    leg.wait(limits.LOOK_UP_SECONDS)
+    assert prompts(leg) == ("destination_unreachable", "destination_enter")
+    assert leg.route_found() == ()
+    assert leg.session.state is Return.DESTINATION
+
+
+def test_d6_nobody_who_needs_help_waits_to_hear_how_long_his_credit_lasts() -> None:
+    leg = at_destination(policy(say_time_left=True), slow=True)
+    leg.press("2125550123#")
+    leg.route_found(plan("one", kind="emergency", number="112"))
+    assert isinstance(leg.running, Bridge)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +186,7 @@ def test_d3_a_number_as_long_as_the_platforms_own_is_called_there(typed: str) ->
     leg.press(typed)
     leg.wait(limits.DIGIT_SECONDS)
     assert isinstance(leg.running, Bridge)
-    assert (leg.running.number, leg.running.gateways) == ("204", ("inside",))
+    assert (leg.running.number, leg.running.plan.channels) == ("204", ("inside",))
     assert len(leg.running.legs) == 1
     # The next controller knows it too.
     leg.bridge_ends("USER_BUSY")
@@ -256,7 +306,8 @@ def test_d4_two_stars_drop_the_destination_where_another_may_follow() -> None:
     leg.hand_over("NORMAL_CLEARING")
     leg.press("2125550123#")
     # It was the last one: whoever presses them then goes on talking.
-    assert leg.joins() == (Note("decided", "connected"), LetGo())
+    joined = CallConnected(2, leg.session.destination_legs[0])
+    assert leg.joins() == (Note("decided", "connected"), joined, LetGo())
 
 
 def test_d4_who_dials_no_other_number_in_time_has_completed_his_call() -> None:
@@ -285,7 +336,8 @@ def test_d5_a_preset_destination_is_connected_without_dialling() -> None:
 
 def test_d5_no_other_number_follows_a_preset_one() -> None:
     leg = called(policy(further_calls=5), caller=PRESET)
-    assert leg.joins() == (Note("decided", "connected"), LetGo())
+    joined = CallConnected(1, leg.session.destination_legs[0])
+    assert leg.joins() == (Note("decided", "connected"), joined, LetGo())
     leg.hand_over("NORMAL_CLEARING")
     assert prompts(leg) == ("goodbye",)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.callback import conversation, keys, limits
+from controller.callback import conversation, limits
 from controller.callback import stage as stages
 from controller.callback.effects import (
     Ask,
@@ -44,7 +44,7 @@ from .switch_leg import SwitchLeg
 
 def fresh(policy: Policy = WITH_PASSWORD) -> ReturnSession:
     """Make the session of a controller that has never seen the leg."""
-    return ReturnSession(leg="leg", request="request", policy=policy, gateways=("one",))
+    return ReturnSession(leg="leg", request="request", policy=policy)
 
 
 def first_asked(policy: Policy) -> Return:
@@ -95,7 +95,7 @@ def test_o4_every_stage_of_the_release_before_is_read(stage: stages.Stage) -> No
     )
     text = f"1:{state}:{step}:{tries}:{dialled}:{talked}:{deadline}:{to}:{outcome}"
     read = stages.read(text)
-    if keys.is_internal(to):
+    if to and to[0] != "+":
         assert read is None, "it knew no numbers of the platform's own"
         return
     assert read is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,15 +16,16 @@ from controller.callback.keys import (
     dialled,
     digits_of,
     entry_of,
-    is_internal,
     is_redial,
     joined,
 )
 from controller.callback.limits import MAX_NUMBER_DIGITS
+from controller.callback.platform import Platform
 from controller.numbers.e164 import BadNumber, is_e164, parse_dialled
+from controller.numbers.special import is_emergency, is_special
 from controller.policy.records import AuthorisedCaller
 
-from .given import CALLER, DESTINATION, OTHER, ahead, members
+from .given import CALLER, DESTINATION, OTHER, ahead, members, platforms
 
 digits = st.text("0123456789", max_size=MAX_NUMBER_DIGITS - 1)
 all_keys = st.text("0123456789*#", max_size=60)
@@ -34,7 +36,7 @@ answers = st.one_of(digits, st.text("0123456789*", max_size=40))
 
 def said(keys: str, *, ended: bool = True, last: str = "") -> Dialled:
     """Give what keys ask for of somebody who has speed dials."""
-    return dialled(Entry(keys, ended=ended), "US", OTHER, last)
+    return dialled(Entry(keys, ended=ended), "US", OTHER, last, Platform())
 
 
 @given(st.one_of(all_keys, ahead))
@@ -72,8 +74,8 @@ def test_d2_a_star_clears_what_was_typed_before_it(before: str, after: str) -> N
 def test_d2_d3_what_was_cleared_makes_no_difference_to_a_number(
     before: str, number: str, country: str
 ) -> None:
-    cleared = dialled(Entry(f"{before}*{number}", ended=True), country, None, "")
-    assert cleared == dialled(Entry(number, ended=True), country, None, "")
+    cleared = dialled(Entry(f"{before}*{number}", ended=True), country, None, "", Platform())
+    assert cleared == dialled(Entry(number, ended=True), country, None, "", Platform())
 
 
 @given(
@@ -82,7 +84,7 @@ def test_d2_d3_what_was_cleared_makes_no_difference_to_a_number(
     countries,
     st.one_of(st.none(), members),
     st.sampled_from(["", DESTINATION]),
-    st.sampled_from([(), (3,), (3, 4, 10)]),
+    platforms,
 )
 def test_d3_an_answer_is_a_number_nothing_or_told_to_be_wrong(
     answer: str,
@@ -90,16 +92,23 @@ def test_d3_an_answer_is_a_number_nothing_or_told_to_be_wrong(
     country: str,
     caller: AuthorisedCaller | None,
     last: str,
-    internal: tuple[int, ...],
+    platform: Platform,
 ) -> None:
-    found = dialled(Entry(answer, ended=ended), country, caller, last, internal)
+    found = dialled(Entry(answer, ended=ended), country, caller, last, platform)
     assert not (found.number and found.wrong)
-    if is_internal(found.number):
+    if found.number and found.number[0] != "+":
         assert found.number == digits_of(answer)
-        assert len(found.number) in internal
+        assert len(found.number) in platform.internal_lengths or platform.emergency_connected
     else:
         assert not found.number or is_e164(found.number)
-    assert found.wrong in ("", "number_wrong", "speed_dial_unknown", "redial_unknown")
+    assert found.wrong in {
+        "",
+        "number_wrong",
+        "number_not_allowed",
+        "emergency_not_connected",
+        "speed_dial_unknown",
+        "redial_unknown",
+    }
     # Only where all was cleared, or nothing typed, nothing was asked for.
     assert (found == Dialled()) == (not digits_of(answer))
 
@@ -109,15 +118,52 @@ def test_d3_more_than_two_digits_are_read_by_the_dial_plan(
     number: str, ended: bool, country: str
 ) -> None:
     expected = Dialled(wrong="number_wrong")
-    with contextlib.suppress(BadNumber):
-        found = parse_dialled(number, country)
-        expected = Dialled(number=found) if is_e164(found) else expected
-    assert dialled(Entry(number, ended=ended), country, OTHER, CALLER) == expected
+    if is_emergency(number, country):
+        expected = Dialled(wrong="emergency_not_connected")
+    elif is_special(number, country):
+        expected = Dialled(wrong="number_not_allowed")
+    else:
+        with contextlib.suppress(BadNumber):
+            expected = Dialled(number=parse_dialled(number, country))
+    assert dialled(Entry(number, ended=ended), country, OTHER, CALLER, Platform()) == expected
+
+
+@pytest.mark.parametrize("country", ["US", "DE", "GB", "JP"])
+@pytest.mark.parametrize("number", ["112", "911"])
+def test_d3_an_emergency_number_is_one_before_anything_else(number: str, country: str) -> None:
+    """Also where the platform has extensions of as many digits: whoever needs help is told."""
+    entry = Entry(number, ended=True)
+    inside = Platform(internal_lengths=(3,))
+    refused = Dialled(wrong="emergency_not_connected")
+    assert dialled(entry, country, OTHER, "", inside) == refused
+    connected = Platform(internal_lengths=(3,), emergency_connected=True)
+    assert dialled(entry, country, OTHER, "", connected) == Dialled(number=number)
+
+
+def test_d3_an_emergency_number_of_two_digits_is_one_unless_it_is_a_speed_dial() -> None:
+    """15 in France; the speed dial is what its owner means."""
+    refused = Dialled(wrong="emergency_not_connected")
+    for ended in (True, False):
+        assert dialled(Entry("15", ended=ended), "FR", OTHER, "", Platform()) == refused
+    own = msgspec.structs.replace(OTHER, speed_dials={"15": DESTINATION})
+    assert dialled(Entry("15", ended=True), "FR", own, "", Platform()) == Dialled(DESTINATION)
+
+
+def test_d3_the_operator_adds_emergency_numbers_of_his_own() -> None:
+    entry, added = Entry("1234", ended=False), Platform(emergency_numbers=("1234",))
+    assert dialled(entry, "US", None, "", added) == Dialled(wrong="emergency_not_connected")
+    assert dialled(entry, "US", None, "", Platform()) == Dialled(wrong="number_wrong")
+
+
+def test_d3_a_special_number_is_nobody_s_telephone() -> None:
+    """118 is no number that was typed wrongly; it is none that may be called."""
+    refused = Dialled(wrong="number_not_allowed")
+    assert dialled(Entry("116117", ended=True), "DE", None, "", Platform()) == refused
 
 
 def test_d3_o4_a_number_longer_than_any_of_e164_is_wrong() -> None:
     """A plan has it, and no stage could tell the next controller of it."""
-    assert dialled(Entry("020100000000000", ended=True), "DE", None, "").number == ""
+    assert dialled(Entry("020100000000000", ended=True), "DE", None, "", Platform()).number == ""
 
 
 @given(st.text("0123456789", min_size=1, max_size=2))
@@ -127,7 +173,7 @@ def test_d3_a_speed_dial_is_one_only_with_its_end(short: str) -> None:
     wrong = Dialled(wrong="speed_dial_unknown")
     assert said(short) == (Dialled(number=number) if number else wrong)
     assert said(short, ended=False) == Dialled(wrong="number_wrong")
-    assert dialled(Entry(short, ended=True), "US", None, "") == wrong
+    assert dialled(Entry(short, ended=True), "US", None, "", Platform()) == wrong
 
 
 @given(st.text("0123456789*", max_size=8), st.booleans())

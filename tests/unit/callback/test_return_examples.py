@@ -9,6 +9,7 @@ from controller.callback import conversation, limits
 from controller.callback import stage as stages
 from controller.callback.conversation import record_of_unseen_end
 from controller.callback.effects import (
+    CallOver,
     Hangup,
     Kill,
     LetGo,
@@ -74,7 +75,7 @@ def test_t10_a_caller_who_hangs_up_is_recorded_with_what_came_of_it(answered: bo
     leg = bridging()
     if answered:
         leg.joins()
-    assert [type(e) for e in leg.end("ORIGINATOR_CANCEL")] == [Record, Release]
+    assert [type(e) for e in leg.end("ORIGINATOR_CANCEL")] == [CallOver, Record, Release]
     outcome = "completed" if answered else "hung_up"
     assert record(leg) == Record("request", outcome, "ORIGINATOR_CANCEL", DESTINATION)
 
@@ -116,7 +117,7 @@ def test_o4_who_lost_a_leg_records_its_end_only_if_nobody_went_on() -> None:
 
 
 def test_o5_the_end_of_a_leg_that_nobody_held_is_recorded_by_what_its_variables_say() -> None:
-    session = ReturnSession("leg", "request", POLICY, ("one",))
+    session = ReturnSession("leg", "request", POLICY)
     legs = msgspec.structs.replace(session, dialled=1).destination_legs
     stage = stages.write(stages.Stage(Return.BRIDGING, step=3, dialled=1, destination=DESTINATION))
     over = stages.write(stages.Stage(Return.ENDING, step=3, outcome="password_failed"))
@@ -128,5 +129,8 @@ def test_o5_the_end_of_a_leg_that_nobody_held_is_recorded_by_what_its_variables_
         (LegEnded("X", stage, legs[0]), "completed", DESTINATION),
         (LegEnded("X", over), "password_failed", None),
     ):
-        said = record_of_unseen_end(session, ended)
+        *over_too, said = record_of_unseen_end(session, ended)
         assert said == Record("request", outcome, "X", destination)
+        # The destination that was being called or talked to is over with it.
+        talked = legs[0] if outcome == "completed" else None
+        assert over_too == ([CallOver(1, "X", talked)] if destination else [])

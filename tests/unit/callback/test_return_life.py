@@ -26,6 +26,7 @@ from controller.callback.events import (
     CreditKnown,
     PasswordChecked,
     ReturnAttached,
+    RouteFound,
     StepDone,
     TimeKnown,
     TimerFired,
@@ -34,9 +35,10 @@ from controller.callback.return_session import ReturnSession
 from controller.callback.states import Return
 from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
+from controller.routing.model import Plan
 from tests.unit.examples import many
 
-from .given import CALLER, DESTINATION, OTHER, causes, members, money, policies
+from .given import CALLER, DESTINATION, OTHER, causes, members, money, plans, policies
 from .switch_leg import SwitchLeg
 from .watching import PASSWORD
 
@@ -74,7 +76,8 @@ class ReturnCall(RuleBasedStateMachine):
 
     @initialize(
         policy=policies,
-        gateways=st.sampled_from([("one",), ("one", "two")]),
+        channels=st.sampled_from([("one",), ("one", "two"), ("one", "two"), ()]),
+        slow=st.sampled_from([False, False, True]),
         caller=st.one_of(st.none(), listed, listed),
         redial=st.sampled_from(["", DESTINATION]),
         locked=st.sampled_from([False, False, False, True]),
@@ -83,7 +86,8 @@ class ReturnCall(RuleBasedStateMachine):
     def answered(
         self,
         policy: Policy,
-        gateways: tuple[str, ...],
+        channels: tuple[str, ...],
+        slow: bool,
         caller: AuthorisedCaller | None,
         redial: str,
         locked: bool,
@@ -91,7 +95,8 @@ class ReturnCall(RuleBasedStateMachine):
     ) -> None:
         self.leg = SwitchLeg(
             policy,
-            gateways,
+            channels,
+            slow=slow,
             caller=caller,
             redial=redial,
             locked=locked,
@@ -155,6 +160,11 @@ class ReturnCall(RuleBasedStateMachine):
     def time_is_found(self, left: int | None) -> None:
         self.leg.time_known(left)
 
+    @rule(found=st.one_of(st.none(), plans))
+    @precondition(lambda self: self.leg.wanted is not None)
+    def a_way_is_found(self, found: Plan | None) -> None:
+        self.leg.route_found(found)
+
     @rule(cause=causes, talked=st.sampled_from(["not", "heard of", "heard of", "not heard of"]))
     @precondition(lambda self: isinstance(self.leg.running, Bridge))
     def destination_answers_or_not(self, cause: str, talked: str) -> None:
@@ -181,6 +191,7 @@ class ReturnCall(RuleBasedStateMachine):
             PasswordChecked(session.step + off, right=True),
             CreditKnown(session.step + off, credit=None),
             TimeKnown(session.step + off, seconds=None),
+            RouteFound(session.step + off, Plan(refusal="no_channel")),
             TimerFired(session.timer + off),
             Bridged("another leg"),
             ReturnAttached(),
@@ -218,7 +229,7 @@ class ReturnCall(RuleBasedStateMachine):
         assert [type(e) for e in leg.effects].count(Record) == 1
         assert [type(e) for e in leg.effects].count(Release) == 1
         if not leg.handed_over:
-            longest = limits.longest_without_talking(leg.policy, len(leg.gateways))
+            longest = limits.longest_without_talking(leg.policy)
             assert leg.busy_seconds <= longest
 
 
@@ -236,7 +247,9 @@ def conversation_ends(leg: SwitchLeg, cause: str) -> None:
 def check_taken_over(leg: SwitchLeg, before: ReturnSession) -> None:
     """Check that whoever goes on with a leg is where the one before was."""
     after = leg.session
-    assert (after.dialled, after.tries) == (before.dialled, before.tries)
+    # A preset number that was about to be called is called anew.
+    again = before.state is Return.CONNECTING and bool(before.preset)
+    assert (after.dialled, after.tries) == (before.dialled + again, before.tries)
     # A5: for whom the call is goes along.
     assert after.caller == before.caller
     match before.state:

@@ -13,6 +13,7 @@ from controller.callback.machine import Action, reachable
 from controller.callback.return_table import RETURN
 from controller.callback.states import TRIGGER, Return, Row, Trigger
 from controller.numbers.caller import Caller
+from controller.routing.model import Plan
 
 Table = Mapping[Any, Mapping[str, Row]]
 MACHINES = [
@@ -26,6 +27,7 @@ each_machine = pytest.mark.parametrize(("table", "states", "events", "actions"),
 FILL = {
     "rung": 0.0, "caller": Caller(), "did": "", "number": 0, "step": 0, "right": None,
     "other": None, "cause": "", "digit": "1", "credit": None, "seconds": None,
+    "plan": Plan(),
 }  # fmt: skip
 
 

@@ -13,9 +13,12 @@ from controller.callback import stage as stages
 from controller.callback.effects import (
     Ask,
     Bridge,
+    CallConnected,
+    CallOver,
     CheckPassword,
     DropKeys,
     Effect,
+    FindRoute,
     ForgetSecret,
     Hangup,
     HoldOn,
@@ -36,6 +39,7 @@ from controller.callback.events import (
     PasswordChecked,
     ReturnAttached,
     ReturnEvent,
+    RouteFound,
     StepDone,
     TimerFired,
     kind,
@@ -97,6 +101,7 @@ UNEXPECTED: Final = frozenset(
         "number_not_allowed",
         "speed_dial_unknown",
         "redial_unknown",
+        "emergency_not_connected",
         "credit_unknown",
     }
 )
@@ -129,9 +134,10 @@ class Watch:
         self._keys = ""
         self._stage: stages.Stage | None = None
         self._steps: set[int] = set()
-        self._in_bridge = self._drops = self._hidden = False
+        self._in_bridge = self._drops = self._hidden = self._under_way = False
         self._last_words = 0
         self._released = False
+        self._event: ReturnEvent | None = None
 
     # --- a step ----------------------------------------------------------------------------
 
@@ -144,7 +150,7 @@ class Watch:
         now: float,
     ) -> None:
         """Look at a step that was taken."""
-        self.session = after
+        self.session, self._event = after, event
         if is_stale(before, event):
             assert (after, effects) == (before, ())
             return
@@ -207,7 +213,7 @@ class Watch:
                     answered = True
         kept = after.keys.reveal()
         said = prompts_of(effects)
-        called = any(isinstance(e, (Bridge, LookUpTime)) for e in effects)
+        called = any(isinstance(e, (Bridge, FindRoute)) for e in effects)
         deaf = isinstance(event, Key) and now < before.deaf_until
         if deaf and before.state is Return.DESTINATION:
             # It was typed while the destination rang.
@@ -266,7 +272,7 @@ class Watch:
         if told and before.state is not Return.BRIDGING:
             assert answered
         if "number_not_allowed" in said:
-            assert answered or after.preset
+            assert answered or after.preset or isinstance(event, RouteFound)
         if "credit_unknown" in said and not isinstance(event, (CreditKnown, TimerFired)):
             assert after.credits == limits.MAX_CREDIT
 
@@ -331,6 +337,8 @@ class Watch:
                 assert self.proved
                 assert self._stage is not None
                 assert self._stage.step == effect.step
+            case FindRoute() | CallConnected() | CallOver():
+                self._look_at_call(effect)
             case LetGo():
                 assert self._in_bridge
             case Kill():
@@ -342,11 +350,32 @@ class Watch:
                 assert request == "request"
                 assert outcome in OUTCOMES
                 assert [type(e) for e in after] == [Release]
+                assert set(map(type, before)) <= {CallOver}
             case Release():
-                assert [type(e) for e in before] == [Record]
+                assert [type(e) for e in before if not isinstance(e, CallOver)] == [Record]
                 self._released = True
             case _:
                 pass
+
+    def _look_at_call(self, effect: FindRoute | CallConnected | CallOver) -> None:
+        match effect:
+            case FindRoute(step, number, position):
+                assert self.proved
+                assert self._stage is not None
+                assert (self._stage.step, self._stage.dialled) == (step, position)
+                assert number == self._stage.destination
+                self._under_way = True
+            case CallConnected(position, leg):
+                assert self._in_bridge
+                assert position == self.session.dialled
+                assert leg is None or leg in self.session.destination_legs
+            case CallOver(position, leg=leg):
+                # Once for each destination; but whoever comes to a leg does not know.
+                assert position <= self.session.dialled
+                came = isinstance(self._event, ReturnAttached)
+                assert self._under_way or came, "it is over once"
+                assert leg is None or leg in self.session.destination_legs
+                self._under_way = False
 
     def _hold_on(self, resume: bool, before: tuple[Effect, ...], after: tuple[Effect, ...]) -> None:
         if resume:
@@ -369,7 +398,7 @@ class Watch:
             assert [type(e) for e in before[-1:]] == [HoldOn]
             assert not self._in_bridge, "one bridge at a time"
             assert self.session.unreached < limits.MAX_UNREACHED
-            self._in_bridge = True
+            self._in_bridge = self._under_way = True
             return
         assert not self._in_bridge, "the switch holds on again before anything is played"
         assert not self._drops, "the keys of a conversation mean nothing after it"

@@ -9,15 +9,21 @@ from typing import Any
 import pytest
 from click.shell_completion import ShellComplete
 
+from controller.admin.explaining_channels import PASSED, REFUSALS
 from controller.callback.asking import REASONS
+from controller.callerid.model import Shown, Tried
 from controller.cli import main
-from controller.commands.outcomes import ENDED, REFUSED, why
+from controller.commands.outcomes import ENDED, REFUSED, UNPLACED, why
 from controller.policy.endings import ENDINGS
+from controller.routing.model import Passed, Plan, Way
 from controller.settings import Settings
 from controller.store.database import open_database
+from controller.store.destinations import Called, Connected, Destinations, Over
+from controller.store.plans import write_plan
 from controller.store.requests import Requests
 from controller.store.transcripts import TranscriptLine, Transcripts
 from tests.unit.store.asked import asking, begun, stored
+from tests.unit.store.placed import NO_WAY, PLAN
 
 from .running import Run, ok, refused, said, shown, told
 
@@ -153,10 +159,80 @@ def test_t10_a_callback_is_shown_with_its_tries_and_what_became_of_it(
     assert whole["tries"][0]["answered"] == "1970-01-01T00:00:02.000000Z"
     assert whole["transcript"] == []
     # A list is the same without them.
-    parts = {"tries", "transcript"}
+    parts = {"tries", "destinations", "transcript"}
     assert listed(stocked) == [{k: v for k, v in whole.items() if k not in parts}]
     for name in ("x", "00000000-0000-4000-8000-000000000000"):
         refused(stocked("callback", "show", name), f"there is no callback {name}")
+
+
+def test_i9_how_each_call_went_is_shown_with_its_reasons(
+    stocked: Run, requests: Requests, data: Path
+) -> None:
+    made = stored(requests, NUMBER, due=0, now=0)
+    requests.lease_due("a", 1, 2, 1)
+    begun(requests, made, attempt="try", plan=PLAN, now=1_000_000)
+    failed = {"pstn": "NORMAL_TEMPORARY_FAILURE"}
+    requests.answered(made.id, 10**15, now=2_000_000, channel="gsm", causes=failed)
+    engine = open_database(Settings(data_dir=str(data)).database_url)
+    hidden = Shown(hidden=True, rule="I6")
+    Destinations(engine).keep(
+        [
+            Called(made.id, "leg", 1, "+12125550177", write_plan(NO_WAY), 3_000_000),
+            Over(made.id, "leg", 1, "no_channel", "{}", 3_000_000),
+            Called(
+                made.id, "leg", 2, "+12125550166",
+                write_plan(Plan(ways=(Way(channel="gsm", number="+12125550166", shown=hidden),))),
+                4_000_000,
+            ),
+            Connected(made.id, "leg", 2, "gsm", 5_000_000),
+            Over(made.id, "leg", 2, "NORMAL_CLEARING", "{}", 6_000_000),
+            Called(made.id, "leg", 3, "+12125550155", "{", 7_000_000),
+        ]
+    )  # fmt: skip
+    engine.dispose()
+    printed = ok(stocked("callback", "show", made.id))
+    assert printed.partition("\ntry 1")[2].splitlines() == [
+        "        1970-01-01 00:00:01 on fs1 by pstn gsm: answered 1970-01-01 00:00:02 over gsm, "
+        "under way",
+        "             pstn: 0012125550177 for +1 at 9000, shows +12025550101 as 12025550101 (I4) "
+        "and Acme (I1), P-Asserted-Identity sip:100@pstn.example, "
+        "P-Preferred-Identity sip:office@example.com: NORMAL_TEMPORARY_FAILURE",
+        "               I2: pstn says no true numbers",
+        "               I4: a number of pstn's",
+        "             gsm: +12125550177 for +, shows +12025550102 as +12025550102 (I5)",
+        "             fax: not used. It is switched off.",
+        "             sat: not used. There is no number to show on it (I2).",
+        "               I5: of the default: none is set",
+        "destination  1970-01-01 00:00:03 +12125550177: no_channel 1970-01-01 00:00:03",
+        "             No channel takes the number, or none could be used.",
+        "             fax: not used. The switch says that it is down.",
+        "destination  1970-01-01 00:00:04 +12125550166: talked from 1970-01-01 00:00:05 over gsm, "
+        "NORMAL_CLEARING 1970-01-01 00:00:06",
+        "             gsm: +12125550166 for +, shows no number (I6)",
+        "destination  1970-01-01 00:00:07 +12125550155: under way",
+    ]
+    whole = said(stocked("callback", "show", made.id, "--json"))
+    assert whole["tries"][0]["plan"]["ways"][0]["shown"]["rule"] == "I4"
+    assert whole["destinations"][1]["connected"] == "1970-01-01T00:00:05.000000Z"
+    assert whole["destinations"][0]["plan"]["refusal"] == "no_channel"
+    assert whole["destinations"][2]["plan"] is None
+
+
+def test_g1_nothing_of_a_plan_does_anything_to_a_terminal(stocked: Run, requests: Requests) -> None:
+    nasty = "\x1b[31m\u202e"
+    shown = Shown(number=nasty, name=nasty, rule=nasty, name_rule=nasty)
+    plan = Plan(
+        ways=(Way(channel=nasty, number=nasty, shown=shown, tried=(Tried(nasty, nasty),)),),
+        passed=(Passed(nasty, nasty),),
+        refusal=nasty,
+    )
+    made = stored(requests, NUMBER, due=0, now=0)
+    requests.lease_due("a", 1, 2, 1)
+    begun(requests, made, attempt="try", plan=plan, now=1_000_000)
+    requests.answered(made.id, 10**15, now=2_000_000, channel=nasty, causes={nasty: nasty})
+    printed = ok(stocked("callback", "show", made.id))
+    assert "\x1b" not in printed
+    assert "\u202e" not in printed
 
 
 def test_t10_what_happened_on_its_calls_is_shown_in_order(
@@ -225,9 +301,10 @@ def test_t10_every_outcome_has_its_words_here_and_in_the_readme() -> None:
     assert set(REFUSED) == set(REASONS)
     assert {ending.outcome for ending in ENDINGS.values()} <= {*ENDED, *REFUSED}
     assert not set(ENDED) & set(REFUSED)
+    assert set(UNPLACED) == set(REFUSALS)
     readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
     table = readme.partition("### What became of a call")[2].partition("###")[0]
-    for outcome in (*ENDED, *REFUSED):
+    for outcome in (*ENDED, *REFUSED, *UNPLACED, *PASSED):
         assert f"`{outcome}`" in table, outcome
 
 
@@ -235,6 +312,8 @@ def test_t10_what_became_of_it_is_said_in_words() -> None:
     assert why("pending", None) == "It is still to be made."
     assert why("pending", "busy") == "It is still to be made. The last try: The line was busy."
     assert why("done", "quiet_hours") == REFUSED["quiet_hours"]
+    assert why("done", "no_channel") == ENDED["no_channel"]
+    assert why("done", "special_number") == UNPLACED["special_number"]
     # Of a later release.
     assert why("done", "moon") == "moon"
     assert why("done", None) == "-"

@@ -54,6 +54,9 @@ def test_every_option_of_add_is_a_field_of_the_policy(prepared: Run) -> None:
             "--language", "de", "--human-check", "--caller-passwords", "--credit-query",
             "--credit-query-again", "--further-calls", "3", "--say-time-left",
             "--prompt", "goodbye=/bye.wav", "--prompt", "sorry=/sorry.wav",
+            "--caller-id-number-from", "custom", "--caller-id-number", "+12025550101",
+            "--caller-id-choice", "sticky", "--hide-caller-id", "--p-asserted-identity",
+            "--p-preferred-identity", "sip:desk@example.com",
         )
     )  # fmt: skip
     del printed["created"], printed["changed"]
@@ -104,6 +107,12 @@ def test_every_option_of_add_is_a_field_of_the_policy(prepared: Run) -> None:
         "further_calls": 3,
         "say_time_left": True,
         "prompts": {"goodbye": "/bye.wav", "sorry": "/sorry.wav"},
+        "caller_id_number_from": "custom",
+        "caller_id_number": "+12025550101",
+        "caller_id_choice": "sticky",
+        "hide_caller_id": True,
+        "p_asserted_identity": True,
+        "p_preferred_identity": "sip:desk@example.com",
         "version": 1,
     }
 
@@ -123,6 +132,24 @@ def test_i8_a_number_that_is_not_the_clients_is_refused_with_the_commands_that_m
     refused(run(*ADD), "callbackd number set +12025550111 --client main makes it so")
     ok(run("number", "set", "+12025550111", "--client", "main"))
     ok(run(*ADD))
+
+
+def test_i2_what_is_said_to_do_about_a_number_that_is_shown_elsewhere_helps(
+    prepared: Run,
+) -> None:
+    ok(prepared(*ADD))
+    custom = ("--caller-id-number-from", "custom", "--caller-id-number", "+12025550100")
+    ok(prepared(*ADD[:2], "200", *ADD[3:6], "+12025550200", *ADD[7:], *custom))
+    reset = (
+        "extension", "set", "200", "--reset", "caller-id-number-from", "--reset",
+        "caller-id-number",
+    )  # fmt: skip
+    refused(prepared("extension", "remove", "100", "--yes"), "callbackd " + " ".join(reset))
+    refused(
+        prepared("extension", "set", "100", "--did", "+12025550101"), "callbackd " + " ".join(reset)
+    )
+    ok(prepared(*reset))
+    ok(prepared("extension", "remove", "100", "--yes"))
 
 
 def test_i2_an_extension_without_a_number_to_show_is_refused_with_the_remedy(run: Run) -> None:
@@ -228,7 +255,7 @@ def test_a_command_that_is_not_understood_ends_with_2(run: Run) -> None:
         ("extension", "add", "100"),
         (*ADD, "--ring-seconds", "x"),
         # What nothing acts on yet is no option.
-        (*ADD, "--hide-caller-id"),
+        (*ADD, "--minimum-credit", "1"),
         ("extension", "set", "100", "--reset", "extension"),
         ("extension", "set", "100", "--did", "+12025550100", "--add-did", "+12025550101"),
         ("nothing",),

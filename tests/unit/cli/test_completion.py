@@ -72,7 +72,7 @@ def several(stocked: Run, data: Path) -> Path:
 
 
 def test_commands_options_and_words_are_completed(tmp_path: Path) -> None:
-    assert complete("callbackd ex", tmp_path) == ["export", "extension"]
+    assert complete("callbackd ex", tmp_path) == ["explain", "export", "extension"]
     assert complete("callbackd extension s", tmp_path) == ["set", "show"]
     assert complete("callbackd extension set --ring", tmp_path) == ["--ring-seconds"]
     assert "ring-seconds" in complete("callbackd extension set --reset ring", tmp_path)

@@ -104,6 +104,10 @@ def test_the_help_has_bounds_and_defaults() -> None:
     assert "[server|equipment|custom]" in printed
     printed = " ".join(CliRunner().invoke(main, ["channel", "add", "--help"]).output.split())
     assert "[repeat for several; default: from]" in printed
+    assert "the next channel is tried. [1-60; default: 15]" in printed
+    # Of a field that an extension has too, it says what it is of a channel.
+    assert "--time-zone TEXT Of its hours" in printed
+    assert "--enabled / --no-enabled Off: no call goes out over it. [default: on]" in printed
 
 
 def test_every_type_that_a_field_can_have_makes_an_option() -> None:
@@ -121,6 +125,11 @@ def test_every_type_that_a_field_can_have_makes_an_option() -> None:
     for wrong in ("minute", "minute=", "day=3", "minute=-1", ""):
         with pytest.raises(click.BadParameter, match="minute=N"):
             rate.convert(wrong, None, None)
+    priced = types.Pair(numbers=True)
+    assert priced.convert("+49=12000", None, None) == ("+49", 12_000)
+    for wrong in ("+49=", "+49=1.5", "+49=x", "+49=1_0", "+49=\u0661", "=" + "9" * 19):
+        with pytest.raises(click.BadParameter, match="is no whole number"):
+            priced.convert(wrong, None, None)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +141,7 @@ def test_every_type_that_a_field_can_have_makes_an_option() -> None:
         ("addresses", "address"),
         ("caller-ids", "caller-id"),
         ("fish", "fish"),
+        ("hours", "hours"),
     ],
 )
 def test_an_option_that_is_repeated_is_called_by_one_of_them(plural: str, one: str) -> None:
@@ -250,6 +260,88 @@ def test_t4_a_channel_says_who_is_believed_and_how_it_writes(run: Run) -> None:
     assert changed("rewrite", "--remove-rewrite", "") == {"0": "+49"}
     for field, default in (("addresses", []), ("identity", ["from"]), ("rewrite", {})):
         assert changed(field, "--reset", field) == default
+
+
+#: How a channel is used for calls that go out: options, and what is kept.
+OUTGOING: dict[str, tuple[tuple[str, ...], Any]] = {
+    "trust_callers": (("--trust-callers",), True),
+    "enabled": (("--no-enabled",), False),
+    "destinations": (
+        ("--destination", "+49=12000", "--destination", "+=90000"),
+        {"+49": 12_000, "+": 90_000},
+    ),
+    "priority": (("--priority", "5"), 5),
+    "hours": (
+        ("--hours", "mon-fri 08:00-18:00", "--hours", "sat 22:00-02:00"),
+        ["mon-fri 08:00-18:00", "sat 22:00-02:00"],
+    ),
+    "time_zone": (("--time-zone", "Europe/Berlin"), "Europe/Berlin"),
+    "concurrent_calls": (("--concurrent-calls", "30"), 30),
+    "progress_seconds": (("--progress-seconds", "8"), 8),
+    "country": (("--country", "DE"), "DE"),
+    "number_format": (("--number-format", "national"), "national"),
+    "dial_prefix": (("--dial-prefix", "0"), "0"),
+    "caller_id_format": (("--caller-id-format", "plus"), "plus"),
+    "domain": (("--domain", "sip.example.com"), "sip.example.com"),
+    "hidden_identity": (("--hidden-identity", "private"), "private"),
+    "proxy": (("--proxy", "sip.example.com:5060"), "sip.example.com:5060"),
+    "transport": (("--transport", "tcp"), "tcp"),
+    "username": (("--username", "acct"), "acct"),
+    "register": (("--register",), True),
+    "ping_seconds": (("--ping-seconds", "30"), 30),
+}
+
+
+def test_i4_a_channel_says_when_and_for_what_it_is_used(run: Run) -> None:
+    options = [option for given, _ in OUTGOING.values() for option in given]
+    made = said(run("channel", "add", "pstn", *options, "--json"))
+    assert {name: made[name] for name in OUTGOING} == {
+        name: kept for name, (_, kept) in OUTGOING.items()
+    }
+    lines = shown(ok(run("channel", "show", "pstn")))
+    assert lines["destinations"] == "+49=12000 +=90000"
+    assert lines["hours"] == "mon-fri 08:00-18:00 sat 22:00-02:00"
+    assert (lines["enabled"], lines["register"], lines["priority"]) == ("off", "yes", "5")
+    assert told(ok(run("channel", "list"))) == [
+        "name enabled priority concurrent calls description",
+        "pstn off 5 30 -",
+    ]
+
+    def changed(field: str, *options: str) -> Any:
+        return said(run("channel", "set", "pstn", *options, "--json"))[field]
+
+    assert changed(
+        "destinations", "--add-destination", "+49=15000", "--remove-destination", "+",
+        "--add-destination", "+43=0",
+    ) == {"+49": 15_000, "+43": 0}  # fmt: skip
+    assert changed(
+        "hours", "--add-hours", "sun 00:00-24:00", "--remove-hours", "sat 22:00-02:00"
+    ) == ["mon-fri 08:00-18:00", "sun 00:00-24:00"]
+    for field, default in (
+        ("destinations", {}), ("hours", []), ("concurrent_calls", None), ("priority", 10),
+        ("ping_seconds", None), ("enabled", True), ("register", False), ("dial_prefix", ""),
+    ):  # fmt: skip
+        assert changed(field, "--reset", field.replace("_", "-")) == default
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--destination", "49=1"), "destinations: is not written as it has to be: The beginning"),
+        (("--destination", "+=-1"), "destinations[...]: expected `int` >= 0"),
+        (("--destination", "+=1", "--destination", "+=2"), "destinations: one of them is given"),
+        (("--hours", "mon"), "hours[0]: is not written as it has to be: Days and times: mon-fri"),
+        (("--priority", "0"), "priority: expected `int` >= 1"),
+        (("--number-format", "national"), "number_format: `national` numbers are written by a"),
+        (("--register", "--proxy", "x"), "username: a gateway that registers needs it; set it"),
+        (("--ping-seconds", "30"), "ping_seconds: is of a gateway that we write"),
+    ],
+)
+def test_i4_a_wrong_setting_of_a_channel_is_refused_by_its_name(
+    run: Run, options: tuple[str, ...], says: str
+) -> None:
+    refused(run("channel", "add", "pstn", *options), says)
+    assert said(run("channel", "list", "--json")) == []
 
 
 @pytest.mark.parametrize(

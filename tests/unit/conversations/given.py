@@ -8,6 +8,7 @@
   `last dialled +12125550123`, before this call; `locked out`; `locks out after 2 wrong`;
   `is away` (no credit is known); `does not answer` (nor said to be unknown);
   `passwords cannot be checked`; `passwords are checked for ever`; `time is not known`;
+  `no channel is to be had`; `nothing is left to show`;
   `passwords take 2 s` (0.2 s unless said); `answers after 2 s` (0.01 s unless said).
 """
 
@@ -22,9 +23,11 @@ import msgspec
 from controller.callback.effects import CheckPassword
 from controller.callback.events import Credit, PasswordChecked
 from controller.callback.return_session import ReturnSession
+from controller.callerid.model import Shown
 from controller.policy.model import Policy, PolicyError
 from controller.policy.records import AuthorisedCaller
 from controller.policy.rules import validate
+from controller.routing.model import Plan, Way
 
 from .language import Row
 from .moments import BadScript
@@ -101,6 +104,14 @@ class Store:
         else:
             raise BadScript(f"{line!r} is nothing that a store does; `given` says what is")
 
+    def plan(self, number: str) -> Plan:
+        """Give how a number is called: over one channel, showing the default number."""
+        for line, refusal in _REFUSALS.items():
+            if line in self._is:
+                return Plan(refusal=refusal)
+        shown = Shown(self.policy.default_caller_id or "", rule="I5")
+        return Plan((Way("one", number.removeprefix("+"), shown),))
+
     # --- what it answers --------------------------------------------------------------------
 
     def entry(self, number: str) -> AuthorisedCaller | None:
@@ -146,6 +157,11 @@ class Store:
         return PasswordChecked(check.step, right=False, locked=self.is_locked)
 
 
+#: I2, I4: why a number cannot be called.
+_REFUSALS: Final = {
+    "no channel is to be had": "no_channel",
+    "nothing is left to show": "no_caller_id",
+}
 _CONDITIONS: Final = frozenset(
     {
         "locked out",
@@ -154,6 +170,8 @@ _CONDITIONS: Final = frozenset(
         "passwords cannot be checked",
         "passwords are checked for ever",
         "time is not known",
+        "no channel is to be had",
+        "nothing is left to show",
     }
 )
 _LAST: Final = re.compile(r"last dialled (\+\d+)\Z", re.ASCII)

@@ -12,9 +12,12 @@ from controller.callback import stage as stages
 from controller.callback.effects import (
     Ask,
     Bridge,
+    CallConnected,
+    CallOver,
     CheckPassword,
     DropKeys,
     Effect,
+    FindRoute,
     ForgetSecret,
     Hangup,
     HoldOn,
@@ -36,6 +39,7 @@ from controller.callback.events import (
     LegEnded,
     ReturnAttached,
     ReturnEvent,
+    RouteFound,
     Secret,
     SocketClosed,
     StepDone,
@@ -200,7 +204,7 @@ class Leg:
 
     def _session(self) -> ReturnSession:
         store, rings = self.store, self.row.rings
-        session = ReturnSession("leg", "request", store.policy, ("one",), did=DID, number=rings)
+        session = ReturnSession("leg", "request", store.policy, did=DID, number=rings)
         before = stages.read(self._stage)
         member = "" if before is None else before.member
         return msgspec.structs.replace(
@@ -219,7 +223,11 @@ class Leg:
         for driver in self.drivers:
             self._post(driver, ended)
         if not self.drivers:
-            self.records.append(conversation.record_of_unseen_end(self._session(), ended))
+            self.records += [
+                effect
+                for effect in conversation.record_of_unseen_end(self._session(), ended)
+                if isinstance(effect, Record)
+            ]
 
     # --- the runtime -----------------------------------------------------------------------
 
@@ -277,6 +285,11 @@ class Leg:
                 self._check(driver, effect)
             case LookUpCredit() | LookUpTime():
                 self._look_up(driver, effect)
+            case FindRoute(step, wanted):
+                found = RouteFound(step, self.store.plan(wanted))
+                self._answer(driver, "finding", 0.0, found)
+            case CallConnected() | CallOver():
+                pass
             case DropKeys(on):
                 self._drops = on
             case HoldOn(resume):

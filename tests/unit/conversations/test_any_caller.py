@@ -75,7 +75,7 @@ def test_any_call_ends_in_time_and_is_recorded_once(row: Row) -> None:
     policy = Store(row).policy
     talking = (policy.further_calls + 1) * (policy.longest_call_seconds + 1)
     # Whoever goes on with a call asks once more what was being asked.
-    most = (1 + len(row.troubles)) * (longest_without_talking(policy, 1) + talking)
+    most = (1 + len(row.troubles)) * (longest_without_talking(policy) + talking)
     assert got.lasts <= most
     assert got.record.outcome in OUTCOMES - {"no_controller", "stuck"}
     assert (got.record.outcome == "completed") == ("[talking]" in "".join(got.hears))

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from controller.commands.switch import config
+
 FS_CONFIG = Path(__file__).resolve().parents[3] / "fs-config"
 FILES = sorted(FS_CONFIG.rglob("*.xml"))
 DIALPLANS = sorted((FS_CONFIG / "dialplan").rglob("*.xml"))
@@ -347,6 +349,18 @@ def test_the_gateways_are_those_that_the_controller_knows() -> None:
         assert settings["context"] == "callback_trigger"
         assert int(settings["ping"]) >= 5
     assert names == ["pstn", "pstn2"]
+
+
+def test_the_profile_reads_the_gateways_of_switch_config() -> None:
+    """Its name is the command's default, and its directory holds more than what is here."""
+    path = FS_CONFIG / "sip_profiles" / "callback_public.xml"
+    profile = expanded(path)
+    (default,) = [p.default for p in config.params if p.name == "profile"]
+    assert profile.get("name") == default
+    (gateways,) = profile.iter("gateways")
+    assert [(one.get("cmd"), one.get("data")) for one in gateways] == [
+        ("include", f"{default}/*.xml")
+    ]
 
 
 def test_only_the_trigger_context_can_be_reached_from_outside() -> None:

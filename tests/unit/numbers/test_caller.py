@@ -352,7 +352,7 @@ def test_t4_a_wish_for_privacy_hides_a_number_that_is_still_there(wish: str) -> 
 
 @pytest.mark.parametrize("wish", [None, "", "none", "None", " none ", "false", "no", "off"])
 def test_t4_no_wish_for_privacy_hides_nobody(wish: str | None) -> None:
-    assert from_(NUMBER, "Ann", wish) == Caller(number=NUMBER)
+    assert from_(NUMBER, "Ann", wish) == Caller(number=NUMBER, name="Ann")
 
 
 @pytest.mark.parametrize(
@@ -374,7 +374,7 @@ def test_t4_remote_party_id_asks_for_privacy_itself(parameters: str, hidden: boo
     assert identity.private is hidden
     for order in ((RPID,), (FROM,)):
         caller = identify({RPID: identity, FROM: named(NUMBER)}, order=order, country="US")
-        assert caller == (HIDDEN if hidden else Caller(number=NUMBER))
+        assert (caller.number, caller.reason) == ((None, "hidden") if hidden else (NUMBER, None))
     # What cannot be read otherwise asks all the same; in no other header is it a wish.
     broken = read_identity(RPID, "<" + text, "")
     assert broken is not None
@@ -520,6 +520,8 @@ def test_g1_whatever_is_written_gives_e164_or_a_reason(
     there = {header: identity for header, identity in identities.items() if identity is not None}
     caller = identify(there, order=order[:count], privacy=privacy, country=country, rewrite=rewrite)
     assert (caller.number is None) != (caller.reason is None)
+    assert caller.name == "" or caller.number is not None
+    assert re.fullmatch(r"[\w .&()/+-]{0,40}", caller.name)
     assert caller.number is None or E164.match(caller.number)
     assert caller.reason in (None, "hidden", "not_digits", "not_a_number")
     assert (caller.said is None) == (caller.reason in (None, "hidden"))

@@ -31,15 +31,6 @@ ABUSE: Final[dict[str, list[str]]] = {
 
 #: A setting other than its default of each field that nothing acts on yet, and what it needs.
 SET: Final[dict[str, dict[str, Any]]] = {
-    "caller_id_number_from": {"caller_id_number_from": "equipment"},
-    "caller_id_number": {
-        "caller_id_number_from": "custom",
-        "caller_id_number": "+12025550150",
-    },
-    "caller_id_choice": {"caller_id_choice": "sticky"},
-    "hide_caller_id": {"hide_caller_id": True},
-    "p_asserted_identity": {"p_asserted_identity": True},
-    "p_preferred_identity": {"p_preferred_identity": "sip:100@example.com"},
     "minimum_credit": {"minimum_credit": 1},
     "return_call_exposure": {"return_call_exposure": 1},
     "warning_seconds": {"warning_seconds": 61},
@@ -77,6 +68,17 @@ SET_TOO: Final[dict[str, dict[str, Any]]] = {
     "further_calls": {"further_calls": 1},
     "say_time_left": {"say_time_left": True},
     "prompts": {"prompts": {"goodbye": "/bye.wav"}},
+    "caller_id_name_from": {"caller_id_name_from": "equipment"},
+    "caller_id_number_from": {"caller_id_number_from": "equipment"},
+    "caller_id_number": {
+        "caller_id_number_from": "custom",
+        "caller_id_number": "+12025550150",
+    },
+    "caller_ids": {"caller_ids": ["+12025550150", "+12025550151"]},
+    "caller_id_choice": {"caller_id_choice": "sticky"},
+    "hide_caller_id": {"hide_caller_id": True},
+    "p_asserted_identity": {"p_asserted_identity": True},
+    "p_preferred_identity": {"p_preferred_identity": "sip:100@example.com"},
 }
 
 

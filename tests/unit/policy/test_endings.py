@@ -33,7 +33,7 @@ TRIES = policy(retries_busy=2, retries_no_answer=1, retries_failed=5, retry_seco
         ("NO_ANSWER", "no_answer", 1, True),
         ("NO_USER_RESPONSE", "no_answer", 1, True),
         ("ALLOTTED_TIMEOUT", "no_answer", 1, True),
-        ("PROGRESS_TIMEOUT", "no_answer", 1, True),
+        ("PROGRESS_TIMEOUT", "failed", 5, False),
         ("NORMAL_TEMPORARY_FAILURE", "failed", 5, False),
         ("SWITCH_CONGESTION", "failed", 5, False),
         ("GATEWAY_DOWN", "failed", 5, False),

@@ -17,7 +17,7 @@ from controller.esl import commands
 from controller.policy import fields
 from controller.policy.model import Policy, PolicyError
 from controller.policy.rules import DEFAULTS, NOT_YET, WRITTEN, plain, validate
-from tests.unit.policy.given import ABUSE, LEAST, SET, policy, settings_of_any_kind
+from tests.unit.policy.given import ABUSE, LEAST, SET, SET_TOO, policy, settings_of_any_kind
 
 CONTROLLER = Path(fields.__file__).parents[1]
 
@@ -364,8 +364,6 @@ def test_g1_a_sound_that_is_accepted_can_be_played(sound: str) -> None:
 
 #: What says of an extension whose it is, and nothing of its calls.
 SAYS_ONLY = {"client", "description"}
-#: What is acted on where the policy in force is made, for all who read it (`effective`, `check`).
-ACTED_ON_HERE = {"caller_id_name_from", "caller_ids"}
 #: Rooms that keep, show and change settings, and act on none.
 KEEPS_ONLY = {"policy", "admin", "store", "cache", "web", "commands", "demo"}
 #: What of the policy's own room decides of calls.
@@ -407,7 +405,7 @@ def test_a_setting_is_acted_on_or_refused() -> None:
     acted_on = read_in_calls()
     assert "ring_seconds" in acted_on
     everything = set(Policy.__struct_fields__)
-    ignored = everything - set(NOT_YET) - acted_on - SAYS_ONLY - ACTED_ON_HERE
+    ignored = everything - set(NOT_YET) - acted_on - SAYS_ONLY
     assert ignored == set()
     # Who builds a rule strikes its fields: what is acted on cannot be refused.
     assert set(NOT_YET) & acted_on == set()
@@ -438,8 +436,6 @@ def test_what_nothing_acts_on_is_refused_by_name_and_accepted_at_its_default(
     assert getattr(policy(**SET[field]), field) != DEFAULTS[field]
 
 
-def test_i1_i3_of_what_is_built_in_part_the_rest_is_refused_too() -> None:
-    with pytest.raises(PolicyError, match=r"^caller_id_name_from `equipment`: .*\(I1\)"):
-        validate({**LEAST, "caller_id_name_from": "equipment"})
-    with pytest.raises(PolicyError, match=r"^caller_ids: choosing among several .*assign one"):
-        validate({**LEAST, "caller_ids": ["+12025550150", "+12025550151"]})
+@pytest.mark.parametrize("setting", SET_TOO)
+def test_what_is_acted_on_can_be_set(setting: str) -> None:
+    assert validate({**LEAST, **SET_TOO[setting]}) == policy(**SET_TOO[setting])

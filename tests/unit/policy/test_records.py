@@ -8,6 +8,13 @@ import iso4217
 import msgspec
 import pytest
 
+from controller.policy.channels import (
+    Channel,
+    HiddenIdentity,
+    NumberFormat,
+    RefusalCause,
+    Transport,
+)
 from controller.policy.fields import (
     MOST_MICROS,
     IdentityHeader,
@@ -20,13 +27,10 @@ from controller.policy.records import (
     RECORDS_NOT_YET,
     Account,
     AuthorisedCaller,
-    Channel,
     Client,
     Entry,
     EntryKind,
-    HiddenIdentity,
     PublicNumber,
-    RefusalCause,
     Role,
     SoundFile,
     Token,
@@ -77,7 +81,29 @@ def test_what_is_not_set_has_its_default() -> None:
         country=None,
         rewrite={},
         refusal_cause=RefusalCause.USER_BUSY,
+        trust_callers=False,
+        # I4: it takes all numbers at any time, as digits, as many calls as there are.
+        enabled=True,
+        destinations={},
+        priority=10,
+        hours=(),
+        time_zone="UTC",
+        concurrent_calls=None,
+        progress_seconds=15,
+        number_format=NumberFormat.DIGITS,
+        dial_prefix="",
+        caller_id_format=NumberFormat.DIGITS,
+        # I7
+        domain=None,
+        hidden_identity=HiddenIdentity.OMIT,
+        # Its gateway is written by hand.
+        proxy=None,
+        transport=Transport.UDP,
+        username=None,
+        register=False,
+        ping_seconds=None,
     )
+    assert make(Channel).destinations is not make(Channel).destinations
     assert make(Account).unlimited is False
     assert make(PublicNumber).client is None
     assert make(SoundFile).client is None
@@ -106,7 +132,39 @@ def test_what_is_right_is_taken_to_its_bounds() -> None:
         country="DE",
         rewrite={str(n): "" for n in range(98)} | {"": "+" + "9" * 15, "+" + "9" * 15: ""},
         refusal_cause="CALL_REJECTED",
+        trust_callers=True,
     )
+    make(
+        Channel,
+        enabled=False,
+        destinations={f"+{n}": n for n in range(1, 10_000)} | {"+": MOST_MICROS},
+        priority=1000,
+        hours=["mon 00:00-24:00", "sat-sun 22:00-02:00", "fri-mon 23:59-00:00"],
+        time_zone="Europe/Berlin",
+        concurrent_calls=100_000,
+        progress_seconds=60,
+        number_format="national",
+        dial_prefix="0" * 15,
+        caller_id_format="plus",
+        country="DE",
+        domain="sip.example.com",
+        hidden_identity="private",
+        proxy="sip.example.com:65535",
+        transport="tls",
+        username="A9_.+~@-",
+        register=True,
+        ping_seconds=3600,
+    )
+    make(
+        Channel,
+        priority=1,
+        concurrent_calls=1,
+        progress_seconds=1,
+        destinations={"+9" + "9" * 14: 0},
+    )
+    for proxy in ("x", "192.0.2.1", "192.0.2.1:1", "[2001:db8::1]", "[::1]:5061", "a" * 128):
+        make(Channel, proxy=proxy, ping_seconds=5, transport="tcp")
+        make(Channel, proxy=proxy, register=True, username="acct")
     make(SoundFile, name="A" + "_.-9" * 15, language="de", path="/" + "x" * 511)
     make(Entry, key="A9_.:/+-", amount=-MOST_MICROS, kind="correction")
     make(Entry, key="x" * 64, amount=MOST_MICROS)
@@ -204,6 +262,93 @@ WRONG: list[tuple[type[Any], dict[str, Any], str]] = [
         "rewrite: expected `object` of length <= 100",
     ),
     (Channel, {"refusal_cause": "NORMAL_CLEARING"}, "refusal_cause: invalid enum value 'NORMAL_C"),
+    *(
+        (Channel, {"destinations": {text: 1}}, "destinations: is not written as it has to be: The")
+        for text in ("", "49", "+0", "++", "+49\n", "+1" * 8, "x", "${x}")
+    ),
+    (Channel, {"destinations": {"+": -1}}, "destinations[...]: expected `int` >= 0"),
+    (Channel, {"destinations": {"+": "1"}}, "destinations[...]: expected `int`"),
+    (Channel, {"destinations": {"+": MOST_MICROS + 1}}, "destinations[...]: expected `int` <= 1"),
+    (
+        Channel,
+        {"destinations": {f"+{n}": 0 for n in range(1, 10_002)}},
+        "destinations: expected `object` of length <= 10000",
+    ),
+    (Channel, {"priority": 0}, "priority: expected `int` >= 1"),
+    (Channel, {"priority": 1001}, "priority: expected `int` <= 1000"),
+    (Channel, {"concurrent_calls": 0}, "concurrent_calls: expected `int` >= 1"),
+    (Channel, {"progress_seconds": 0}, "progress_seconds: expected `int` >= 1"),
+    (Channel, {"progress_seconds": 61}, "progress_seconds: expected `int` <= 60"),
+    (Channel, {"ping_seconds": 4, "proxy": "x"}, "ping_seconds: expected `int` >= 5"),
+    (Channel, {"ping_seconds": 3601, "proxy": "x"}, "ping_seconds: expected `int` <= 3600"),
+    *(
+        (Channel, {"hours": [text]}, "hours[0]: is not written as it has to be: Days and times: ")
+        for text in (
+            "",
+            "mon",
+            "08:00-18:00",
+            "Mon 08:00-18:00",
+            "mon-fri 8:00-18:00",
+            "mon 08:00-24:01",
+            "mon 24:00-08:00",
+            "mon,tue 08:00-18:00",
+            "mon-fri  08:00-18:00",
+            "mon 08:00-18:00\n",
+        )
+    ),
+    (
+        Channel,
+        {"hours": ["mon 08:00-08:00"]},
+        "hours: 'mon 08:00-08:00' would end as they begin; write 00:00-24:00 for a whole day",
+    ),
+    (Channel, {"hours": ["mon 08:00-09:00"] * 2}, "hours: mon 08:00-09:00 stands twice; name each"),
+    (Channel, {"hours": ["mon 08:00-09:00"] * 51}, "hours: expected `array` of length <= 50"),
+    (Channel, {"time_zone": "Europe/Nowhere"}, "time_zone: 'Europe/Nowhere' is no time zone; writ"),
+    (Channel, {"number_format": "e164"}, "number_format: invalid enum value 'e164'"),
+    *(
+        (Channel, {field: "national"}, f"{field}: `national` numbers are written by a country's ")
+        for field in ("number_format", "caller_id_format")
+    ),
+    (Channel, {"dial_prefix": "+"}, "dial_prefix: is not written as it has to be: Digits put"),
+    (Channel, {"dial_prefix": "0" * 16}, "dial_prefix: is not written as it has to be: Digits put"),
+    (
+        Channel,
+        {"dial_prefix": "0", "number_format": "plus"},
+        "dial_prefix: nothing can stand before a plus; write number_format `digits`",
+    ),
+    *(
+        (Channel, {"domain": text}, "domain: is not written as it has to be: A domain: example.com")
+        for text in ("", "a b", "example.com:5060", "-x", "x.", "a" * 129, "ex>ample", "a\n")
+    ),
+    (Channel, {"hidden_identity": "maybe"}, "hidden_identity: invalid enum value 'maybe'"),
+    *(
+        (Channel, {"proxy": text}, "proxy: is not written as it has to be: A host, with its port ")
+        for text in ("", "sip:x", "x;transport=tcp", "::1", "[::1", "x:", "x:123456", "a b", "x\n")
+    ),
+    (Channel, {"proxy": "x:0"}, "proxy: 0 is no port; write 1 to 65535"),
+    (Channel, {"proxy": "[::1]:65536"}, "proxy: 65536 is no port; write 1 to 65535"),
+    (Channel, {"proxy": "[1:2]"}, "proxy: '1:2' is no address of IPv6; write [2001:db8::1]"),
+    (Channel, {"proxy": "[1.2.3.4]:5060"}, "proxy: '1.2.3.4' is no address of IPv6"),
+    (Channel, {"transport": "ws"}, "transport: invalid enum value 'ws'"),
+    *(
+        (Channel, values, f"{next(iter(values))}: is of a gateway that we write, and that needs to")
+        for values in ({"transport": "tls"}, {"username": "acct"}, {"ping_seconds": 30})
+    ),
+    *(
+        (
+            Channel,
+            {"proxy": "x", "username": text},
+            "username: is not written as it has to be: A name that a trunk knows us by",
+        )
+        for text in ("", "a b", 'a"', "<a>", "a&b", "a" * 65, "a\n")
+    ),
+    (Channel, {"register": True}, "proxy: a gateway that registers needs it; set it"),
+    (
+        Channel,
+        {"register": True, "proxy": "x"},
+        "username: a gateway that registers needs it; set it",
+    ),
+    (Channel, {"password": "x"}, "password: there is no such setting"),
     (PublicNumber, {"number": "anonymous"}, "number: is not written as it has to be: E.164"),
     (PublicNumber, {"channel": ""}, "channel: is not written as it has to be"),
     (PublicNumber, {"client": ""}, "client: is not written as it has to be"),
@@ -276,11 +421,9 @@ def test_the_roles_are_those_of_spec() -> None:
     [
         (Client(name="acme", callbacks=Rate(hour=5)), "callbacks"),
         (Client(name="acme", concurrent_calls=5), "concurrent_calls"),
-        (Channel(name="pstn", hidden_identity=HiddenIdentity.PRIVATE), "hidden_identity"),
-        (Channel(name="pstn", concurrent_calls=5), "concurrent_calls"),
     ],
 )
-def test_what_nothing_acts_on_yet_is_refused_by_name(record: Client | Channel, field: str) -> None:
+def test_what_nothing_acts_on_yet_is_refused_by_name(record: Client, field: str) -> None:
     rule = RECORDS_NOT_YET[type(record)][field]
     with pytest.raises(PolicyError, match=rf"^{field}: is not built in this release \({rule}\)"):
         record.check()

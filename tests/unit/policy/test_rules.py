@@ -25,6 +25,24 @@ TOGETHER: list[dict[str, Any]] = [
     {"caller_id_name": "", "caller_id_name_from": "server"},
     # I2
     {"caller_id_number": ONE, "caller_id_number_from": "custom"},
+    {"caller_id_number": TWO, "caller_id_number_from": "custom"},
+    {"caller_id_number_from": "equipment", "caller_id_name_from": "equipment"},
+    # It falls back on nothing, and nothing is to be shown.
+    {
+        "caller_ids": [],
+        "default_caller_id": None,
+        "caller_id_number_from": "equipment",
+        "hide_caller_id": True,
+    },
+    # I3: of one number there is nothing to choose, and more may come.
+    {"caller_id_choice": "sticky"},
+    {"caller_ids": [ONE, TWO], "caller_id_choice": "sticky"},
+    # I6, I7: a channel says what becomes of the identity.
+    {
+        "hide_caller_id": True,
+        "p_asserted_identity": True,
+        "p_preferred_identity": "sip:a@b.example",
+    },
     # Nothing has to be assigned where nothing is shown, or another number is.
     {"caller_ids": [], "default_caller_id": None, "hide_caller_id": True},
     {

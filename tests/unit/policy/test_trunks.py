@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.policy.records import Channel
+from controller.policy.channels import Channel
 from controller.policy.trunks import Trunks
 
 WIDE = Channel(name="wide", addresses=("192.0.2.0/24", "2001:db8::/32"))
@@ -55,6 +55,15 @@ def test_g1_what_is_no_address_is_of_no_trunk(address: str | None) -> None:
 def test_without_trunks_no_call_is_of_one() -> None:
     assert Trunks().find("192.0.2.1") is None
     assert Trunks([NONE]).find("192.0.2.1") is None
+
+
+def test_a_channel_is_given_by_its_name() -> None:
+    assert TRUNKS.channels == (WIDE, ONE, NONE, HOST)
+    for channel in TRUNKS.channels:
+        assert TRUNKS.get(channel.name) is channel
+    for name in ("gone", "", None):
+        assert TRUNKS.get(name) is None
+    assert Trunks().channels == ()
 
 
 @given(st.ip_addresses(), st.integers(0, 128), st.ip_addresses())

@@ -147,6 +147,23 @@ def test_a_policy_of_version_2_is_the_same_policy() -> None:
     assert read(json.dumps(document), ALONG) == policy()
 
 
+def test_a_policy_of_version_3_is_the_same_policy() -> None:
+    assert read(changed(version=3, oldest_reader=3), ALONG) == policy()
+
+
+@pytest.mark.parametrize(
+    "setting", ["hide_caller_id", "caller_id_number", "caller_id_choice", "p_asserted_identity"]
+)
+def test_i6_a_release_that_would_show_what_is_hidden_does_not_read_what_is_written_now(
+    monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    """In a rolling upgrade: version 3 knew the fields, and acted on none of them."""
+    written = write(policy(**SET_TOO[setting]))
+    monkeypatch.setattr(versions, "VERSION", 3)
+    with pytest.raises(StoredPolicyError, match="written by a newer release"):
+        read(written, ALONG)
+
+
 # --- newer -----------------------------------------------------------------------------------
 
 

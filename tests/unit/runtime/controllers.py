@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import msgspec
@@ -16,7 +18,6 @@ from gevent.event import Event as Flag
 from greenlet import getcurrent, greenlet
 from sqlalchemy.exc import OperationalError
 
-from controller.app import LINK_EVENTS
 from controller.app import Controller as Application
 from controller.callback.effects import Record
 from controller.esl.errors import NotConnected
@@ -24,9 +25,11 @@ from controller.esl.events import Event
 from controller.esl.switch import SwitchLink
 from controller.esl.wire import Frame
 from controller.policy.model import Policy
-from controller.runtime import return_leg
+from controller.policy.trunks import Trunks
+from controller.runtime import attaching, return_leg
 from controller.runtime.answers import answered_until
 from controller.runtime.dispatcher import Dispatcher
+from controller.runtime.link_events import LINK_EVENTS, LinkEvents
 from controller.runtime.reconcile import reconcile
 from controller.runtime.services import Services
 from controller.store.database import Away
@@ -268,6 +271,37 @@ class Stops:
         return tuple(self._world.stops)
 
 
+class Channels:
+    """The channels of the table."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def get(self) -> Trunks:
+        """Give all of them."""
+        return self._world.trunks
+
+
+class NoTroubles:
+    """Every channel works, as far as anybody knows."""
+
+    def troubles(self, node: str, now: float) -> dict[str, str]:
+        """Give none."""
+        return {}
+
+    def trying(self, node: str, channels: tuple[str, ...], now: float) -> None:
+        """A call is sent."""
+
+    def ended(self, node: str, channel: str, cause: str, now: float, number: str) -> None:
+        """A call has ended."""
+
+    def worked(self, node: str, channel: str) -> None:
+        """A call was answered."""
+
+    def link_up(self, link: SwitchLink) -> None:
+        """Ask nothing."""
+
+
 class NoSounds:
     """Nodes have no sounds here, and are asked for none."""
 
@@ -309,23 +343,28 @@ class Running(Application):
             requests=world.requests,
             passwords=nothing,
             prompts=nothing,
-            trunks=nothing,
+            trunks=cast(Any, Channels(world)),
             stops=cast(Any, Stops(world)),
             sounds=nothing,
             sound_watch=cast(Any, NoSounds()),
             lockouts=nothing,
             conversing=nothing,
-            transcripts=nothing,
+            transcripts=cast(Any, SimpleNamespace(add=nothing)),
+            health=cast(Any, NoTroubles()),
+            places=nothing,
+            destinations=cast(Any, SimpleNamespace(keep=nothing, open_of=lambda request: [])),
         )
         self.delivery = cast(Any, NoSounds())
         self.services.owner = self
         self.legs = Legs()
         self.services.legs = cast(Any, self.legs)
         self.dispatcher = Dispatcher(self.services)
+        events = LinkEvents(self.services, self.dispatcher.calling)
         for node in world.nodes.values():
             self.services.links[node.name] = SwitchLink(
                 node.name, "", 0, "", events=LINK_EVENTS,
-                on_event=self._on_link_event, on_up=self._on_link_up, on_down=self._on_link_down,
+                on_event=partial(events.take, node.name),
+                on_up=self._on_link_up, on_down=self._on_link_down,
             )  # fmt: skip
 
     @property
@@ -377,7 +416,7 @@ class Running(Application):
     # --- its legs ----------------------------------------------------------------------------
 
     def leg_attaches(self, leg: Leg) -> None:
-        """A return leg connects: as `return_leg.attach`, as far as the request goes."""
+        """A return leg connects: as `attaching.attach`, as far as the request goes."""
         services = self.services
         request = services.reads.run(services.requests.get, leg.job.request)
         policy = None if request is None else services.policies.get(request.extension)
@@ -388,7 +427,7 @@ class Running(Application):
         services.on_attempt_over(request.id)
         if request.state == "calling":
             until = answered_until(services, policy)
-            services.spawn(return_leg._answered, services, request, until)
+            services.spawn(attaching._answered, services, request, until, None, {})
         self.legs.held[leg.uuid] = Held(leg, self)
 
     def leg_over(self, leg: Leg) -> None:

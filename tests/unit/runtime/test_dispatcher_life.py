@@ -99,9 +99,9 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self._make = make
 
-    @initialize(gateways=st.integers(1, 2), one=phones, other=phones)
-    def begin(self, gateways: int, one: Phone, other: Phone) -> None:
-        self.world = self._make(gateways)
+    @initialize(channels=st.integers(1, 2), one=phones, other=phones)
+    def begin(self, channels: int, one: Phone, other: Phone) -> None:
+        self.world = self._make(channels)
         self.world.phones = dict(zip(NUMBERS, (one, other), strict=True))
         self.world.settle()
 
@@ -398,11 +398,11 @@ class Laboratory:
         assert hasattr(connection, "execute")
         connection.execute("PRAGMA synchronous = OFF")
 
-    def world(self, patch: pytest.MonkeyPatch, gateways: int) -> World:
+    def world(self, patch: pytest.MonkeyPatch, channels: int) -> World:
         with self.engine.begin() as connection:
             connection.exec_driver_sql("DELETE FROM callback_attempt")
             connection.exec_driver_sql("DELETE FROM callback_request")
-        world = World(self.engine, self.path, self.metrics, self.seen, gateways)
+        world = World(self.engine, self.path, self.metrics, self.seen, channels)
         world.replace(patch)
         return world
 
@@ -421,7 +421,7 @@ def test_o5_nobody_is_called_twice_and_nobody_is_forgotten(
 ) -> None:
     class Here(Life):
         def __init__(self) -> None:
-            super().__init__(lambda gateways: laboratory.world(monkeypatch, gateways))
+            super().__init__(lambda channels: laboratory.world(monkeypatch, channels))
 
     run_state_machine_as_test(Here, settings=settings(max_examples=100, stateful_step_count=50))
     # A history in which nothing happens proves nothing.

@@ -40,9 +40,12 @@ def test_t4_from_is_read_with_its_name_and_its_host() -> None:
     assert who(PLAIN) == Caller(number="+12125550111")
     block = PLAIN + "variable_sip_from_display: Nummer%20unterdr%C3%BCckt\n"
     assert who(block) == HIDDEN
+    block = PLAIN + "variable_sip_from_display: Smith%20%26%20S%C3%B6hne\n"
+    assert who(block) == Caller(number="+12125550111", name="Smith & Söhne")
     assert who(PLAIN.replace("_host: h", "_host: anonymous.invalid")) == HIDDEN
-    # A name in no known encoding is no wish.
-    assert who(PLAIN + "variable_sip_from_display: Jos%E9\n").number == "+12125550111"
+    # A name in no known encoding is no wish, and no name.
+    odd = PLAIN + "variable_sip_from_display: Jos%E9\n"
+    assert who(odd) == Caller(number="+12125550111")
 
 
 def test_t4_a_from_without_user_is_nobody() -> None:
@@ -102,7 +105,8 @@ def test_g1_a_tel_address_is_read_with_its_parameters(
 )
 def test_t4_an_asserted_identity_is_read_whatever_the_profile_makes_of_it(raw: str) -> None:
     block = f"{PLAIN}variable_sip_P-Asserted-Identity: {raw}\nvariable_sip_cid_type: pid\n"
-    assert who(block, PAI, FROM) == Caller(number="+12125550199")
+    name = "Bob" if "Bob" in raw else ""
+    assert who(block, PAI, FROM) == Caller(number="+12125550199", name=name)
     assert who(block, FROM, PAI) == Caller(number="+12125550111")
 
 
@@ -131,7 +135,7 @@ def test_t4_a_header_that_names_nobody_leaves_its_mark(kind: str, header: Identi
     preferred = f"{block}variable_sip_P-Preferred-Identity: Bob%20%3Csip%3A%2B12125550199%40h%3E\n"
     if kind == "pid":
         assert who(preferred, PAI, FROM) == Caller(number="+12125550111")
-    assert who(preferred, PPI, FROM) == Caller(number="+12125550199")
+    assert who(preferred, PPI, FROM) == Caller(number="+12125550199", name="Bob")
 
 
 def test_t4_remote_party_id_is_read_with_its_wish_and_its_party() -> None:

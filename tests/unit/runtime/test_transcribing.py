@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from controller.metrics import Metrics
-from controller.runtime import transcribing
+from controller.runtime import background
 from controller.runtime.clock import Clock
 from controller.runtime.services import Services
 from controller.runtime.transcribing import Transcribing
@@ -52,7 +52,7 @@ class Store:
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setattr(transcribing, "gevent", SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setattr(background, "gevent", SimpleNamespace(sleep=lambda seconds: None))
     return Store()
 
 
@@ -88,7 +88,7 @@ def test_o5_a_store_that_is_away_loses_no_line(store: Store) -> None:
 def test_what_waits_for_the_store_is_bounded_and_what_is_lost_is_counted(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transcribing, "MOST_WAITING", 3)
+    monkeypatch.setattr(background, "MOST_WAITING", 3)
     one = made(store)
     for number in range(5):
         one.add("request", "leg", "said", str(number))

@@ -94,9 +94,7 @@ def checked(
 ) -> PasswordChecked:
     """Check a password."""
     policy = Policy(extension="100", dids=(DID,), country="US")
-    session = ReturnSession(
-        leg="leg", request="request", policy=policy, gateways=(), did=DID, number=number
-    )
+    session = ReturnSession(leg="leg", request="request", policy=policy, did=DID, number=number)
     return verify(office.services, session, CheckPassword(7, Secret(digits), of_extension, member))
 
 
@@ -162,9 +160,7 @@ def test_a1_a2_a_right_password_is_forgotten_to_have_been_wrong() -> None:
     # What was wrong before is forgotten after the caller has gone on.
     assert office.done == ["asks for locks", "hashes", "asks for locks"]
     policy = Policy(extension="100", dids=(DID,), country="US")
-    session = ReturnSession(
-        leg="leg", request="request", policy=policy, gateways=(), did=DID, number=RINGS
-    )
+    session = ReturnSession(leg="leg", request="request", policy=policy, did=DID, number=RINGS)
     forget_wrong(office.services, session, CheckPassword(7, Secret("1234"), "hash", MEMBER))
     assert office.done[-1] == "forgets"
     # A5: one member's password does not make the telephone's wrong ones for others undone.

@@ -18,15 +18,16 @@ import pytest
 from greenlet import getcurrent
 from sqlalchemy import Engine
 
-from controller import app
 from controller.callback.asking import Asking, ask
 from controller.esl.events import Event
 from controller.metrics import Metrics
 from controller.numbers.caller import Caller
+from controller.policy.channels import Channel
 from controller.policy.model import Policy
-from controller.runtime import calling, dispatcher, reconcile, services
+from controller.policy.trunks import Trunks
+from controller.runtime import calling, dispatcher, link_events, reconcile, services
 from controller.runtime.reconcile import GRACE_SECONDS
-from controller.settings import Dispatcher, Route, Settings
+from controller.settings import Dispatcher, Settings
 from controller.settings import Node as NodeSettings
 from controller.store import arrivals
 from controller.store.requests import Requests
@@ -64,7 +65,7 @@ class World:
     """One history. `names` are given in order, so that a history is the same each time."""
 
     def __init__(
-        self, engine: Engine, path: Path, metrics: Metrics, seen: Counter[str], gateways: int
+        self, engine: Engine, path: Path, metrics: Metrics, seen: Counter[str], channels: int
     ) -> None:
         self.main = getcurrent()
         self.now = 1_800_000_000 * MICROS
@@ -72,9 +73,9 @@ class World:
         self.metrics = metrics
         self.settings = Settings(
             nodes=(NodeSettings(name="fs1"), NodeSettings(name="fs2")),
-            route=Route(gateways=("one", "two")[:gateways]),
             dispatcher=Dispatcher(max_calling=3, max_calling_per_node=2, max_calling_per_channel=3),
         )
+        self.trunks = Trunks(Channel(name=name) for name in ("one", "two")[:channels])
         self.policies: dict[str, Policy] = dict(POLICIES)
         self.stops: list[Stop] = []
         self.phones = dict.fromkeys(NUMBERS, Phone())
@@ -109,7 +110,7 @@ class World:
         slow = SimpleNamespace(sleep=lambda seconds: current().sleep(seconds))
         patch.setattr(reconcile, "gevent", slow)
         patch.setattr(services, "gevent", slow)
-        patch.setattr(app, "gevent", SimpleNamespace(spawn_later=self._spawn_later))
+        patch.setattr(link_events, "gevent", SimpleNamespace(spawn_later=self._spawn_later))
         names = SimpleNamespace(uuid4=self.uuid)
         patch.setattr(calling, "uuid", names)
         patch.setattr(calling, "CALLING_SLACK_SECONDS", SLACK_SECONDS)
@@ -118,7 +119,8 @@ class World:
 
     @staticmethod
     def _spawn_later(seconds: float, function: Any, *args: Any) -> None:
-        function.__self__.later(seconds, function, *args)
+        # What was left to others is looked at later, by the controller that left it.
+        function.__self__._services.owner.later(seconds, function, *args)
 
     def uuid(self) -> uuid.UUID:
         """Give a name that nothing else has."""
@@ -282,8 +284,8 @@ class World:
     def breaks(self, controller: Running, node: Node, *, lost: bool) -> None:
         """A link breaks; what is on its way is lost with it, or not."""
         wire = controller.wires.get(node.name)
-        if wire is not None and lost and len(self.settings.route.gateways) == 1:
-            # With several, the second gateway would be tried by what comes late.
+        if wire is not None and lost and len(self.trunks.channels) == 1:
+            # With several, the second channel would be tried by what comes late.
             self.held_back += [(node, data) for data in wire.on_its_way if b"originate" in data]
         if wire is not None and wire.on_its_way:
             self.note("a link breaks with a command on its way")

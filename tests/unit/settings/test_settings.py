@@ -64,7 +64,8 @@ def test_o1_a_file_gives_the_tree_and_the_environment_goes_before_it(tmp_path: P
             "CALLBACKD_NAME": "two",
             "CALLBACKD_LISTEN__PORT": "9999",
             "CALLBACKD_LISTEN__HOST": "192.0.2.1",
-            "CALLBACKD_ROUTE__GATEWAYS": '["one", "two"]',
+            "CALLBACKD_ROUTE__INTERNAL_LENGTHS": "[3, 4]",
+            "CALLBACKD_ROUTE__INTERNAL_GATEWAY": "pbx",
             "CALLBACKD_DRAIN_SECONDS": "2.5",
             "CALLBACKD_NODES": '[{name = "fs3", host = "192.0.2.9", password = "p"}]',
             "CALLBACKD_DATABASE__URL": "sqlite:////tmp/x.sqlite3",
@@ -76,7 +77,7 @@ def test_o1_a_file_gives_the_tree_and_the_environment_goes_before_it(tmp_path: P
         "192.0.2.1",
     )
     assert settings.listen.allow == ("192.0.2.0/24",)
-    assert settings.route.gateways == ("one", "two")
+    assert settings.route.internal_lengths == (3, 4)
     assert settings.drain_seconds == 2.5
     assert [node.name for node in settings.nodes] == ["fs3"]
     assert settings.database_url == "sqlite:////tmp/x.sqlite3"

@@ -44,7 +44,7 @@ def test_nobody_answers_within_the_time(bench: Bench) -> None:
 def test_gateways(bench: Bench) -> None:
     phone(bench, "1", Behaviour(after=0))
     assert originate(bench, "sofia/gateway/nosuch/1") == "-ERR INVALID_GATEWAY\n"
-    bench.switch.gateways["pstn"].state = "down"
+    bench.switch.gateways["pstn"].state = "fail"
     assert originate(bench, "sofia/gateway/pstn/1") == "-ERR NORMAL_TEMPORARY_FAILURE\n"
     bench.switch.gateway("new")
     assert originate(bench, "{origination_uuid=u}sofia/gateway/new/1") == "+OK u\n"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from base64 import b64decode
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import NullPool, create_engine, inspect, make_url, text
+from sqlalchemy import MetaData, NullPool, create_engine, insert, inspect, make_url, text, update
 
 from controller.store.upgrade import upgrade
 
@@ -17,6 +18,9 @@ from controller.store.upgrade import upgrade
 WRITTEN = (Path(__file__).parent / "before-revisions.sql").read_text(encoding="utf-8")
 
 Rows = dict[str, list[dict[str, Any]]]
+
+#: Rows of each table as revision 0005 had it; bytes as Base64.
+AT_0005: Rows = json.loads((Path(__file__).parent / "at-0005.json").read_text(encoding="utf-8"))
 
 
 def before_revisions(url: str) -> None:
@@ -74,8 +78,33 @@ def at_0004(url: str) -> None:
     _raise_to(url, "0004")
 
 
+def at_0005(url: str) -> None:
+    """Make a database of revision 0005: what came of 0004, and something more in every table."""
+    at_0004(url)
+    _raise_to(url, "0005")
+    engine = create_engine(url, poolclass=NullPool)
+    tables = MetaData()
+    tables.reflect(engine)
+    with engine.begin() as connection:
+        for table in tables.sorted_tables:
+            for row in AT_0005.get(table.name, ()):
+                if table.name.endswith("_clock"):
+                    # There is one row, of its own name.
+                    connection.execute(update(table).values(seq=row["seq"]))
+                else:
+                    connection.execute(insert(table).values(**_unpacked(row)))
+    engine.dispose()
+
+
+def _unpacked(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: b64decode(value["base64"]) if isinstance(value, dict) else value
+        for name, value in row.items()
+    }
+
+
 #: Each revision that can be upgraded from. Whoever adds a revision adds the one before it here.
-OLDER = {"0001": at_0001, "0002": at_0002, "0003": at_0003, "0004": at_0004}
+OLDER = {"0001": at_0001, "0002": at_0002, "0003": at_0003, "0004": at_0004, "0005": at_0005}
 
 
 def _raise_to(url: str, revision: str) -> None:

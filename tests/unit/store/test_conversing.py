@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import msgspec
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event, update
 
+from controller.admin.directory import Directory
 from controller.admin.model import Kind
 from controller.callback.events import Credit
+from controller.callerid.model import Numbers
 from controller.policy.model import Policy
-from controller.policy.records import AuthorisedCaller
+from controller.policy.records import AuthorisedCaller, PublicNumber
+from controller.store import schema
 from controller.store.conversing import Conversing
+from controller.store.database import open_database
 from controller.store.requests import Request, Requests
 from controller.store.transcripts import LONGEST, TranscriptLine, Transcripts, transcript
 from tests.seed import ADMIN, directory, keep
@@ -97,6 +104,165 @@ def test_d3_the_number_dialled_last_is_that_of_his_last_call_that_got_so_far(
     assert conversing.facts("100", CALLER, "").redial == "+12125550002"
     assert conversing.facts("200", CALLER, "").redial == ""
     assert conversing.facts("100", None, "").redial == ""
+
+
+# --- which numbers it may show -----------------------------------------------------------------
+
+SHOWN = "+12025550100"
+ELSEWHERE, FOREIGN, NOBODYS = "+12025550151", "+12025550152", "+12025550153"
+
+
+@pytest.fixture
+def numbered(engine: Engine, conversing: Conversing) -> Directory:
+    """Two channels; the client `main` has numbers on both, and other numbers are not his."""
+    store = directory(engine)
+    store.create(ADMIN, Kind.CHANNEL, {"name": "second"})
+    store.create(ADMIN, Kind.CLIENT, {"name": "acme"})
+    for number, client in ((ELSEWHERE, "main"), (FOREIGN, "acme"), (NOBODYS, None)):
+        values = {"number": number, "channel": "second", "client": client}
+        store.create(ADMIN, Kind.NUMBER, values)
+    return store
+
+
+def choose(store: Directory, number: str) -> None:
+    """Have extension 100 show a number of its choice."""
+    chosen = {"caller_id_number_from": "custom", "caller_id_number": number}
+    store.change(ADMIN, Kind.EXTENSION, "100", chosen)
+
+
+@pytest.mark.parametrize("caller", [CALLER, OTHER, None])
+def test_i3_i4_the_assigned_numbers_are_known_with_their_channels_whoever_calls(
+    numbered: Directory, conversing: Conversing, caller: str | None
+) -> None:
+    assert conversing.facts("100", caller, "").numbers == Numbers(channels={SHOWN: "pstn"})
+    numbered.change(ADMIN, Kind.EXTENSION, "100", {"caller_ids": [ELSEWHERE, SHOWN]})
+    both = Numbers(channels={SHOWN: "pstn", ELSEWHERE: "second"})
+    assert conversing.facts("100", caller, "").numbers == both
+    # Where it is defined can change.
+    numbered.change(ADMIN, Kind.NUMBER, SHOWN, {"channel": "second"})
+    moved = Numbers(channels={SHOWN: "second", ELSEWHERE: "second"})
+    assert conversing.facts("100", caller, "").numbers == moved
+    assert conversing.facts("200", caller, "").numbers == Numbers()
+
+
+def test_i2_the_number_that_is_chosen_is_known_where_it_is_the_clients(
+    numbered: Directory, conversing: Conversing
+) -> None:
+    choose(numbered, ELSEWHERE)
+    found = conversing.facts("100", CALLER, "").numbers
+    assert found == Numbers(channels={SHOWN: "pstn", ELSEWHERE: "second"})
+    # A DID of its own, and one of another extension of the client's.
+    numbered.create(
+        ADMIN,
+        Kind.EXTENSION,
+        {
+            "extension": "300",
+            "dids": ["+12025550300", "+12025550301"],
+            "country": "US",
+            "caller_ids": [SHOWN],
+        },
+    )
+    for did in ("+12025550101", "+12025550300"):
+        choose(numbered, did)
+        found = conversing.facts("100", CALLER, "").numbers
+        assert found == Numbers(channels={SHOWN: "pstn"}, own=frozenset({did}))
+    # One that is both.
+    numbered.create(
+        ADMIN, Kind.NUMBER, {"number": "+12025550300", "channel": "second", "client": "main"}
+    )
+    assert conversing.facts("100", CALLER, "").numbers == Numbers(
+        channels={SHOWN: "pstn", "+12025550300": "second"}, own=frozenset({"+12025550300"})
+    )
+    # What others show and own is not asked for.
+    assert conversing.facts("300", CALLER, "").numbers == Numbers(channels={SHOWN: "pstn"})
+
+
+def test_i2_what_is_not_the_clients_any_more_is_shown_by_nobody(
+    engine: Engine, numbered: Directory, conversing: Conversing
+) -> None:
+    """Taken away past everything that would have refused it."""
+    choose(numbered, ELSEWHERE)
+    table = schema.public_number
+    for client in ("acme", None):
+        with engine.begin() as connection:
+            connection.execute(update(table).values(client=client))
+        assert conversing.facts("100", CALLER, "").numbers == Numbers()
+    choosing = {"main": frozenset({"+12025550300"}), "acme": frozenset[str]()}
+    for client, own in choosing.items():
+        with engine.begin() as connection:
+            connection.execute(update(table).values(client="main"))
+        numbered.create(
+            ADMIN,
+            Kind.EXTENSION,
+            {
+                "extension": f"30{len(client)}",
+                "dids": ["+12025550300"],
+                "country": "US",
+                "caller_ids": [SHOWN],
+            },
+        )
+        choose(numbered, "+12025550300")
+        with engine.begin() as connection:
+            of_did = schema.extension.c.extension == f"30{len(client)}"
+            connection.execute(update(schema.extension).where(of_did).values(client=client))
+        assert conversing.facts("100", CALLER, "").numbers.own == own
+        choose(numbered, SHOWN)
+        numbered.delete(ADMIN, Kind.EXTENSION, f"30{len(client)}")
+
+
+def test_i5_what_the_first_release_wrote_is_read(
+    engine: Engine, numbered: Directory, conversing: Conversing
+) -> None:
+    """There, `caller_id_number` was the number that was assigned."""
+    document = f'{{"country": "US", "caller_id_number": "{SHOWN}"}}'
+    with engine.begin() as connection:
+        connection.execute(update(schema.extension).values(policy=document))
+    found = conversing.facts("100", CALLER, "").numbers
+    assert found == Numbers(channels={SHOWN: "pstn"})
+
+
+@pytest.mark.parametrize("number", ["+12025550101", ELSEWHERE, SHOWN])
+def test_numbers_are_found_by_indexes_however_many_there_are(
+    tmp_path: Path, policy: Policy, number: str
+) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/callbackd.sqlite3")
+    keep(engine, policy)
+    store = directory(engine)
+    numbers = [
+        PublicNumber(number=f"+1203555{digits:04}", channel="pstn", client="main")
+        for digits in range(300)
+    ]
+    store.apply(ADMIN, Kind.NUMBER, numbers)
+    others = [
+        msgspec.structs.replace(policy, extension=f"{digits}", dids=(f"+1204555{digits}",))
+        for digits in range(1000, 1200)
+    ]
+    store.apply(ADMIN, Kind.EXTENSION, others)
+    store.create(ADMIN, Kind.NUMBER, {"number": ELSEWHERE, "channel": "pstn", "client": "main"})
+    choose(store, number)
+    ran: list[tuple[str, Any]] = []
+
+    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
+        if statement.startswith("SELECT"):
+            ran.append((statement, parameters))
+
+    for analysed in (False, True):
+        with engine.begin() as connection:
+            if analysed:
+                connection.exec_driver_sql("ANALYZE")
+        event.listen(engine, "before_cursor_execute", note)
+        assert Conversing(engine).facts("100", CALLER, "").numbers.channels[SHOWN] == "pstn"
+        event.remove(engine, "before_cursor_execute", note)
+        # Who calls, what he dialled last; and of the numbers: which is chosen, and whose they are.
+        assert len(ran) == 4
+        with engine.connect() as connection:
+            for statement, parameters in ran:
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                steps = [row.detail for row in plan]
+                assert not [step for step in steps if step.startswith("SCAN")], (statement, steps)
+                assert not [step for step in steps if "public_number_client" in step], steps
+        ran.clear()
+    engine.dispose()
 
 
 # --- credit ------------------------------------------------------------------------------------

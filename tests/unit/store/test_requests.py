@@ -10,16 +10,20 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from controller.admin.model import Kind
 from controller.callback.asking import Wanted
+from controller.numbers.caller import Caller
 from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
 from controller.store import arrivals
+from controller.store.plans import read_plan
 from controller.store.requests import Begun, Request, Requests, Scope
+from controller.store.schema import callback_attempt
 from tests.seed import ADMIN, directory, keep
 from tests.unit.store.asked import CALLER, DID, NEVER, asking, begun, stored
+from tests.unit.store.placed import PLAN
 
 
 def leased(requests: Requests, holder: str = "a", now: int = 100, until: int = 200) -> list[str]:
@@ -38,7 +42,8 @@ def state(requests: Requests, request: Request) -> tuple[str, str | None]:
 
 
 def test_t1_a_request_is_stored_as_it_was_asked_for(requests: Requests) -> None:
-    request = stored(requests, expires=900, leg="leg-1", channel="pstn")
+    caller = Caller(number=CALLER, name="Ann")
+    request = stored(requests, expires=900, leg="leg-1", channel="pstn", caller=caller)
     assert request == Request(
         id=request.id,
         extension="100",
@@ -66,6 +71,7 @@ def test_t1_a_request_is_stored_as_it_was_asked_for(requests: Requests) -> None:
         attempts=0,
         last_caller=CALLER,
         last_did=DID,
+        last_name="Ann",
     )
     assert requests.get(request.id) == request
     assert requests.all() == [request]
@@ -133,6 +139,27 @@ def test_t11_what_is_asked_for_through_the_api_is_no_call(requests: Requests) ->
     assert stored(requests, due=90, now=70, actor="ops").due == 90
     assert stored(requests, due=500, now=80, actor="ops", expires=600).due == 90
     assert stored(requests, due=95, now=80, leg="leg-2").due == 95
+
+
+def test_i1_the_name_is_that_of_the_last_trigger_call(requests: Requests) -> None:
+    def named(name: str, **more: Any) -> str | None:
+        return stored(requests, caller=Caller(number=CALLER, name=name), **more).last_name
+
+    assert named("Ann", channel="pstn") == "Ann"
+    assert named("Bob", channel="gsm") == "Bob"
+    # Through the API nobody rang.
+    assert named("Eve", actor="ops") == "Bob"
+    found = stored(requests, actor="ops")
+    assert (found.last_name, found.channel) == ("Bob", "gsm")
+    # A call without a name leaves none.
+    assert named("") is None
+    own = stored(requests, "+12125550198", actor="ops")
+    assert own.last_name is None
+
+
+def test_o7_the_name_of_a_call_that_is_refused_is_not_kept(requests: Requests) -> None:
+    caller = Caller(number=CALLER, name="Ann")
+    assert requests.refuse(asking(caller=caller), "disabled").last_name is None
 
 
 @pytest.mark.parametrize("number", [None, CALLER])
@@ -433,6 +460,72 @@ def test_t5_a_retry_is_a_new_attempt_of_the_same_request(requests: Requests) -> 
     assert (second.id, second.ended) == ("two", None)
     assert requests.attempt("two") == second
     assert requests.by_attempt("one") is None
+
+
+def test_i9_an_attempt_keeps_how_its_channels_were_found(requests: Requests) -> None:
+    request = stored(requests)
+    leased(requests)
+    assert begun(requests, request, attempt="one", channels=("not", "these"), plan=PLAN)
+    (attempt,) = requests.attempts_of(request.id)
+    assert attempt.channels == ("pstn", "gsm")
+    assert read_plan(attempt.plan) == PLAN
+    assert (attempt.channel, attempt.causes) == (None, {})
+    assert requests.attempt("one") == attempt
+    assert [found for _, found in requests.open_on("fs1")] == [attempt]
+    # What it counts as is its first channel.
+    assert requests.places() == ({"fs1": 1}, {"pstn": 1})
+
+
+@pytest.mark.parametrize("channel", ["gsm", None])
+def test_i9_an_attempt_keeps_over_which_channel_it_was_answered(
+    requests: Requests, channel: str | None
+) -> None:
+    request = stored(requests)
+    leased(requests)
+    begun(requests, request, attempt="one", plan=PLAN)
+    failed = {"pstn": "NORMAL_TEMPORARY_FAILURE"}
+    assert requests.answered(request.id, 400, now=200, channel=channel, causes=failed)
+    # The leg and the answer to the command both say it: the first counts.
+    assert not requests.answered(request.id, 400, now=201, channel="pstn")
+    (attempt,) = requests.attempts_of(request.id)
+    assert (attempt.channel, attempt.causes, attempt.answered) == (channel, failed, 200)
+    requests.finish(request.id, outcome="completed", cause="X", destination=None, now=300)
+    (attempt,) = requests.attempts_of(request.id)
+    assert (attempt.channel, attempt.causes, attempt.ended) == (channel, failed, 300)
+
+
+@pytest.mark.parametrize("retried", [True, False])
+def test_i9_an_attempt_keeps_why_each_channel_failed(requests: Requests, retried: bool) -> None:
+    request = stored(requests)
+    leased(requests)
+    begun(requests, request, attempt="one", plan=PLAN)
+    ended: dict[str, Any] = {
+        "attempt": "one", "outcome": "busy", "cause": "USER_BUSY", "counts": True, "now": 250,
+        "causes": {"pstn": "NORMAL_TEMPORARY_FAILURE", "gsm": "X" * 100},
+    }  # fmt: skip
+    if retried:
+        assert requests.retry(request.id, due=500, **ended)
+        assert not requests.retry(request.id, due=500, **{**ended, "causes": {"pstn": "LATE"}})
+    else:
+        assert requests.finish(request.id, destination=None, **ended)
+    (attempt,) = requests.attempts_of(request.id)
+    assert attempt.causes == {"pstn": "NORMAL_TEMPORARY_FAILURE", "gsm": "X" * 64}
+    assert attempt.channel is None
+
+
+def test_an_attempt_whose_documents_cannot_be_read_breaks_no_list(
+    engine: Engine, requests: Requests
+) -> None:
+    """What an older release wrote has none of them."""
+    request = stored(requests)
+    leased(requests)
+    begun(requests, request, attempt="one", channels=("pstn",))
+    (attempt,) = requests.attempts_of(request.id)
+    assert (attempt.plan, attempt.channel, attempt.causes) == (None, None, {})
+    with engine.begin() as connection:
+        connection.execute(update(callback_attempt).values(plan="{", causes="[]"))
+    (attempt,) = requests.attempts_of(request.id)
+    assert (attempt.channels, attempt.causes, read_plan(attempt.plan)) == (("pstn",), {}, None)
 
 
 def test_o5_an_answer_that_comes_late_or_twice_moves_nothing(requests: Requests) -> None:

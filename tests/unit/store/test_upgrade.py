@@ -23,11 +23,14 @@ from sqlalchemy.exc import IntegrityError
 
 import controller.store
 from controller.admin.model import Kind
+from controller.policy.channels import Channel, RefusalCause
+from controller.policy.fields import IdentityHeader
 from controller.policy.model import Policy
 from controller.policy.rules import DEFAULTS
 from controller.store import schema
 from controller.store.database import DatabaseError, open_database
 from controller.store.extensions import Extensions
+from controller.store.kept import CHANNELS, Stored
 from controller.store.requests import Requests
 from controller.store.sounds import SoundSource
 from controller.store.upgrade import head, revision, upgrade
@@ -214,6 +217,64 @@ def test_s1_sounds_of_the_switch_stay_what_they_are_and_can_be_uploaded_from_now
         assert found == item.values["switch_path"].replace("/de/", "/var/sounds/de/", 1)
         with pytest.raises(IntegrityError), engine.begin() as connection:
             connection.execute(update(schema.sound).values(path="/both.wav"))
+
+
+def test_i4_i9_nothing_of_revision_5_is_lost_and_a_channel_goes_on_as_it_did(
+    empty_url: str,
+) -> None:
+    """0006: what is new has its default: all numbers, at any time, as digits, by no plan."""
+    older.at_0005(empty_url)
+    before = older.rows(empty_url)
+    assert [name for name, rows in before.items() if not rows] == []
+    with opened(empty_url) as engine:
+        after = older.rows(empty_url)
+        assert set(after) - set(before) == {"callback_destination"}
+        assert after.pop("callback_destination") == []
+        assert after.pop("alembic_version") == [{"version_num": head()}]
+        new: dict[str, set[str]] = {}
+        for table, rows in after.items():
+            was = before[table]
+            kept = [{name: row[name] for name in was[0]} for row in rows]
+            assert sorted(kept, key=repr) == sorted(was, key=repr), table
+            new[table] = set(rows[0]) - set(was[0])
+        assert new["callback_request"] == {"last_name"}
+        assert {row["last_name"] for row in after["callback_request"]} == {None}
+        assert new["callback_attempt"] == {"plan", "channel", "causes"}
+        for row in after["callback_attempt"]:
+            assert (row["plan"], row["channel"], row["causes"]) == (None, None, "{}")
+        assert {name for name, columns in new.items() if columns} == {
+            "callback_attempt",
+            "callback_request",
+            "channel",
+        }
+        trunk = Channel(
+            name="trunk",
+            description="The trunk",
+            addresses=("192.0.2.0/24", "2001:db8::1"),
+            identity=(IdentityHeader.P_ASSERTED_IDENTITY, IdentityHeader.FROM),
+            country="DE",
+            rewrite={"00": "+", "": "+49"},
+            refusal_cause=RefusalCause.CALL_REJECTED,
+        )
+        found = [stored.value for stored in _channels(engine)]
+        assert Channel(name="plain") in found
+        assert trunk in found
+        assert Extensions(engine).trunks().find("192.0.2.9") == trunk
+        # A policy that version 3 wrote, and one that is written again.
+        policy = Extensions(engine).get("500")
+        assert policy is not None
+        assert policy.caller_ids == ("+4930550150",)
+        assert (policy.hide_caller_id, policy.caller_id_number_from) == (False, "server")
+        store = directory(engine)
+        store.change(ADMIN, Kind.EXTENSION, "500", {"hide_caller_id": True})
+        store.change(ADMIN, Kind.CHANNEL, "trunk", {"destinations": {"+49": 12_000}})
+        hidden = Extensions(engine).get("500")
+        assert hidden == msgspec.structs.replace(policy, hide_caller_id=True)
+
+
+def _channels(engine: Engine) -> list[Stored]:
+    with engine.connect() as connection:
+        return CHANNELS.page(connection, (), None, 100)
 
 
 # --- what becomes of the data ----------------------------------------------------------------

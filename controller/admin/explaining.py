@@ -1,0 +1,400 @@
+"""Says why (I9): what a destination would see, how it would be called, who would be called back.
+
+It goes by the functions that calls go by, over what the store has, and keeps nothing: nothing is
+dialled, nothing is written. What only the running service knows (which channels are in trouble,
+who is locked out) it is told, or it says that it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+from sqlalchemy import Engine
+
+from controller.admin.explained import (
+    ChannelOrder,
+    ExplainedCallback,
+    ExplainedCallerId,
+    ExplainedRoute,
+    Recognised,
+)
+from controller.admin.explaining_callback import (
+    Case,
+    Coming,
+    Looking,
+    asks_password,
+    explained,
+    locked_tried,
+    rules_tried,
+)
+from controller.admin.explaining_channels import (
+    GOES_BY,
+    Found,
+    Names,
+    Troubles,
+    best_of,
+    by_node,
+    orders_of,
+    orders_said,
+    refusal_tried,
+    shown_of,
+    shown_said,
+)
+from controller.admin.explaining_number import Destination, read_destination
+from controller.admin.explaining_reading import Reading, Ringing, RouteSettings, Rung
+from controller.admin.model import Actor, Invalid
+from controller.callback.asking import Asking, ask
+from controller.callerid.model import Numbers, Tried
+from controller.numbers.caller import Caller
+from controller.policy.model import Policy
+from controller.policy.trunks import Trunks
+from controller.routing.choosing import choose
+from controller.routing.model import Candidate, Plan
+from controller.routing.planning import (
+    plan_destination,
+    plan_emergency,
+    plan_internal,
+    plan_return,
+    refused,
+)
+
+#: Nobody asks about a later time; calendars end somewhere. Microseconds since 1970.
+_LATEST: Final = 7_258_118_400_000_000
+
+
+class LockKeeper(Protocol):
+    """Who knows what is locked. It changes nothing by being asked, and raises nothing."""
+
+    def locked(self, extension: str, numbers: Sequence[str], did: str) -> Any:  # noqa: ANN401
+        """Give what is locked for a caller, by his numbers (none where he hides) and by DID.
+
+        `until`: seconds since 1970; 0: nothing is.
+        """
+        ...
+
+
+class _Question(msgspec.Struct, frozen=True):
+    """A destination that is asked about, and what is known of who would dial it."""
+
+    policy: Policy
+    destination: Destination
+    trunks: Trunks
+    names: Names
+    rung: Rung
+    numbers: Numbers
+
+
+class Explaining:
+    """Explains what calls would do. A client is told about his own extensions, without trunks.
+
+    Called where the event loop is: `run` runs what blocks, and the rest is asked there. `now` gives
+    microseconds since 1970; `route` are the settings of that name; `expiry_seconds` is how long a
+    callback is tried whose extension does not say. `troubles` and `locks` are what the running
+    service knows; without them the answers say that it was not looked at.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        route: object,
+        *,
+        expiry_seconds: int,
+        run: Callable[..., Any],
+        now: Callable[[], int],
+        troubles: Callable[[], Troubles] | None = None,
+        locks: LockKeeper | None = None,
+    ) -> None:
+        self._service = msgspec.convert(route, RouteSettings, from_attributes=True)
+        self._reading = Reading(engine, self._service)
+        self._expiry_seconds = expiry_seconds
+        self._run = run
+        self._now = now
+        self._troubles = troubles
+        self._locks = locks
+
+    # --- what is asked -----------------------------------------------------------------------
+
+    def callerid(
+        self,
+        actor: Actor,
+        *,
+        extension: str,
+        to: str,
+        caller: str | None = None,
+        name: str | None = None,
+        over: str | None = None,
+    ) -> ExplainedCallerId:
+        """Say what a destination would see on each channel that takes it, whatever its health.
+
+        `to` is a number as it is dialled; `caller` and `name` are what the channel `over` says of
+        the trigger call. Raises `Invalid`, `Forbidden`, `NotFound`.
+        """
+        ringing = Ringing(caller, name, over)
+        found: ExplainedCallerId = self._run(self._callerid, actor, extension, to, ringing)
+        return found
+
+    def route(
+        self,
+        actor: Actor,
+        *,
+        extension: str,
+        to: str,
+        caller: str | None = None,
+        name: str | None = None,
+        over: str | None = None,
+        at: int | None = None,
+    ) -> ExplainedRoute:
+        """Say over which channels a number would be called, in which order.
+
+        As `callerid`; `at`: when, microseconds since 1970, by default now.
+        """
+        at = self._time(at)
+        troubles = None if self._troubles is None else self._troubles()
+        ringing = Ringing(caller, name, over)
+        found: ExplainedRoute = self._run(self._route, actor, extension, to, ringing, at, troubles)
+        return found
+
+    def callback(
+        self,
+        actor: Actor,
+        *,
+        did: str,
+        caller: str | None = None,
+        hidden: bool = False,
+        name: str | None = None,
+        over: str | None = None,
+        at: int | None = None,
+    ) -> ExplainedCallback:
+        """Say whether a trigger call that rings to its end would be called back, whom and when.
+
+        `did` is the number that is rung; who rings is said as in `callerid`, or `hidden`; `at`:
+        when that call ends, microseconds since 1970, by default now. Raises as `callerid`.
+        """
+        if hidden == (caller is not None):
+            raise Invalid("caller: say either who rings, or that he hides his number")
+        at = self._time(at)
+        troubles = None if self._troubles is None else self._troubles()
+        case, trunks = self._run(self._asked, actor, did, Ringing(caller, name, over), at)
+        locked = self._locked(case) if case.asks_password else None
+        found: ExplainedCallback = self._run(
+            self._called_back, Names(actor), case, trunks, locked, troubles
+        )
+        return found
+
+    # --- on the event loop -------------------------------------------------------------------
+
+    def _time(self, at: int | None) -> int:
+        if at is None:
+            return self._now()
+        if not 0 <= at < _LATEST:
+            raise Invalid("at: write a time between 1970 and 2200")
+        return at
+
+    def _locked(self, case: Case) -> int | None:
+        """Give until when the caller is locked out, microseconds since 1970; None: nobody knows."""
+        coming = case.coming
+        if self._locks is None or coming is None:
+            return None
+        numbers = () if coming.caller is None else (coming.caller,)
+        lock = self._locks.locked(case.policy.extension, numbers, coming.did)
+        return int(lock.until * 1_000_000)
+
+    # --- in a thread: destinations -----------------------------------------------------------
+
+    def _callerid(
+        self, actor: Actor, extension: str, to: str, ringing: Ringing
+    ) -> ExplainedCallerId:
+        question = self._question(actor, extension, to, ringing)
+        policy, destination = question.policy, question.destination
+        plan = self._plan(question, {}, self._now())[1]
+        tried, refusal = _tried(destination, plan)
+        shown = shown_of(policy, plan, whole=question.names.whole)
+        return ExplainedCallerId(
+            extension=policy.extension,
+            to=destination.number,
+            recognised=destination.recognised,
+            answer=refusal is None,
+            refusal=refusal,
+            said=shown_said(shown) if refusal is None else _no_call(refusal, tried),
+            tried=tried,
+            channels=shown,
+        )
+
+    def _route(
+        self,
+        actor: Actor,
+        extension: str,
+        to: str,
+        ringing: Ringing,
+        at: int,
+        troubles: Troubles | None,
+    ) -> ExplainedRoute:
+        question = self._question(actor, extension, to, ringing)
+        destination = question.destination
+        found = [
+            Found(nodes, *self._plan(question, known, at)) for nodes, known in by_node(troubles)
+        ]
+        # Of a number that is not called, no channel was asked.
+        orders = orders_of(question.names, found) if destination.refusal is None else ()
+        tried, refusal = _tried(destination, best_of(found))
+        if refusal is None:
+            tried = (*tried, Tried("I4", f"it goes {orders_said(orders)}"))
+        return ExplainedRoute(
+            extension=question.policy.extension,
+            to=destination.number,
+            at=at,
+            recognised=destination.recognised,
+            answer=refusal is None,
+            refusal=refusal,
+            said=f"{destination.number} is called {orders_said(orders)}"
+            if refusal is None
+            else _no_call(refusal, tried),
+            tried=tried,
+            health_known=bool(troubles),
+            orders=orders,
+        )
+
+    def _question(self, actor: Actor, extension: str, to: str, ringing: Ringing) -> _Question:
+        read = self._reading
+        policy, trunks = read.policy(actor, extension), read.trunks()
+        rung = read.rung(actor, trunks, policy, ringing)
+        known = read.facts(policy, rung.caller)
+        destination = read_destination(
+            to, policy, self._service.platform, caller=known.caller, is_did=read.is_did
+        )
+        return _Question(policy, destination, trunks, Names(actor), rung, known.numbers)
+
+    def _plan(
+        self, question: _Question, troubles: Mapping[str, str], at: int
+    ) -> tuple[tuple[Candidate, ...], Plan]:
+        """Give the channels that take a destination, and its plan, as a call would find them."""
+        policy, destination, names = question.policy, question.destination, question.names
+        route, number = self._service, destination.number
+        if destination.refusal is not None:
+            return (), refused(destination.refusal)
+        if destination.recognised is Recognised.EMERGENCY:
+            channel = question.trunks.get(route.emergency_channel)
+            if channel is None:
+                return (), refused("emergency")
+            return (), plan_emergency(number, names.channel(channel), route.emergency_caller_id)
+        if destination.recognised is Recognised.INTERNAL:
+            caller = question.rung.caller.number or ""
+            gateway = names.of(route.internal_gateway)
+            return (), plan_internal(number, gateway, policy=policy, caller=caller)
+        choice = names.choice(choose(number, question.trunks.channels, troubles, at))
+        return choice.candidates, plan_destination(
+            number,
+            choice.candidates,
+            choice.passed,
+            policy=policy,
+            numbers=names.numbers(question.numbers),
+            rang=question.rung.rang,
+            domain=route.domain,
+            # Of several at random, the first is the example.
+            pick=lambda _: 0,
+        )
+
+    # --- in a thread: callbacks --------------------------------------------------------------
+
+    def _asked(self, actor: Actor, did: str, ringing: Ringing, at: int) -> tuple[Case, Trunks]:
+        """Ask for a callback as a trigger call does, and keep nothing."""
+        read = self._reading
+        did, policy = read.by_did(actor, did)
+        trunks = read.trunks()
+        rung = read.rung(actor, trunks, policy, ringing)
+        stop = None if policy is None else read.stop(policy)
+        asking = Asking(
+            policy=policy,
+            did=did,
+            caller=rung.caller,
+            now=at,
+            expiry_seconds=self._expiry_seconds,
+            stopped=stop is not None,
+        )
+        looked = Looking(read.requests)
+        answer = ask(looked, asking)
+        case = Case(asking, looked, answer, stop)
+        if policy is None or case.reason is not None:
+            return case, trunks
+        opened = read.opened(policy, case.number)
+        who = rung.caller if opened is None else Caller(number=opened.caller)
+        asks = asks_password(policy, read.facts(policy, who).caller)
+        return msgspec.structs.replace(case, opened=opened, asks_password=asks), trunks
+
+    def _called_back(
+        self,
+        names: Names,
+        case: Case,
+        trunks: Trunks,
+        locked: int | None,
+        troubles: Troubles | None,
+    ) -> ExplainedCallback:
+        """Say what came of asking, and how the return call is made."""
+        tried, refusal, coming = list(rules_tried(case)), case.reason, case.coming
+        orders: tuple[ChannelOrder, ...] = ()
+        if coming is not None and not coming.live:
+            line, refusal = locked_tried(case, coming, locked)
+            tried.append(line)
+            if refusal is None:
+                coming = msgspec.structs.replace(coming, due=max(coming.due, locked or 0))
+                orders, lines, refusal = self._return_call(
+                    names, case.policy, coming, trunks, troubles
+                )
+                tried += lines
+        return explained(
+            case,
+            coming,
+            tuple(tried),
+            refusal,
+            locked=locked,
+            locks_known=self._locks is not None or not case.asks_password,
+            health_known=bool(troubles),
+            orders=orders,
+        )
+
+    def _return_call(
+        self,
+        names: Names,
+        policy: Policy,
+        coming: Coming,
+        trunks: Trunks,
+        troubles: Troubles | None,
+    ) -> tuple[tuple[ChannelOrder, ...], tuple[Tried, ...], str | None]:
+        """Give over which channels a return call goes, what it shows (T8), and why it is none."""
+        found, waits = [], False
+        for nodes, known in by_node(troubles):
+            choice = choose(coming.number, trunks.channels, known, coming.due)
+            waits = waits or any(one.reason in GOES_BY for one in choice.passed)
+            choice = names.choice(choice)
+            plan = plan_return(
+                coming.number,
+                choice.candidates,
+                choice.passed,
+                policy=policy,
+                did=coming.did,
+                domain=self._service.domain,
+            )
+            found.append(Found(nodes, choice.candidates, plan))
+        orders, plan = orders_of(names, found), best_of(found)
+        if not plan.ways:
+            return orders, (refusal_tried(plan.refusal, waits=waits),), plan.refusal
+        lines = (
+            Tried("T8", f"the return call shows {plan.ways[0].shown.number}"),
+            Tried("I4", f"it goes {orders_said(orders)}"),
+        )
+        return orders, lines, None
+
+
+def _tried(destination: Destination, plan: Plan) -> tuple[tuple[Tried, ...], str | None]:
+    """Give the rules that were asked about a destination, and why it is not called."""
+    if destination.refusal is not None:
+        return destination.tried, destination.refusal
+    if plan.ways:
+        return destination.tried, None
+    return (*destination.tried, refusal_tried(plan.refusal)), plan.refusal
+
+
+def _no_call(refusal: str, tried: tuple[Tried, ...]) -> str:
+    return f"no call: {refusal}, by {tried[-1].rule}: {tried[-1].said}"

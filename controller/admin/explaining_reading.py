@@ -1,0 +1,173 @@
+"""What is read where somebody asks why (I9): as calls read it, and as he may see it."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Final
+
+import msgspec
+from sqlalchemy import Engine
+
+from controller.admin import finding, rights
+from controller.admin.callers_csv import BETWEEN
+from controller.admin.model import Actor, Invalid, Kind, NotFound
+from controller.callback.platform import Platform
+from controller.callerid.model import Rang
+from controller.numbers.caller import Caller, Identity, identify
+from controller.numbers.e164 import BadNumber, is_e164, parse
+from controller.policy.channels import Channel
+from controller.policy.model import Policy
+from controller.policy.trunks import Trunks
+from controller.store import asked
+from controller.store.conversing import Conversing, Facts
+from controller.store.database import reader
+from controller.store.extensions import Extensions
+from controller.store.requests import Request, Requests
+from controller.store.schema import OPEN_STATES
+from controller.store.schema import callback_request as requests
+from controller.store.stops import Stop, is_stopped, read_stops
+
+#: By what a call is read that came over no channel: defaults.
+_NO_CHANNEL: Final = Channel(name="none")
+
+
+class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The service's settings that decide about ways: those of the section `route` of that name."""
+
+    country: str
+    domain: str
+    internal_gateway: str
+    internal_lengths: tuple[int, ...]
+    internal_prefixes: tuple[str, ...]
+    emergency_numbers: tuple[str, ...]
+    emergency_channel: str
+    emergency_caller_id: str
+
+    @property
+    def platform(self) -> Platform:
+        """Which numbers are no ordinary destinations."""
+        return Platform(
+            internal_lengths=self.internal_lengths,
+            internal_prefixes=self.internal_prefixes,
+            emergency_numbers=self.emergency_numbers,
+            emergency_connected=bool(self.emergency_channel),
+        )
+
+
+class Ringing(msgspec.Struct, frozen=True):
+    """A trigger call as somebody describes it.
+
+    `caller` and `name` are what the channel `over` says; no caller: he hides his number; no
+    channel: it comes from elsewhere.
+    """
+
+    caller: str | None = None
+    name: str | None = None
+    over: str | None = None
+
+
+class Rung(msgspec.Struct, frozen=True):
+    """A trigger call as its channel says it: who rang, and what of it may be shown to others."""
+
+    caller: Caller = Caller(reason="hidden")
+    rang: Rang = Rang()
+
+
+class Reading:
+    """Reads the store. Calls block."""
+
+    def __init__(self, engine: Engine, service: RouteSettings) -> None:
+        self._engine = engine
+        self._reader = reader(engine)
+        self._extensions = Extensions(engine)
+        self._conversing = Conversing(engine)
+        self._service = service
+        self.requests = Requests(engine)
+
+    def policy(self, actor: Actor, extension: str) -> Policy:
+        """Give the policy in force of an extension that the actor may see. Raises `NotFound`."""
+        with self._reader.connect() as connection:
+            finding.find(connection, actor, Kind.EXTENSION, extension)
+        policy = self._extensions.get(extension)
+        if policy is None or actor.client not in (None, policy.client):
+            # It went meanwhile, or to somebody else.
+            raise NotFound(f"there is no extension {extension}")
+        return policy
+
+    def by_did(self, actor: Actor, did: str) -> tuple[str, Policy | None]:
+        """Give a number that is rung as E.164, and the policy of the extension that it reaches.
+
+        A client is told of his own alone. Raises `Invalid`, `NotFound`.
+        """
+        readings = _readings(did, self._service.country)
+        found = self._extensions.by_dids(readings)
+        if actor.client is not None and (found is None or found[1].client != actor.client):
+            raise NotFound(f"{readings[0]} reaches no extension of yours")
+        return (readings[0], None) if found is None else found
+
+    def is_did(self, number: str) -> bool:
+        """Whether a number is one of our own DIDs, whosever."""
+        return self._extensions.by_did(number).policy is not None
+
+    def trunks(self) -> Trunks:
+        """Give all channels."""
+        return self._extensions.trunks()
+
+    def facts(self, policy: Policy, caller: Caller) -> Facts:
+        """Give what is known of a caller, and which numbers the extension may show."""
+        return self._conversing.facts(policy.extension, caller.number, "")
+
+    def stop(self, policy: Policy) -> Stop | None:
+        """Give why callbacks of an extension are stopped (O6); None: they are not."""
+        stops = read_stops(self._engine)
+        return next((one for one in stops if is_stopped([one], policy)), None)
+
+    def opened(self, policy: Policy, number: str) -> Request | None:
+        """Give the callback of an extension to a number that is open (T6)."""
+        conditions = (
+            requests.c.extension == policy.extension,
+            requests.c.number == number,
+            requests.c.state.in_(OPEN_STATES),
+        )
+        with self._reader.connect() as connection:
+            return next(iter(asked.page(connection, conditions, None, 1)), None)
+
+    def rung(self, actor: Actor, trunks: Trunks, policy: Policy | None, ringing: Ringing) -> Rung:
+        """Read a trigger call as the channel that it comes over says it (T4, I2).
+
+        Raises `Forbidden`, and `Invalid` where there is no such channel.
+        """
+        channel = _NO_CHANNEL
+        if ringing.over is not None:
+            rights.may_name_channels(actor)
+            named = trunks.get(ringing.over)
+            if named is None:
+                raise Invalid(f"over: there is no channel {ringing.over}")
+            channel = named
+        caller = ringing.caller
+        if caller is None:
+            return Rung()
+        country = self._service.country if policy is None else policy.country
+        said = Identity(user=BETWEEN.sub("", caller), display=ringing.name, raw=caller)
+        found = identify(
+            {channel.identity[0]: said},
+            order=channel.identity,
+            country=channel.country or country,
+            rewrite=channel.rewrite,
+        )
+        rang = Rang(number=found.number or "", name=found.name, trusted=channel.trust_callers)
+        return Rung(found, rang)
+
+
+def _readings(did: str, country: str) -> list[str]:
+    """Give what a number that is rung may be as E.164, the likeliest first. Raises `Invalid`."""
+    text = BETWEEN.sub("", did)
+    found = []
+    with contextlib.suppress(BadNumber):
+        found.append(parse(text, country))
+    international = "+" + text.lstrip("+")
+    if is_e164(international) and international not in found:
+        found.append(international)
+    if not found:
+        raise Invalid(f"did: {did[:40]!r} is no telephone number; write it as +12025550100")
+    return found

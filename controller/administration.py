@@ -1,0 +1,61 @@
+"""The administrators' side of a controller: what the API works with, made of the parts of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask
+from sqlalchemy import Engine
+
+from controller.admin.callbacks import Callbacks
+from controller.admin.directory import Directory
+from controller.admin.explaining import Explaining
+from controller.admin.lockouts import LockoutDesk
+from controller.admin.sounding import SoundPlaces
+from controller.admin.stopping import Stopping
+from controller.runtime.announcing import Announcing
+from controller.runtime.services import Services
+from controller.store.database import Away
+from controller.store.passwords import Passwords
+from controller.web.api.application import create_api
+
+
+def administrators_api(
+    services: Services,
+    engine: Engine,
+    admin: Announcing,
+    *,
+    passwords: Passwords,
+    places: SoundPlaces,
+    on_callback: Callable[[float], None],
+) -> Flask:
+    """Make the API. What it does runs in the threads of `admin`, and none of the calls'."""
+    now, settings = services.clock.micros, services.settings
+    expiry_seconds = settings.dispatcher.expiry_seconds
+
+    def troubles() -> dict[str, dict[str, str]]:
+        """Give what is known of channels, by node that calls are made over."""
+        at = services.clock.now()
+        return {
+            link.name: services.health.troubles(link.name, at) for link in services.live_links()
+        }
+
+    return create_api(
+        Directory(engine, passwords=lambda: passwords, now=now, announce=admin.note, places=places),
+        Callbacks(engine, now=now, expiry_seconds=expiry_seconds),
+        Stopping(engine, now=now),
+        LockoutDesk(engine, services.lockouts, run=admin.run, now=now),
+        Explaining(
+            engine,
+            settings.route,
+            expiry_seconds=expiry_seconds,
+            run=admin.run,
+            now=now,
+            troubles=troubles,
+            locks=services.lockouts,
+        ),
+        run=admin.run,
+        away=Away,
+        on_fault=services.metrics.faults.labels("api").inc,
+        on_callback=on_callback,
+    )

@@ -1,0 +1,270 @@
+"""Places on channels that take so many calls at a time (G3), all nodes and controllers together.
+
+A call takes a place on each channel that it may go out over, keeps that of the one that it was
+answered over, and gives it back at its end; any controller may do any of it. Each place has an end
+by which it is gone by itself, whatever became of whoever took it. One script in Redis counts and
+takes in one step (`place_scripts`), so there are never more than there may be.
+
+**Redis away**: the controller counts those that it knows itself, and uses half of each channel's
+places, rounded up: two controllers keep the limit, more may exceed it. When Redis is back it is
+told what changed, and what it lost. In the moments after a Redis came back empty it knows only the
+places of those who have asked it since: at most two seconds.
+
+`callbackd_place_faults_total` counts what went wrong, `callbackd_places_alone_total` the calls
+whose places were counted alone; `fault` says it for readiness.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import gevent
+import structlog
+from redis.exceptions import RedisError
+
+from controller.cache.availability import kind_of
+from controller.cache.client import NotSent, RedisHandle, Script, Text
+from controller.cache.metrics import PlaceMetrics
+from controller.cache.place_memory import Kept, PlaceMemory
+from controller.cache.place_scripts import GONE_MS, KEEP, TAKE, TELL
+
+log: Any = structlog.get_logger("places")
+
+#: How often Redis is told what is known here, and is looked for where it was away, seconds.
+TICK_SECONDS: Final = 2.0
+#: How long Redis is left alone after it failed, seconds; the ticker looks at its own times.
+AGAIN_SECONDS: Final = 1.0
+#: Places that Redis is told of by one script.
+TOLD_AT_ONCE: Final = 200
+
+
+class Places:
+    """Places of one store's channels, as one controller sees them. Used from the hub's thread only.
+
+    `lineage` names the store (`Position.lineage`); `now` gives seconds since 1970, as all
+    controllers tell it. Without `start` all works too; Redis is then looked for by calls.
+    """
+
+    def __init__(
+        self,
+        redis: RedisHandle,
+        lineage: str,
+        *,
+        now: Callable[[], float],
+        metrics: PlaceMetrics,
+    ) -> None:
+        self._redis = redis
+        # Braces: in a cluster, all of a store's keys are on one server.
+        self._prefix = f"callbackd:{{{lineage}}}:places:"
+        self._now = now
+        self._metrics = metrics
+        self._memory = PlaceMemory()
+        #: What Redis holds is of this name, as far as we know; another name: it was emptied.
+        self._life = b""
+        #: How often there was something that Redis was not told, and up to which it was.
+        self._missed = self._settled = 0
+        #: What is wrong, in a sentence; None while all is well, or nothing was tried yet.
+        self.fault: str | None = None
+        #: It is not asked before then, seconds since 1970.
+        self._again = 0.0
+        self._ticker: gevent.Greenlet[..., None] | None = None
+
+    # --- life ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to look after Redis. Waits for nothing."""
+        self._ticker = gevent.spawn(self._tick_on)
+
+    def stop(self) -> None:
+        """End; the connections are left to whoever made them."""
+        if self._ticker is not None:
+            self._ticker.kill()
+            self._ticker = None
+
+    def _tick_on(self) -> None:
+        while True:
+            # First, since a server of our own is just being started.
+            gevent.sleep(TICK_SECONDS)
+            try:
+                self.tick()
+            except Exception:
+                self._metrics.faults.labels("ticker").inc()
+                log.exception("places_fault")
+
+    def tick(self) -> None:
+        """Tell Redis what is known here; where nothing is, and nothing is wrong, leave it alone."""
+        self._memory.forget_ended(self._ms())
+        if self._behind or self.fault is not None or len(self._memory):
+            self._again = 0.0
+            self._settle()
+
+    # --- calls -----------------------------------------------------------------------------
+
+    def take(self, member: str, limits: Mapping[str, int], until: float) -> set[str]:
+        """Take a place on each channel where one is free; gives the channels.
+
+        `member` names the call: asked again for it, the places that it has are its own. `limits`:
+        by channel, how many there are. `until`: when they end by themselves, seconds since 1970.
+        One round trip. Never raises.
+        """
+        now, to = self._ms(), int(until * 1000)
+        if not limits or to <= now:
+            return set()
+        try:
+            had = self._take(member, limits, now, to)
+        except BaseException:
+            # The call is given up meanwhile, and Redis may have given it places.
+            self._owe(member, Kept(None, to))
+            raise
+        if had is None:
+            self._missed += 1
+            self._metrics.alone.inc()
+            had = self._memory.take_alone(member, limits, to, now)
+        else:
+            self._memory.put(member, had, to, told=True)
+        for channel in limits.keys() - had:
+            self._metrics.full.labels(channel).inc()
+        return had
+
+    def hold(self, member: str, channel: str | None, until: float) -> None:
+        """Keep a call's place on one channel, where it has one, until another time; and no other.
+
+        None: all of them are given back. One round trip. Never raises, and is done whatever
+        happens: also where the greenlet is killed.
+        """
+        to = int(until * 1000)
+        kept = Kept(channel, to, known=self._memory.keep(member, channel, to))
+        try:
+            has = self._keep(member, kept, gone=False)
+        except BaseException:
+            self._owe(member, kept)
+            raise
+        if has is None:
+            self._owe(member, kept)
+            return
+        self._memory.forgive(member)
+        if has and channel is not None:
+            # Another controller took it; if Redis loses it now, we know of it too.
+            self._memory.put(member, [channel], to, told=True)
+
+    def release(self, member: str) -> None:
+        """Give all places of a call back, whoever took them. As `hold`."""
+        self.hold(member, None, self._now())
+
+    # --- Redis -----------------------------------------------------------------------------
+
+    def _ms(self) -> int:
+        return int(self._now() * 1000)
+
+    @property
+    def _behind(self) -> bool:
+        """Whether Redis may not know all that is known here."""
+        return self._settled < self._missed
+
+    def _owe(self, member: str, kept: Kept) -> None:
+        self._memory.owe(member, kept)
+        self._missed += 1
+
+    def _take(self, member: str, limits: Mapping[str, int], now: int, to: int) -> set[str] | None:
+        """Have Redis take places; None where it is not there."""
+        if self._behind and not self._settle():
+            return None
+        pairs = [part for pair in limits.items() for part in pair]
+        for _ in range(3):
+            reply = self._run(TAKE, self._life, _new_life(), now, to, member, *pairs)
+            if reply is None:
+                return None
+            given = reply[1:]
+            if len(given) == len(limits):
+                return {name for name, had in zip(limits, given, strict=True) if had}
+            # It holds something else than when we asked last: first it hears what we know.
+            if not self._settle():
+                return None
+        return None
+
+    def _keep(self, member: str, kept: Kept, *, gone: bool) -> bool | None:
+        """Tell Redis what a member keeps; gives whether that is a place, None: it is not there."""
+        now = self._ms()
+        mark = now + GONE_MS if gone and kept.channel is None else 0
+        has = self._run(KEEP, now, kept.until, member, kept.channel or "", int(kept.known), mark)
+        return None if has is None else bool(has)
+
+    def _settle(self) -> bool:
+        """Tell Redis all that it may not know; whether it was there."""
+        missed = self._missed
+        for member, kept in self._memory.owed():
+            # Who has taken places since is not gone.
+            if self._keep(member, kept, gone=not self._memory.of(member)) is None:
+                return False
+            self._memory.paid(member, kept)
+        if not self._tell():
+            return False
+        if self._memory.owed():
+            self._missed += 1
+        else:
+            self._settled = max(self._settled, missed)
+        return True
+
+    def _tell(self) -> bool:
+        places = self._memory.all(self._ms())
+        before, lives = self._life, set[bytes]()
+        for start in range(0, max(len(places), 1), TOLD_AT_ONCE):
+            some = places[start : start + TOLD_AT_ONCE]
+            parts = [
+                part
+                for member, channel, place in some
+                for part in (member, channel, place.until, int(place.told))
+            ]
+            reply = self._run(TELL, before, _new_life(), self._ms(), *parts)
+            if reply is None:
+                return False
+            lives.add(reply[0])
+            for (member, channel, place), there in zip(some, reply[1:], strict=True):
+                self._memory.answered(member, channel, place, there=bool(there))
+        # Emptied once more meanwhile: the next one to ask sees that.
+        self._life = lives.pop() if len(lives) == 1 else b""
+        return True
+
+    def _run(self, script: Script, *arguments: Text) -> Any:  # noqa: ANN401  (what it gives)
+        """Run a script, if Redis is there; None where it is not, or failed."""
+        if self.fault is not None and self._now() < self._again:
+            return None
+        keys = (f"{self._prefix}life", f"{self._prefix}gone")
+        try:
+            given = self._redis.run(script, keys, (self._prefix, *arguments))
+        except RedisError as error:
+            self._failed(error)
+            return None
+        if script is not KEEP:
+            # Giving back works on a server that is full, too.
+            self._back()
+        return given
+
+    def _failed(self, error: RedisError) -> None:
+        if isinstance(error, NotSent):
+            self._metrics.faults.labels("busy").inc()
+            return
+        kind = kind_of(error)
+        self._metrics.faults.labels(kind).inc()
+        self._again = self._now() + AGAIN_SECONDS
+        if kind != "full":
+            self._redis.drop()
+        if self.fault is None:
+            since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+            self.fault = (
+                f"Redis is away since {since} ({kind}): each controller uses half of what a "
+                "channel takes at a time"
+            )
+            log.warning("places_alone", kind=kind, reason=str(error))
+
+    def _back(self) -> None:
+        if self.fault is not None:
+            self.fault = None
+            log.info("places_shared")
+
+
+def _new_life() -> str:
+    return secrets.token_hex(8)

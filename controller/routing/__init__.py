@@ -1,0 +1,1 @@
+"""By which channels a call goes out, in which order, and why."""

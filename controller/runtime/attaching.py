@@ -1,0 +1,195 @@
+"""A return leg connects, or ends while nobody holds it: whose it is, and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from controller.callback import conversation
+from controller.callback.effects import CallOver, Record
+from controller.callback.events import LegEnded, ReturnAttached
+from controller.callback.return_session import ReturnSession
+from controller.callback.stage import read as read_stage
+from controller.callback.states import Return
+from controller.callerid.model import Numbers, Rang
+from controller.esl import commands
+from controller.esl.events import ChannelData, Event, failed_legs, failed_legs_of, text
+from controller.esl.session import SUBSCRIPTION, OutboundSession
+from controller.policy.model import Policy
+from controller.routing.model import Plan
+from controller.runtime.answers import answered_until, unmark
+from controller.runtime.calls_out import CallsOut
+from controller.runtime.legs import VARIABLE
+from controller.runtime.placing import rang_of
+from controller.runtime.return_leg import STAGE_VARIABLE, ReturnLeg, record
+from controller.runtime.services import Services
+from controller.runtime.ways import has_limits, note_causes, platform_of
+from controller.store.conversing import Facts
+from controller.store.requests import Request
+
+log: Any = structlog.get_logger("leg")
+
+#: From so many connections on, the dialplan's count of them is set back (`cb_hops`, one x each),
+#: but only when the leg gets on: one that fails at every connection must come to its end.
+MANY_HOPS: Final = 5
+#: What a return leg is told of: keys too, except those of a password.
+EVENTS: Final = (*SUBSCRIPTION, "DTMF")
+
+
+def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid: str) -> None:
+    """Take a return leg that has connected, for the first time or again."""
+    # What happens before we know whose leg it is (a key is pressed) is not lost.
+    early: list[Event] = []
+    socket.on_event = early.append
+    socket.subscribe(uuid, EVENTS)
+    services.clock.follow()
+    stage = data.variable(STAGE_VARIABLE)
+    found = _find_with_facts(services, data.variable("callback_request") or "", stage)
+    if found is None:
+        # A leg of a request that nobody knows: nothing of ours may happen on it.
+        log.error("unknown_request", leg=uuid)
+        services.metrics.faults.labels("unknown_request").inc()
+        socket.transmit(commands.hangup("NORMAL_TEMPORARY_FAILURE", VARIABLE))
+        socket.transmit(commands.EXIT)
+        return
+    request, policy, facts = found
+    failed = services.on_attempt_over(request.id)
+    if stage is None:
+        until, channel = answered_until(services, policy), data.variable("callback_channel")
+        services.spawn(_answered, services, request, until, channel, failed)
+    session = _known(services, _session(services, uuid, request, policy), facts)
+    calls = CallsOut(
+        services,
+        node=request.node,
+        numbers=facts.numbers,
+        rang=rang_of(request, services.trunks.get()),
+        plans=_plans(services, request.id, uuid, stage),
+    )
+    leg = ReturnLeg(services, socket, uuid, session, calls)
+    leg.node = request.node
+    leg.many_hops = len(data.variable("cb_hops") or "") >= MANY_HOPS
+    if stage is not None:
+        services.metrics.taken_over.inc()
+    leg.begin(
+        ReturnAttached(
+            stage=stage,
+            last_bridge_to=data.variable("last_bridge_to"),
+            bridge_hangup_cause=data.variable("bridge_hangup_cause"),
+            originate_disposition=data.variable("originate_disposition"),
+            failed=failed_legs_of(data),
+        )
+    )
+    for event in early:
+        leg.on_event(event)
+
+
+def _plans(services: Services, request: str, leg: str, stage: str | None) -> Mapping[int, Plan]:
+    """Give how the destination is called that a leg comes back from: what we know, or is kept."""
+    before = services.legs.get(leg)
+    if isinstance(before, ReturnLeg):
+        return before.calls.plans
+    left = read_stage(stage)
+    if left is None or left.state is not Return.BRIDGING:
+        return {}
+    plan = services.reads.run(services.placing.plan, request, leg, left.dialled)
+    return {} if plan is None else {left.dialled: plan}
+
+
+def _answered(
+    services: Services,
+    request: Request,
+    until: int,
+    channel: str | None,
+    failed: Mapping[str, str],
+) -> None:
+    services.keep(
+        services.requests.answered,
+        request.id,
+        until,
+        now=services.clock.micros(),
+        attempt=request.attempt,
+        channel=channel,
+        causes=failed,
+    )
+    note_causes(services, request.node, request.number or "", {}, channel)
+    if channel is not None and has_limits(services):
+        services.places.hold(request.id, channel, until / 1_000_000)
+    # Whoever sent it is told no more: its answer comes after the leg itself.
+    unmark(services, request.node, request.attempt)
+
+
+def _find(services: Services, request_id: str) -> tuple[Request, Policy] | None:
+    request = services.reads.run(services.requests.get, request_id)
+    policy = None if request is None else services.policies.get(request.extension)
+    return None if request is None or policy is None else (request, policy)
+
+
+def _find_with_facts(
+    services: Services, request_id: str, stage: str | None
+) -> tuple[Request, Policy, Facts] | None:
+    """Give a request, and what is known of whoever calls (A2), or said who he is (A5)."""
+    before = read_stage(stage)
+    member = "" if before is None else before.member
+
+    def read() -> tuple[Request, Facts] | None:
+        request = services.requests.get(request_id)
+        if request is None:
+            return None
+        return request, services.conversing.facts(request.extension, request.caller, member)
+
+    found = services.reads.run(read)
+    policy = None if found is None else services.policies.get(found[0].extension)
+    return None if found is None or policy is None else (found[0], policy, found[1])
+
+
+def _session(services: Services, uuid: str, request: Request, policy: Policy) -> ReturnSession:
+    return ReturnSession(
+        leg=uuid,
+        request=request.id,
+        policy=policy,
+        platform=platform_of(services.settings),
+        did=request.did,
+        number=request.caller or "",
+    )
+
+
+def _known(services: Services, session: ReturnSession, facts: Facts) -> ReturnSession:
+    """Give the session with what is known of whoever calls, and whether he is locked out (A3)."""
+    session = msgspec.structs.replace(session, caller=facts.caller, redial=facts.redial)
+    if session.password_hash is None and not session.names_member:
+        return session
+    numbers = (session.number,) if session.number else ()
+    locks = services.lockouts.locked(session.policy.extension, numbers, session.did)
+    return msgspec.structs.replace(session, locked=locks.until > services.clock.now())
+
+
+def unseen_end(services: Services, event: Event) -> None:
+    """Record the end of an answered return leg that no controller holds any more."""
+    uuid, request_id = text(event.uuid), text(event.request)
+    if uuid is None or request_id is None or text(event.answer_uepoch) in (None, "0"):
+        return
+    found = _find(services, request_id)
+    if found is None or found[0].state not in ("calling", "answered"):
+        return
+    ended = LegEnded(
+        cause=text(event.hangup_cause) or "UNKNOWN",
+        stage=text(event.stage),
+        talked_to=text(event.last_bridge_to),
+        failed=failed_legs(event.originate_causes),
+    )
+    session = _session(services, uuid, *found)
+    for effect in conversation.record_of_unseen_end(session, ended):
+        match effect:
+            case Record():
+                record(services, effect)
+            case CallOver():
+                calls = CallsOut(services, node=found[0].node, numbers=Numbers(), rang=Rang())
+                last = msgspec.structs.replace(session, dialled=effect.position)
+                calls.plans = _plans(services, request_id, uuid, ended.stage)
+                calls.over(last, effect)
+            case _:
+                raise AssertionError(f"{type(effect).__name__} does not end a leg")
+    unmark(services, found[0].node, found[0].attempt)

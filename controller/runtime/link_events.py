@@ -1,0 +1,68 @@
+"""What the nodes' links bring: answers to our jobs, ends of return legs, states of gateways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import gevent
+
+from controller.esl.events import Event, text
+from controller.runtime import attaching
+from controller.runtime.calling import Calling
+from controller.runtime.health import HEALTH_EVENTS, HEALTH_FILTERS
+from controller.runtime.services import Services
+
+#: What a node's link is asked for.
+LINK_EVENTS: Final = ("BACKGROUND_JOB", "CHANNEL_HANGUP_COMPLETE", *HEALTH_EVENTS)
+LINK_FILTERS: Final = (
+    ("Event-Name", "BACKGROUND_JOB"),
+    ("variable_callback_leg", "return"),
+    *HEALTH_FILTERS,
+)
+#: How long an answer, or the end of a return leg, is left to the one whose it is. Whoever takes it
+#: then moves nothing that was moved already; who dies meanwhile takes his knowledge of it along.
+UNSEEN_SECONDS: Final = 0.5
+
+
+class LinkEvents:
+    """Takes the events of all nodes' links."""
+
+    def __init__(self, services: Services, calling: Calling) -> None:
+        self._services = services
+        self._calling = calling
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Take nothing more of what was left to others."""
+        self._stopped = True
+
+    def take(self, node: str, event: Event) -> None:
+        """Take one event of a node."""
+        if event.name == "CUSTOM":
+            self._services.health.told(node, event)
+            return
+        if event.name == "BACKGROUND_JOB":
+            self._later(self._calling.answers.unseen, event)
+            return
+        leg = self._services.legs.get(text(event.uuid) or "")
+        if leg is not None and leg.socket is None:
+            leg.leg_ended(event)
+        elif event.leg == "return":
+            self._calling.leg_failed(event)
+            # Its own connection tells whoever holds it; what nobody was told is left to us.
+            self._later(self._unseen_end, event)
+
+    def _later(self, function: Callable[[Event], None], event: Event) -> None:
+        gevent.spawn_later(UNSEEN_SECONDS, self._unseen, function, event)
+
+    def _unseen(self, function: Callable[[Event], None], event: Event) -> None:
+        if not self._stopped:
+            self._services.spawn(function, event)
+
+    def _unseen_end(self, event: Event) -> None:
+        leg = self._services.legs.get(text(event.uuid) or "")
+        if leg is not None:
+            leg.leg_ended(event)
+        else:
+            attaching.unseen_end(self._services, event)
