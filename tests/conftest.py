@@ -1,4 +1,9 @@
-"""What tests of every kind may ask for: a real PostgreSQL, one server for the whole run."""
+"""What tests of every kind may ask for (databases), and how property tests run here.
+
+No time limit on an example, since the machine may be busy. The gate (`CI` is set) takes the same
+examples each time, so that it says of one commit what it said before; by hand they are new ones.
+On a second Python fewer do (`TEST_EXAMPLES=few`): it is the same code.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from tests.databases import new_file
 from tests.postgres import PostgreSQL, running
+from tests.unit.examples import many
+
+settings.register_profile(
+    "here",
+    deadline=None,
+    max_examples=many(100),
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+    derandomize=bool(os.environ.get("CI")),
+)
+settings.load_profile("here")
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +56,11 @@ DATABASES = os.environ.get("TEST_DATABASES", "sqlite postgresql").split()
 
 
 @pytest.fixture(params=DATABASES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a fresh database: the contract of the store holds over both."""
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a new database: the contract of the store holds over both."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/callbackd.sqlite3"
+        yield new_file(tmp_path / "callbackd.sqlite3")
+        return
     server: PostgreSQL = request.getfixturevalue("postgresql")
-    return server.fresh()
+    with server.lent() as url:
+        yield url

@@ -19,8 +19,10 @@ from .net import HOST, free_ports, wait_until
 
 FS_CONFIG = Path(__file__).resolve().parents[2] / "fs-config"
 PASSWORD = "only-for-this-test"
-# Below the ports that the kernel hands out, above those of a switch with stock settings.
-RTP_LOWEST, RTP_STEP, RTP_BLOCKS = 32800, 200, 40
+# Above the ports that the kernel hands out (up to 60999 on Linux), and phones have: the switch takes
+# one without looking, and a call whose port is taken ends with INCOMPATIBLE_DESTINATION. Above those
+# of a switch with stock settings too.
+RTP_LOWEST, RTP_STEP, RTP_BLOCKS = 61_000, 200, 22
 FOLDERS = (
     "conf",
     "log",

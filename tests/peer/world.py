@@ -27,6 +27,7 @@ from controller.store.database import open_database
 from controller.store.extensions import Extensions
 from controller.store.passwords import Passwords, load_pepper
 from controller.store.requests import Request, Requests
+from tests.databases import new_file
 from tests.seed import keep
 
 DIALPLAN = Path(__file__).parents[2] / "fs-config" / "dialplan"
@@ -59,7 +60,7 @@ class World:
             globals={"callback_controllers": "|".join(f"127.0.0.1:{port}" for port in self.ports)},
         )
         self.switch.start()
-        self.engine = open_database(f"sqlite:///{directory / 'callbackd.sqlite3'}")
+        self.engine = open_database(new_file(directory / "callbackd.sqlite3"))
         self.extensions = Extensions(self.engine)
         self.requests = Requests(self.engine)
         #: The channels of the table, once an extension is added.

@@ -218,7 +218,7 @@ def call(world: World, stage: Stage, server: Running, session: Any) -> Callable[
 
 
 #: One world for all examples of an operation: what one changes the next one meets.
-one_world = settings(deadline=None, suppress_health_check=list(HealthCheck))
+one_world = settings(max_examples=50, suppress_health_check=list(HealthCheck))
 
 
 @ADMINS.parametrize()  # type: ignore[untyped-decorator]

@@ -171,7 +171,9 @@ class World:
         self.now = 1_795_000_000_000_000
         self.clock = 0.0
         self.faults = 0
-        self._ticks = itertools.count()
+        #: How often the time had gone on when all was there.
+        self.ticked: int = 0 if like is None else like.ticked
+        self._ticks = itertools.count(self.ticked)
         self.directory = Directory(engine, passwords=lambda: PASSWORDS, now=self._now)
         self.callbacks = Callbacks(engine, now=self._now, expiry_seconds=900)
         self.stopping = Stopping(engine, now=self._now)
@@ -198,6 +200,7 @@ class World:
         self.answers: list[Answer] = []
         if like is None:
             self._fill()
+            self.ticked = next(self._ticks)
         else:
             # Its database is a copy.
             self.tokens.update(like.tokens)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
@@ -44,7 +45,7 @@ class Description:
     """The description, made once and served as it is."""
 
     def __init__(self) -> None:
-        self._text = msgspec.json.encode(document())
+        self._text = _text()
         self._tag = sha256(self._text).hexdigest()[:16]
 
     def register(self, app: Flask, name: str) -> None:
@@ -59,6 +60,11 @@ class Description:
         if known is not None and known.has(self._tag):
             return Response(status=304, headers=headers)
         return Response(self._text, headers=headers, content_type=JSON)
+
+
+@cache
+def _text() -> bytes:
+    return msgspec.json.encode(document())
 
 
 def document() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from controller.admin.directory import Directory
 from controller.store.database import open_database
+from tests.databases import new_file
 from tests.seed import directory
 
 from .documents import World
@@ -19,7 +20,7 @@ from .documents import World
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty store: its tables are made once."""
     path = tmp_path_factory.mktemp("template") / "callbackd.sqlite3"
-    open_database(f"sqlite:///{path}").dispose()
+    new_file(path)
     return path
 
 

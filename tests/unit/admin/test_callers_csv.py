@@ -22,6 +22,7 @@ from controller.admin.model import Actor, Kind
 from controller.policy.records import AuthorisedCaller, Role
 from controller.store.database import open_database
 from controller.store.passwords import Passwords
+from tests.databases import new_file
 
 ADMIN = Actor(name="test", role=Role.ADMIN)
 HEADER = "number,enabled,pin,callback_number,language,speed_dials,presets,notes\n"
@@ -93,7 +94,7 @@ class World:
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store that is made once."""
     path = tmp_path_factory.mktemp("template") / "callbackd.sqlite3"
-    engine = open_database(f"sqlite:///{path}")
+    engine = open_database(new_file(path))
     directory = Directory(engine, passwords=lambda: Passwords(b""), now=lambda: 1)
     directory.create(ADMIN, Kind.CHANNEL, {"name": "pstn"})
     number = {"number": "+12025550111", "channel": "pstn", "client": "main"}

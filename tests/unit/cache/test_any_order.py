@@ -33,11 +33,12 @@ from controller.policy.changes import Change
 from controller.policy.model import Policy
 from tests.redis_servers import LONG, Server
 from tests.unit.cache.given import Cache, MemorySource
+from tests.unit.examples import many
 
 T = TypeVar("T")
 
 #: Orders that are tried; by hand, a thousand take some minutes.
-EXAMPLES = int(os.environ.get("CACHE_ORDERS", "60"))
+EXAMPLES = many(int(os.environ.get("CACHE_ORDERS", "60")))
 #: What fails is not made smaller: each order talks to a server, and that would take for ever.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 CONTROLLERS = 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,9 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-@pytest.fixture
-def run(data: Path) -> Run:
+def runs(data: Path) -> Run:
+    """Give what runs commands over a store."""
+
     def run_command(*arguments: str, types: str = "", **environment: str) -> Result:
         env = {"CALLBACKD_DATA_DIR": str(data), **environment}
         return CliRunner().invoke(main, arguments, input=types, env=env)
@@ -27,18 +29,33 @@ def run(data: Path) -> Run:
 
 
 @pytest.fixture
-def prepared(run: Run) -> Run:
-    """A store that has a channel and a public number."""
+def run(data: Path) -> Run:
+    return runs(data)
+
+
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stores that tests begin with copies of, by their fixtures' names."""
+    path = tmp_path_factory.mktemp("stores")
     for command in PREPARED:
-        ok(run(*command))
+        ok(runs(path / "prepared")(*command))
+    shutil.copytree(path / "prepared", path / "stocked")
+    ok(runs(path / "stocked")(*ADD))
+    return path
+
+
+@pytest.fixture
+def prepared(run: Run, data: Path, stores: Path) -> Run:
+    """A store that has a channel and a public number."""
+    shutil.copytree(stores / "prepared", data)
     return run
 
 
 @pytest.fixture
-def stocked(prepared: Run) -> Run:
+def stocked(run: Run, data: Path, stores: Path) -> Run:
     """A store that has extension 100 too."""
-    ok(prepared(*ADD))
-    return prepared
+    shutil.copytree(stores / "stocked", data)
+    return run
 
 
 @pytest.fixture

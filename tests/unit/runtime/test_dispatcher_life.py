@@ -29,6 +29,7 @@ from controller.metrics import Metrics
 from controller.runtime.reconcile import GRACE_SECONDS
 from controller.store.database import open_database
 from controller.store.stops import Stop
+from tests.unit.examples import FEW, many
 from tests.unit.runtime.controllers import Running, Step, Task
 from tests.unit.runtime.switches import MICROS, Phone
 from tests.unit.runtime.world import NUMBERS, World
@@ -423,7 +424,8 @@ def test_o5_nobody_is_called_twice_and_nobody_is_forgotten(
         def __init__(self) -> None:
             super().__init__(lambda channels: laboratory.world(monkeypatch, channels))
 
-    run_state_machine_as_test(Here, settings=settings(max_examples=100, stateful_step_count=50))
-    # A history in which nothing happens proves nothing.
-    for what in MUST_HAPPEN:
+    examples = settings(max_examples=many(60), stateful_step_count=50)
+    run_state_machine_as_test(Here, settings=examples)
+    # A history in which nothing happens proves nothing; a few may have little in them.
+    for what in () if FEW else MUST_HAPPEN:
         assert laboratory.seen[what] > 0, what

@@ -12,6 +12,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 
 from controller.store.database import open_database
 from controller.store.requests import Requests
+from tests.databases import new_file
+from tests.unit.examples import many
 from tests.unit.store import asked
 
 NUMBERS = ["+12125550191", "+12125550192", "+12125550193"]
@@ -48,7 +50,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self._directory = tempfile.TemporaryDirectory()
         path = Path(self._directory.name) / "callbackd.sqlite3"
-        self._engine = open_database(f"sqlite:///{path}")
+        self._engine = open_database(new_file(path))
         self.requests = Requests(self._engine)
         self.rows: dict[str, Row] = {}
         self.now = 1000
@@ -214,4 +216,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=60, stateful_step_count=30)
+TestLife.settings = settings(max_examples=many(60), stateful_step_count=30)
