@@ -164,11 +164,9 @@ class Replicated:
 
     SERVICE = "callbackd"
     PASSWORD = "s3cret@/"
-    #: How long the primary may be silent until it is given up, milliseconds.
-    DOWN_MS = 500
 
-    def __init__(self, program: Path, directory: Path) -> None:
-        self._program, self._directory = program, directory
+    def __init__(self, program: Path, directory: Path, down_ms: int) -> None:
+        self._program, self._directory, self._down_ms = program, directory, down_ms
         primary = self._node("one")
         follow = ("--replicaof", "127.0.0.1", str(primary.port))
         self.nodes = [primary, self._node("two", *follow, "--repl-diskless-sync-delay", "0")]
@@ -199,7 +197,7 @@ class Replicated:
         configuration.write_text(
             f"sentinel monitor {watched} 127.0.0.1 {primary_port} 2\n"
             f"sentinel auth-pass {watched} {self.PASSWORD}\n"
-            f"sentinel down-after-milliseconds {watched} {self.DOWN_MS}\n"
+            f"sentinel down-after-milliseconds {watched} {self._down_ms}\n"
             f"sentinel failover-timeout {watched} 3000\n"
         )
         return Server(
@@ -243,10 +241,13 @@ class Replicated:
 
 
 @contextlib.contextmanager
-def replicated(program: Path) -> Iterator[Replicated]:
-    """Give a Redis with Sentinel in a directory of its own."""
+def replicated(program: Path, *, down_ms: int = 500) -> Iterator[Replicated]:
+    """Give a Redis with Sentinel in a directory of its own.
+
+    `down_ms`: how long the primary may be silent until it is given up, milliseconds.
+    """
     with short_directory() as directory:
-        running = Replicated(program, directory)
+        running = Replicated(program, directory, down_ms)
         try:
             running.start()
             yield running

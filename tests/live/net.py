@@ -33,6 +33,18 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+def free_media_port() -> int:
+    """Choose a port that is free, as is the one two above it: SIPp takes both, and ends if not."""
+    while True:
+        (port,) = free_ports(1)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as above:
+            try:
+                above.bind((HOST, port + 2))
+            except OSError:
+                continue
+        return port
+
+
 def wait_until(
     what: str, ready: Callable[[], bool], seconds: float = PATIENCE_S, every: float = 0.05
 ) -> None:

@@ -76,7 +76,10 @@ class Office:
         return [r for r in self.controller.requests() if r["extension"] == extension]
 
     def callbacks(self, extension: str, count: int = 1) -> list[dict[str, Any]]:
-        """Wait until so many callbacks of an extension are over, and give all that is kept."""
+        """Wait until so many callbacks of an extension are over, and give all that is kept.
+
+        Each of them has called somebody, or tried to.
+        """
         path = f"/callbacks?extension={extension}"
 
         def listed() -> list[dict[str, Any]]:
@@ -86,7 +89,7 @@ class Office:
         def over() -> bool:
             return [r["state"] in {"done", "refused"} for r in listed()] == [True] * count
 
-        wait_until(f"{count} callbacks of {extension} are over", over, 30, every=0.3)
+        wait_until(f"{count} callbacks of {extension} are over", over, every=0.3)
         # What became of destinations is written within a second.
         return [self._whole(one["id"]) for one in listed()]
 
@@ -95,9 +98,10 @@ class Office:
 
         def known() -> bool:
             found[:] = [self.controller.ask(f"/callbacks/{callback}")]
-            return all(called["ended"] for called in found[0]["destinations"])
+            ends = [called["ended"] for called in found[0]["destinations"]]
+            return bool(ends) and all(ends)
 
-        wait_until(f"all is kept of {callback}", known, 10, every=0.3)
+        wait_until(f"all is kept of {callback}", known, every=0.3)
         return found[0]
 
     def tries(self, request: str) -> list[dict[str, Any]]:

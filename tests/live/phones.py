@@ -10,7 +10,7 @@ from pathlib import Path
 from .carrier import Carrier
 from .media import Media
 from .messages import Message
-from .net import HOST, PATIENCE_S, free_ports, wait_until
+from .net import HOST, PATIENCE_S, free_media_port, free_ports, wait_until
 
 SCENARIOS = Path(__file__).parent / "sipp"
 # Longer than any scenario here takes; SIPp then fails the call and says so.
@@ -74,7 +74,7 @@ class Phone:
         self._errors = folder / "errors.log"
         self._screen = (folder / "screen.log").open("wb")
         command = [sipp, *([target] if target else []), "-sf", str(file)]
-        command += ["-i", host, "-p", str(self.port), "-mp", str(free_ports(1)[0])]
+        command += ["-i", host, "-p", str(self.port), "-mp", str(free_media_port())]
         command += ["-m", str(calls), "-nostdin", "-timeout", f"{GIVE_UP_S}s", "-timeout_error"]
         if lines:
             fields = folder / "lines.csv"

@@ -19,9 +19,9 @@ from .net import HOST, free_ports, wait_until
 
 FS_CONFIG = Path(__file__).resolve().parents[2] / "fs-config"
 PASSWORD = "only-for-this-test"
-# Above the ports that the kernel hands out (up to 60999 on Linux), and phones have: the switch takes
-# one without looking, and a call whose port is taken ends with INCOMPATIBLE_DESTINATION. Above those
-# of a switch with stock settings too.
+# Above the ports that the kernel hands out (up to 60999 on Linux) and phones have: the switch takes
+# one without looking, and a call whose port is taken ends with INCOMPATIBLE_DESTINATION. Those of
+# a switch with stock settings are others too.
 RTP_LOWEST, RTP_STEP, RTP_BLOCKS = 61_000, 200, 22
 FOLDERS = (
     "conf",

@@ -481,13 +481,13 @@ def make_all(phones: Phones, trunks: Trunks, office: Office) -> list[str]:
         if row.dials:
             dial(dialling[row.place], row.destination)
     for phone in (*rung, far, returns, lost, *dialling.values()):
-        phone.finish(60)
+        phone.finish()
     return lost.media.names()
 
 
 def dial(phone: Phone, number: str, times: int = 1) -> None:
     """Dial a number when it is asked for, for the so-manieth time."""
-    phone.media.wait_for(ASK_NUMBER, times, 60)
+    phone.media.wait_for(ASK_NUMBER, times)
     phone.media.dial(f"{number}#")
 
 

@@ -247,7 +247,7 @@ class Link:
     """What a node's link is told of, on a connection that asks for the same."""
 
     def __init__(self, port: int) -> None:
-        self._link = EventSocket(port, PASSWORD, timeout=60)
+        self._link = EventSocket(port, PASSWORD)
         asked = [commands.filter_events(*one) for one in LINK_FILTERS]
         for command in (*asked, commands.subscribe(LINK_EVENTS)):
             reply, _ = self._link.command(command.decode().strip())
@@ -344,10 +344,10 @@ class Everything:
         triggers = [*self.ring("at once", "held"), self.phones.ring(HELPED.did, HELPED.caller)]
         held.wait_message("ACK")
         triggers += self.ring("while another is held")
-        helped.media.wait_for(ASK_NUMBER, seconds=60)
+        helped.media.wait_for(ASK_NUMBER)
         helped.media.dial(f"{HELPS}#")
         event = self.link.state("dying")
-        wait_until("the trunk is down", lambda: up(office, "dying") == "0.0", 30)
+        wait_until("the trunk is down", lambda: up(office, "dying") == "0.0")
         triggers += self.ring("after it died")
         row = next(row for row in ROWS if row.when == "while another is held")
         kept = {row.extension: self.over(row)}
@@ -356,11 +356,11 @@ class Everything:
         triggers += self.ring("after that")
         carriers["dying"].pings = "200 OK"
         for phone in (*triggers, *ringing, far, held, helper, returns, helped):
-            phone.finish(60)
+            phone.finish()
         kept |= {row.extension: self.over(row) for row in (*ROWS, HELPED)}
         self.trunks.site.switch.wait_idle()
         events = [event, self.link.state("dying")]
-        wait_until("the trunk is up", lambda: up(office, "dying") == "1.0", 30)
+        wait_until("the trunk is up", lambda: up(office, "dying") == "1.0")
         return Made(
             self.trunks.site,
             self.trunks,

@@ -50,17 +50,16 @@ class Trunks:
             switch.api(f"sofia profile callback_public killgw {path.stem}")
         switch.api("reloadxml")
         try:
-            for path in made:
-                wait_until(
-                    f"the gateway {path.stem} is gone",
-                    lambda name=path.stem: f"::{name}\t" not in switch.api("sofia status"),  # type: ignore[misc]
-                    10,
-                )
+            wait_until("the gateways are gone", lambda: not self._running(made))
         finally:
             for carrier in self._new.values():
                 carrier.close()
             for carrier in self.carriers.values():
                 carrier.forget()
+
+    def _running(self, files: set[Path]) -> list[str]:
+        status = self.site.switch.api("sofia status")
+        return [path.stem for path in files if f"::{path.stem}\t" in status]
 
 
 @contextmanager

@@ -318,8 +318,8 @@ def test_a4_a_password_is_nowhere_when_the_call_is_over(world: World) -> None:
     assert "typed: (password)" in lines
     metrics = world.fetch("/metrics")
     assert "callbackd_password_checks_total" in metrics
+    world.wait(lambda: b"lockouts" in in_redis(world.directory))
     cached = in_redis(world.directory)
-    assert b"lockouts" in cached
     assert kill(process, signal.SIGTERM) == 0
     written = {
         "transcript": "\n".join(lines).encode(),

@@ -28,12 +28,12 @@ class Running:
     def start(self) -> None:
         """Start, and wait until it serves."""
         self._thread.start()
-        assert self._ready.wait(30)
+        assert self._ready.wait(60)
 
     def stop(self) -> None:
         """Stop, and wait until it has."""
         self._stop.send()
-        self._thread.join(30)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
     def _serve(self) -> None:

@@ -18,7 +18,7 @@ from tests.web.server import Running, running
 from tests.web.world import World
 
 #: How long a test waits for what does not come, seconds.
-PATIENCE = 20
+PATIENCE = 60
 
 
 @pytest.fixture(scope="module")

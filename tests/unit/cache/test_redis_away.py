@@ -31,7 +31,10 @@ def silent(running: Server) -> Iterator[None]:
         running.send_signal(signal.SIGCONT)
 
 
-def test_other_greenlets_go_on_while_the_server_is_silent(valkey: Server) -> None:
+def test_other_greenlets_go_on_while_the_server_is_silent(
+    valkey: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.cache.client.REPLY_SECONDS", 2.0)
     redis = open_redis(valkey.url)
     redis.execute("PING")
     happened = []

@@ -145,4 +145,4 @@ def test_s1_a_node_that_is_watched_has_a_change_within_seconds(
         assert len(wavs(place)) == 6
     finally:
         watching.send_signal(signal.SIGTERM)
-        watching.communicate(timeout=30)
+        watching.communicate(timeout=60)

@@ -15,7 +15,7 @@ ABUSE: dict[str, Any] = json.loads(
 )
 LEG = "11111111-2222-4333-8444-555555555001"
 #: What the hub's clock has to show before a wait that should have ended counts as one for ever.
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 def reply(text: str = "+OK") -> bytes:

@@ -17,7 +17,7 @@ from gevent.server import StreamServer
 
 from controller.simulator import Simulator
 
-PATIENCE = 10.0  # seconds after which a frame that should come is missing
+PATIENCE = 60.0  # seconds after which a frame that should come is missing
 
 DIALPLAN = """
 <include>

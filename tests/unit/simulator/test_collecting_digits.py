@@ -33,7 +33,7 @@ def test_digits_typed_during_the_prompt_count_and_stop_it(bench: Bench) -> None:
 
 
 def test_the_pause_between_digits_ends(bench: Bench) -> None:
-    _, done = ask(bench, rf"1 8 1 60000 # {SHORT} {SHORT} pin \d+ 30", press("12", after=0.05))
+    _, done = ask(bench, rf"1 8 1 60000 # {SHORT} {SHORT} pin \d+ 300", press("12", after=0.05))
     assert done["variable_pin"] == "12"
     assert done["variable_read_result"] == "timeout"
     assert "variable_read_terminator_used" not in done

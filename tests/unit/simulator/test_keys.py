@@ -83,7 +83,7 @@ def test_a_key_that_is_still_unread_cuts_the_next_sound_at_once(bench: Bench) ->
     [("none", "*#1", None), ("NONE", "*", None), ("12", "*52", "2"), ("Any", "A#", "#")],
 )
 def test_which_keys_cut(bench: Bench, terminators: str, keys: str, cutting: str | None) -> None:
-    sound = LONG if cutting else "silence_stream://60"
+    sound = LONG if cutting else "silence_stream://500"
     peer = called(bench, pressed(keys, "silence"))
     peer.execute("set", f"playback_terminators={terminators}")
     peer.execute("playback", sound, "p")
@@ -182,7 +182,7 @@ def test_a_key_ends_a_pause_and_is_read_after_it(bench: Bench) -> None:
 
 def test_what_an_inner_application_answered_is_said_by_the_outer_one(bench: Bench) -> None:
     peer = called(bench)
-    peer.execute("sleep", "100", "s")
+    peer.execute("sleep", "500", "s")
     peer.execute("playback", SHORT, "p")
     assert peer.done("s")["Application-Response"] == "FILE PLAYED"
 

@@ -77,16 +77,16 @@ def test_it_does_what_its_input_says(process: Any) -> None:
     report = lines_until(process, '"report"')[-1]["report"]
     assert set(report) == {"legs", "inbound_links", "outbound_sockets", "calls"}
     assert report["calls"] == 2
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
 
 
 def test_the_end_of_input_ends_it(process: Any) -> None:
     lines_until(process, '"ready"')
     process.stdin.close()
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
 
 
 def test_a_signal_ends_it(process: Any) -> None:
     lines_until(process, '"ready"')
     process.terminate()
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0

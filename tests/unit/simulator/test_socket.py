@@ -304,7 +304,7 @@ def test_remote_party_id_hides_what_the_switch_knows(
 
 
 def test_a_caller_who_gives_up(bench: Bench) -> None:
-    bench.switch.place_call(TriggerCall(id="1", caller="+1", did="2", hang_up_after=0.05))
+    bench.switch.place_call(TriggerCall(id="1", caller="+1", did="2", hang_up_after=0.5))
     complete = bench.controller.accept().attach().event("CHANNEL_HANGUP_COMPLETE")
     assert complete["Hangup-Cause"] == "ORIGINATOR_CANCEL"
     assert complete["variable_sip_hangup_disposition"] == "recv_cancel"
