@@ -90,10 +90,12 @@ class Media:
         """List what was heard, in order."""
         return list(self.heard)
 
-    def wait_for(self, name: str, times: int = 1, seconds: float = PATIENCE_S) -> None:
-        """Wait until a prompt was heard so many times in all."""
+    def wait_for(
+        self, name: str, times: int = 1, seconds: float = PATIENCE_S, *, after: int = 0
+    ) -> None:
+        """Wait until a prompt was heard so many times, not counting the first `after` of all."""
         end = time.monotonic() + seconds
-        while self.heard.count(name) < times:
+        while self.heard[after:].count(name) < times:
             if time.monotonic() > end:
                 raise TimeoutError(
                     f"{times} x {name} not heard in {seconds} s; heard: {self.names()}"

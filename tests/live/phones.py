@@ -108,6 +108,11 @@ class Phone:
         wait_until(f"{self.name}: {start}", lambda: bool(self.messages(start)))
         return self.messages(start)[0]
 
+    def wait_count(self, start: str, count: int) -> None:
+        """Wait until so many messages have come whose first line begins so."""
+        what = f"{self.name}: {count} x {start}"
+        wait_until(what, lambda: len(self.messages(start, sent=False)) >= count)
+
     def finish(self, seconds: float = PATIENCE_S) -> None:
         """Wait for the end of the call; the scenario must have gone as it is written."""
         try:

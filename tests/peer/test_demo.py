@@ -14,7 +14,7 @@ def test_fifty_callbacks_end_as_scripted_and_leave_nothing() -> None:
         [sys.executable, "-m", "controller", "demo", "--calls=50", "--rate=10", "--json"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     summary = msgspec.json.decode(done.stdout)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from controller.demo.run import is_more
 from controller.demo.scripts import MAKERS, make_scripts
 from controller.demo.watch import Seen, Watch
 from controller.simulator.phones import JournalEntry
@@ -76,3 +77,20 @@ def test_a_call_goes_on_while_one_of_its_phones_does() -> None:
     watch.journal(entry("unbridged", cause="USER_BUSY"))
     assert watch.ended == 1
     assert seen.trigger == "refused"
+
+
+@pytest.mark.parametrize(
+    ("left", "more"),
+    [
+        ({"legs": 0, "greenlets": 3}, False),
+        ({"legs": 0, "greenlets": 4}, False),
+        ({"legs": 0, "greenlets": 5}, True),
+        ({"legs": 1, "greenlets": 3}, True),
+        ({"legs": -1, "greenlets": 3}, True),
+        ({"legs": 0, "greenlets": 3, "sockets": 1}, True),
+    ],
+)
+def test_what_there_was_in_passing_before_the_calls_need_not_be_there_afterwards(
+    left: dict[str, int], more: bool
+) -> None:
+    assert is_more(left, {"legs": 0, "greenlets": 4}) is more
