@@ -8,7 +8,9 @@ import gevent
 import pytest
 
 from controller.admin.model import Kind
+from controller.callerid.model import Shown
 from controller.policy.records import AuthorisedCaller
+from controller.routing.model import Plan, Way
 from controller.simulator import Behaviour, HangUp
 from controller.store.stops import Stop, put_stop, remove_stop
 from tests.peer.world import (
@@ -324,10 +326,14 @@ def test_o6_calls_in_progress_end_as_they_would_or_at_once(world: World, hang_up
     assert (ended.detail["cause"] == "MANAGER_REQUEST") is hang_up
 
 
+@pytest.mark.parametrize("planned", [True, False])
 def test_o5_an_attempt_that_was_written_and_never_sent_is_sent(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, planned: bool
 ) -> None:
-    """Decision 9: its controller died in between; another one finds it, and it rings once."""
+    """Decision 9: its controller died in between; another one finds it, and it rings once.
+
+    One of a release that kept no plan is taken back, and made anew.
+    """
     monkeypatch.setattr("controller.runtime.reconcile.GRACE_SECONDS", 0.3)
     world.extension(delay_seconds=60)
     world.phone(CALLER, BUSY)
@@ -350,6 +356,7 @@ def test_o5_an_attempt_that_was_written_and_never_sent_is_sent(
         core=core,
         attempt="11111111-2222-3333-4444-555555555555",
         channels=("pstn",),
+        plan=Plan((Way("pstn", CALLER, Shown(f"+{DID}", rule="T8"), DID),)) if planned else None,
         until=10**16,
         now=1,
     )
@@ -359,7 +366,7 @@ def test_o5_an_attempt_that_was_written_and_never_sent_is_sent(
     world.idle()
     assert (ended.outcome, ended.attempts) == ("busy", 1)
     (called,) = world.switch.seen("called", role="return")
-    assert called.leg == "11111111-2222-3333-4444-555555555555"
+    assert (called.leg == "11111111-2222-3333-4444-555555555555") == planned
 
 
 def test_o5_an_attempt_that_was_sent_and_is_gone_is_unknown(
