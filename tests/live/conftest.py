@@ -54,21 +54,21 @@ class Bench:
                 Controller(folder, self.folder / "data", port, self.switch.event_port, PASSWORD)
             )
         shown = str(settings.get("caller-id", settings["did"]))
-        document = self.folder / "config.json"
-        document.write_text(
-            json.dumps(
-                {
-                    "version": 1,
-                    "channels": [{"name": "pstn"}, {"name": "pstn2", "priority": 20}],
-                    "numbers": [{"number": shown, "channel": "pstn", "client": "main"}],
-                }
-            ),
-            "utf-8",
-        )
-        self.controllers[0].run("import", str(document))
-        own = {**settings, "caller-id": shown}
-        words = [word for k, v in own.items() for word in (f"--{k}", str(v)) if word]
-        self.controllers[0].run("extension", "add", "1001", *words)
+        named = {"extension": "1001", "dids": [settings["did"]], "caller_ids": [shown]}
+        others = {
+            name.replace("-", "_"): value or True
+            for name, value in settings.items()
+            if name not in {"did", "caller-id"}
+        }
+        document = {
+            "version": 1,
+            "channels": [{"name": "pstn"}, {"name": "pstn2", "priority": 20}],
+            "numbers": [{"number": shown, "channel": "pstn", "client": "main"}],
+            "extensions": [{**named, **others}],
+        }
+        file = self.folder / "config.json"
+        file.write_text(json.dumps(document), "utf-8")
+        self.controllers[0].run("import", str(file))
         for controller in self.controllers:
             controller.start()
         return self.controllers

@@ -88,7 +88,7 @@ class Controller:
     def fetch(self, path: str, **headers: str) -> str:
         """Fetch a page of it while it serves."""
         asked = urllib.request.Request(f"http://{HOST}:{self._web_port}{path}", headers=headers)
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:
             return str(answer.read().decode())
 
     def ask(self, path: str) -> Any:

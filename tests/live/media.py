@@ -12,7 +12,7 @@ import time
 from itertools import pairwise
 
 from .net import HOST, PATIENCE_S
-from .sounds import name_of
+from .sounds import LENGTH_S, RATE, name_of
 
 PCMA = 8
 TELEPHONE_EVENT = 101
@@ -26,6 +26,9 @@ LOUD = 0x50
 # may come late.
 ENOUGH = 5
 GAP_SAMPLES = 5 * PACKET_SAMPLES
+# How many a whole prompt has. What comes after a gap is the rest of it, where a busy switch has
+# broken it in two, or the same one again: that makes more than these in all.
+WHOLE = round(LENGTH_S * RATE) // PACKET_SAMPLES
 
 
 def pitch_of(payload: bytes) -> float | None:
@@ -56,6 +59,10 @@ class Media:
         self._timestamp = PACKET_SAMPLES
         self._run_name: str | None = None
         self._run_length = 0
+        # Of the prompt that is played: its packets, whether it was heard, and a gap after that.
+        self._of_it = 0
+        self._told = False
+        self._broken = False
         self._last_timestamp = 0
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -79,12 +86,18 @@ class Media:
         pitch = pitch_of(payload)
         name = None if pitch is None else name_of(pitch)
         gap = (timestamp - self._last_timestamp) % 2**32
-        if name != self._run_name or gap > GAP_SAMPLES:
+        if name != self._run_name:
             self._run_name, self._run_length = name, 0
+            self._of_it, self._told, self._broken = 0, False, False
+        elif gap > GAP_SAMPLES:
+            self._run_length, self._broken = 0, self._told
         self._last_timestamp = timestamp
         self._run_length += 1
-        if name and self._run_length == ENOUGH:
+        self._of_it += 1
+        again = self._broken and self._of_it > WHOLE
+        if name and self._run_length >= ENOUGH and (again or not self._told):
             self.heard.append(name)
+            self._of_it, self._told, self._broken = self._run_length, True, False
 
     def names(self) -> list[str]:
         """List what was heard, in order."""

@@ -95,7 +95,7 @@ class Registrar:
             f"Content-Length: {len(body)}\r\n\r\n{body}"
         )
         self._socket.sendto(invite.encode(), (HOST, switch_port))
-        wait_until("the call rings", lambda: "SIP/2.0 180 Ringing" in self._others, 10)
+        wait_until("the call rings", lambda: "SIP/2.0 180 Ringing" in self._others)
 
     def close(self) -> None:
         """Close the port and end the thread."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -628,6 +629,26 @@ def test_i9_what_was_shown_is_kept_with_the_callback(made: Made, row: Row) -> No
         (tried,) = callback["tries"]
         assert tried["channel"] == row.returns.channel
         assert {way["shown"]["rule"] for way in tried["plan"]["ways"]} == {"T8"}
+
+
+@each_row
+def test_i9_a_dry_run_says_what_was_seen(made: Made, row: Row) -> None:
+    """I9: who asks beforehand, without a call, is told what the trunks have got."""
+    asked = {"extension": row.extension, "to": f"+1{row.destination}"}
+    if not row.hidden:
+        over = {HOST: "pstn", OTHER_HOST: "pstn2"}[row.host]
+        asked |= {"caller": f"+1{row.callers[0]}", "name": "Bob Ross", "over": over}
+    said = made.office.controller.ask(f"/explain/callerid?{urlencode(asked, quote_via=quote)}")
+    assert said["answer"] is True
+    assert [on["channel"] for on in said["channels"]] == [seen.channel for seen in row.seen]
+    for seen, on in zip(row.seen, said["channels"], strict=True):
+        assert (on["rule"], on["hidden"]) == (seen.rule, seen.number is None)
+        assert on["written"] in (seen.numbers or (None,))
+        if seen.number is not None:
+            assert on["name"] == ("" if seen.rule == "internal" else seen.name)
+        asserted = f"sip:{row.extension}@{seen.asserted}" if seen.asserted else None
+        assert on["p_asserted_identity"] == asserted
+        assert on["p_preferred_identity"] == (PREFERRED if seen.preferred else None)
 
 
 def test_i2_where_nothing_is_left_to_show_nobody_is_called(made: Made) -> None:

@@ -107,7 +107,6 @@ def operator(bench: Bench) -> Iterator[Operator]:
     wait_until(
         "only those by hand are left",
         lambda: bench.switch.api("sofia xmlstatus gateway").count("<name>") == len(before),
-        10,
     )
 
 
@@ -183,14 +182,16 @@ def test_a_gateway_registers_with_any_password_and_anew_when_it_changes(
     operator.passwords = {"trunk": "another"}
     assert "changed" in operator.config()
     there = operator.compared()["trunk"]
-    assert (there["found"], there["status"], there["state"]) == ("as wanted", "UP", "REGED")
-    wait_until("it is registered", lambda: registrar.right.count("another") >= 2, 10)
+    assert (there["found"], there["status"]) == ("as wanted", "UP")
+    # It may be at its second registration.
+    assert there["state"] in {"REGED", "REGISTER"}
+    wait_until("it is registered", lambda: registrar.right.count("another") >= 2)
 
     # The old one signs off as the new one signs on, at the same address: whichever comes last.
     registrar.right.clear()
     operator.run("channel", "set", "trunk", "--domain", "other.example")
     operator.config()
-    wait_until("off, on, and on again", lambda: len(registrar.right) >= 3, 10)
+    wait_until("off, on, and on again", lambda: len(registrar.right) >= 3)
     assert registrar.contact is not None
     registrar.call(OTHER, CALLER, bench.switch.sip_port)
 
