@@ -24,6 +24,7 @@ from controller.demo.scripts import (
     CALLER_ID,
     COMMON,
     CREDIT,
+    ERRING,
     EXTENSIONS,
     LISTED,
     PASSWORD,
@@ -87,7 +88,10 @@ class Demo:
         for number, own in EXTENSIONS.items():
             directory.create(actor, Kind.EXTENSION, {"extension": number, **COMMON, **own})
         for script in self.scripts:
-            if script.extension == LISTED:
+            if script.extension not in EXTENSIONS:
+                own = {"extension": script.extension, "dids": (script.did,), **ERRING}
+                directory.create(actor, Kind.EXTENSION, {**COMMON, **own})
+            elif script.extension == LISTED:
                 self._list(directory, actor, script.caller)
 
     @staticmethod

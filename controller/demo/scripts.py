@@ -50,12 +50,18 @@ COMMON: Final[dict[str, Any]] = {
 }
 
 
+#: What an extension has whose caller errs on purpose. Each such call has one of its own: wrong
+#: passwords of many calls on one extension lock it (A3), and then the next caller is not asked.
+ERRING: Final[dict[str, Any]] = {"password": PASSWORD}
+
+
 class Script(msgspec.Struct, frozen=True, kw_only=True):
     """One call: what the phones do, and what has to come of it.
 
     Attributes:
         kind: what happens, in a few words.
         extension: the extension whose DID is rung.
+        did: that DID, E.164.
         outcome: what the controller has to keep.
         trigger: how the trigger call has to end for the caller: `refused` or `gave up`.
         returned: whether a return call has to reach the caller's phone.
@@ -68,6 +74,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     kind: str
     extension: str
+    did: str
     caller: str
     outcome: str
     trigger: str = "refused"
@@ -124,8 +131,8 @@ def _make(
     at: float,
     *,
     kind: str,
-    extension: str,
     outcome: str,
+    extension: str | None = None,
     mine: Behaviour | None = None,
     other: Behaviour | None = None,
     third: Behaviour | None = None,
@@ -134,6 +141,10 @@ def _make(
     **expected: Any,  # noqa: ANN401
 ) -> Script:
     caller, first, second = _numbers(position)
+    if extension is None:
+        extension, did = f"2{position:04d}", f"+1202555{2000 + position:04d}"
+    else:
+        did = EXTENSIONS[extension]["dids"][0]
     phones = [
         Phone(number=number.removeprefix("+"), calls=[behaviour])
         for number, behaviour in ((caller, mine), (first, other), (second, third))
@@ -143,7 +154,7 @@ def _make(
         id=f"c{position}",
         at=at,
         caller=caller,
-        did=EXTENSIONS[extension]["dids"][0].removeprefix("+"),
+        did=did.removeprefix("+"),
         hang_up_after=hang_up_after,
         headers=headers or {},
     )
@@ -151,6 +162,7 @@ def _make(
         id=call.id,
         kind=kind,
         extension=extension,
+        did=did,
         caller=caller,
         outcome=outcome,
         call=call,
@@ -200,7 +212,7 @@ def _second_number(position: int, at: float) -> Script:
 def _password_at_second_try(position: int, at: float) -> Script:
     _, first, _ = _numbers(position)
     return _make(
-        position, at, kind="password right at the second try", extension="1001",
+        position, at, kind="password right at the second try",
         outcome="completed", connected=first, questions=3, last_heard="goodbye",
         mine=_answering(
             _password("1111#"), _password(PASSWORD + "#"), _dial(first)
@@ -228,7 +240,7 @@ def _credit_and_two_numbers(position: int, at: float) -> Script:
 
 def _password_wrong(position: int, at: float) -> Script:
     return _make(
-        position, at, kind="password wrong three times", extension="1001",
+        position, at, kind="password wrong three times",
         outcome="password_failed", questions=3, last_heard="goodbye",
         mine=_answering(_password("1111#"), _password("2222#"), _password("3333#")),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from controller.demo.scripts import ASKED, CALLER_ID, EXTENSIONS, Script
+from controller.demo.scripts import ASKED, CALLER_ID, Script
 from controller.simulator.phones import JournalEntry
 from controller.store.requests import Request
 
@@ -48,7 +48,7 @@ class Seen(msgspec.Struct):
         expect("return calls", self.return_calls, 1 if script.returned else 0)
         expect("questions", self.questions, script.questions)
         expect("connected with", self.joined, script.connected)
-        did = EXTENSIONS[script.extension]["dids"][0].removeprefix("+")
+        did = script.did.removeprefix("+")
         if script.returned:
             expect("shown on the return call", self.shown_on_return, did)
         if script.connected:
