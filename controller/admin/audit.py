@@ -25,6 +25,8 @@ class AuditKind(StrEnum):
     """
 
     CLIENT = "client"
+    PRICE_LIST = "price_list"
+    RATE = "rate"
     CHANNEL = "channel"
     NUMBER = "number"
     EXTENSION = "extension"

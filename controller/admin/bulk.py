@@ -59,6 +59,11 @@ class Bulk:
         self._now = now
         self._announce = announce
 
+    @property
+    def now(self) -> Callable[[], int]:
+        """What gives the time, microseconds since 1970."""
+        return self._now
+
     def prepare(self, actor: Actor, kind: Kind, values: Mapping[str, Any]) -> Any:  # noqa: ANN401
         """Check a record as `create` does, without the database, and give it for `apply`.
 
@@ -141,7 +146,7 @@ def _check_fixed(kind: Kind, before: Stored, value: Any) -> None:  # noqa: ANN40
     for field in FIXED.get(kind, ()):
         if getattr(before.value, field) != getattr(value, field):
             raise Conflict(
-                f"{kind.value} {name_of(kind, value)}: {field} never changes; it is "
+                f"{kind.word} {name_of(kind, value)}: {field} never changes; it is "
                 f"{getattr(before.value, field)}"
             )
 

@@ -15,11 +15,18 @@ from typing import Any, Final, TextIO
 
 import msgspec
 
-from controller.admin.bulk import Applied
+from controller.admin.csv_lines import (
+    Bad,
+    Report,
+    check_utf8,
+    guarded,
+    header,
+    take,
+    unguarded,
+)
 from controller.admin.document import Given
 from controller.admin.importing import BATCH, Importer
 from controller.admin.model import Invalid, Kind
-from controller.admin.rehearsal import Seen
 from controller.numbers.e164 import BadNumber, is_e164, parse
 from controller.policy.records import AuthorisedCaller
 from controller.policy.rules import plain
@@ -48,32 +55,7 @@ _SAID: Final = {
 }  # fmt: skip
 #: What people put between digits.
 BETWEEN: Final = re.compile(r"[\s().\u00a0\u2010-\u2015/-]")
-#: What a spreadsheet takes for a formula, and an apostrophe before it that was there already.
-_FORMULA: Final = re.compile(r"'*[=+\-@\t]")
 _TYPES: Final = {field.name: field.type for field in msgspec.structs.fields(AuthorisedCaller)}
-
-
-class BadFile(ValueError):
-    """A file that cannot be read as such CSV at all; the message says why."""
-
-
-class Bad(msgspec.Struct, frozen=True):
-    """What is wrong with a line; `column` is empty where it is the line as a whole."""
-
-    line: int
-    column: str
-    message: str
-
-    def __str__(self) -> str:
-        column = f", {self.column}" if self.column else ""
-        return f"line {self.line}{column}: {self.message}"
-
-
-class Report(msgspec.Struct, frozen=True):
-    """What an import did, or would do to the lines that are good."""
-
-    applied: Applied
-    bad: tuple[Bad, ...]
 
 
 # --- in --------------------------------------------------------------------------------------
@@ -93,42 +75,17 @@ class CallersFile:
 
     def rows(self) -> Iterator[tuple[int, dict[str, Any] | list[Bad]]]:
         """Give each line with its number: what it says, or what is wrong. Raises `BadFile`."""
-        # What is no UTF-8 is read all the same, so that its line can be told.
-        with self._path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            header = file.readline()
-            if header.startswith(("\udcff\udcfe", "\udcfe\udcff")):
-                raise BadFile("is UTF-16; save it as CSV UTF-8")
-            delimiter = max(",;\t", key=header.count)
-            columns = _columns(next(csv.reader([header], delimiter=delimiter), []))
-            self.columns = columns
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
+        with self._path.open("rb") as file:
+            table = header(file, (*COLUMNS, HASH), ("number",))
+            self.columns = table.columns
             self.pins = 0
-            while True:
-                line = reader.line_num + 2
-                try:
-                    cells = next(reader, None)
-                except csv.Error as error:
-                    # Where a quote is not closed nobody knows what is a line from here on.
-                    yield line, [Bad(line, "", f"is no CSV ({error}); look for a stray quote")]
-                    return
-                if cells is None:
-                    return
-                if any(cells):
-                    yield line, self._row(line, columns, cells)
+            for line, cells in table.rows():
+                yield line, [cells] if isinstance(cells, Bad) else self._row(line, cells)
 
-    def _row(self, line: int, columns: list[str], cells: list[str]) -> dict[str, Any] | list[Bad]:
-        if len(cells) != len(columns):
-            return [
-                Bad(
-                    line,
-                    "",
-                    f"has {len(cells)} cells where the header has {len(columns)}; put what holds a "
-                    "separator in quotes",
-                )
-            ]
+    def _row(self, line: int, cells: dict[str, str]) -> dict[str, Any] | list[Bad]:
         values: dict[str, Any] = {"extension": self._extension}
         bad = []
-        for column, cell in zip(columns, cells, strict=True):
+        for column, cell in cells.items():
             try:
                 values |= self._cell(column, cell)
             except Invalid as error:
@@ -137,11 +94,9 @@ class CallersFile:
 
     def _cell(self, column: str, cell: str) -> dict[str, Any]:
         """Read a cell. Raises `Invalid`, without the column."""
-        if not cell.isascii() and any("\udc80" <= letter <= "\udcff" for letter in cell):
-            raise Invalid("is not UTF-8; save the file as CSV UTF-8")
+        check_utf8(cell)
         if column == "notes":
-            guarded = cell.startswith("'") and _FORMULA.match(cell, 1)
-            return {column: (cell[1:] if guarded else cell).replace("\r\n", "\n")}
+            return {column: unguarded(cell).replace("\r\n", "\n")}
         text = cell.strip()
         if column == "number":
             return {column: self._number(text)}
@@ -208,22 +163,6 @@ class CallersFile:
             ) from error
 
 
-def _columns(header: list[str]) -> list[str]:
-    columns = [name.strip().lower() for name in header]
-    known = (*COLUMNS, HASH)
-    for name in columns:
-        if name not in known:
-            raise BadFile(
-                f"there is no column {name[:40]!r}; the first line names them, of these: "
-                f"{', '.join(known)}"
-            )
-        if columns.count(name) > 1:
-            raise BadFile(f"the column {name} stands twice; name each once")
-    if "number" not in columns:
-        raise BadFile("the column number is missing; the first line names the columns")
-    return columns
-
-
 def load(
     importer: Importer,
     file: CallersFile,
@@ -235,28 +174,14 @@ def load(
 
     `checked` is told, between checking and writing, how many PINs there are to hash or compare.
     """
-    bad: list[Bad] = []
-
-    def take(found: list[Bad]) -> None:
-        bad.extend(found)
-
-    for problem in importer.check(Kind.CALLERID, _given(importer, file, take), Seen()):
-        column, colon, message = problem.message.partition(": ")
-        known = colon and column in (*COLUMNS, HASH)
-        bad.append(
-            Bad(
-                int(problem.place.removeprefix("line ")),
-                column if known else "",
-                message if known else problem.message,
-            )
-        )
-    bad.sort(key=lambda found: found.line)
-    if bad and not dry_run:
-        return Report(Applied(), tuple(bad))
-    checked(file.pins)
-    wrong = {f"line {found.line}" for found in bad}
-    good = (g for g in _given(importer, file, lambda _: None) if g.place not in wrong)
-    return Report(importer.apply(Kind.CALLERID, good, dry_run=dry_run), tuple(bad))
+    return take(
+        importer,
+        Kind.CALLERID,
+        lambda bad: _given(importer, file, bad),
+        (*COLUMNS, HASH),
+        dry_run=dry_run,
+        checked=lambda: checked(file.pins),
+    )
 
 
 def _given(
@@ -301,7 +226,6 @@ def save(callers: Iterable[AuthorisedCaller], stream: TextIO, *, secrets: bool) 
 
 
 def _cells(caller: AuthorisedCaller, *, secrets: bool) -> list[str]:
-    notes = caller.notes
     cells = [
         caller.number,
         "on" if caller.enabled else "off",
@@ -310,7 +234,7 @@ def _cells(caller: AuthorisedCaller, *, secrets: bool) -> list[str]:
         caller.language or "",
         _joined(caller.speed_dials),
         _joined(caller.presets),
-        f"'{notes}" if _FORMULA.match(notes) else notes,
+        guarded(caller.notes),
     ]
     return [*cells, caller.pin_hash or ""] if secrets else cells
 

@@ -11,11 +11,11 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from controller.admin import audit, drafts, finding, rights
+from controller.admin.accounts import Accounts
 from controller.admin.model import (
     MOST_ITEMS,
     Actor,
@@ -24,30 +24,27 @@ from controller.admin.model import (
     Invalid,
     Item,
     Kind,
-    Line,
-    Lines,
     Page,
     Stale,
 )
 from controller.admin.owning import check_own, check_owner, taken
 from controller.admin.references import KEPT, use
-from controller.admin.shapes import FIXED, KEYS, SECRETS
+from controller.admin.shapes import FIXED, KEYS, NOW, SECRETS
 from controller.admin.sounding import NO_PLACES, SoundPlaces
-from controller.admin.uploading import Uploads
 from controller.admin.writing import Pair, touch, write
 from controller.policy.changes import Change
-from controller.policy.model import PolicyError
-from controller.policy.records import Entry, Token
-from controller.policy.rules import check_text, plain
-from controller.store import ledger, schema
+from controller.policy.moments import written
+from controller.policy.records import Token
+from controller.store import schema
 from controller.store.journal import Journal
+from controller.store.kept import remove_rates
 from controller.store.passwords import Passwords
 
 #: What a secret begins with, so that one that lies about is recognised.
 SECRET_PREFIX: Final = "cbd_"  # noqa: S105  (no secret)
 
 
-class Directory(Uploads):
+class Directory(Accounts):
     """The configuration. Calls block; they may be made from any thread.
 
     `passwords` gives what hashes passwords, when one is to be hashed; `now` gives microseconds
@@ -74,6 +71,8 @@ class Directory(Uploads):
         if kind is Kind.TOKEN:
             raise Invalid("token: its secret is told once; use `issue_token`")
         rights.may_make(actor, kind)
+        if kind in NOW and values.get(NOW[kind]) is None:
+            values = {**values, NOW[kind]: written(self._now())}
         value = drafts.draft(kind, values, self._passwords, hashes=False)
         return self._make(actor, kind, value)
 
@@ -128,13 +127,13 @@ class Directory(Uploads):
             check_own(connection, actor, kind, before)
             if version is not None and before.version != version:
                 raise Stale(
-                    f"{kind.value} {key} was changed meanwhile: it has version {before.version} "
+                    f"{kind.word} {key} was changed meanwhile: it has version {before.version} "
                     f"now, and not {version}; read it again"
                 )
             still = {*KEYS[kind], *FIXED.get(kind, ())} & set(patch)
             for field in sorted(still):
                 if patch[field] != getattr(before.value, field, before.key[0]):
-                    raise Invalid(f"{field}: never changes; make another {kind.value} instead")
+                    raise Invalid(f"{field}: never changes; make another {kind.word} instead")
             value = drafts.merge(kind, before.value, patch)
             if value != before.value:
                 write(transaction, actor, kind, [(before, value)], now=self._now())
@@ -148,16 +147,19 @@ class Directory(Uploads):
             rights.may_make(actor, kind)
             client = check_own(connection, actor, kind, before)
             if version is not None and before.version != version:
-                raise Stale(f"{kind.value} {key} was changed meanwhile; read it again")
-            used = use(connection, actor, before)
+                raise Stale(f"{kind.word} {key} was changed meanwhile; read it again")
+            used = use(connection, actor, before, now=self._now())
             if used is not None:
-                raise Conflict(f"{kind.value} {key} cannot be removed: {used}")
+                raise Conflict(f"{kind.word} {key} cannot be removed: {used}")
             transaction.note([audit.entry(self._now(), actor, kind, before, None, client)])
             try:
+                if kind is Kind.PRICE_LIST:
+                    # Nobody uses the list, so that its rates are of no use either.
+                    remove_rates(connection, before.key[0])
                 KEPT[kind].remove(connection, before.key)
             except IntegrityError as error:
                 raise Conflict(
-                    f"{kind.value} {key} cannot be removed: something came to use it; try again"
+                    f"{kind.word} {key} cannot be removed: something came to use it; try again"
                 ) from error
             touch(transaction, before, None)
 
@@ -183,55 +185,7 @@ class Directory(Uploads):
             return None
         return Actor(name=token.name, role=token.role, client=token.client)
 
-    # --- accounts ----------------------------------------------------------------------------
-
-    def add_entry(self, actor: Actor, account: str, values: Mapping[str, Any]) -> tuple[Line, bool]:
-        """Add an entry to an account (M1, M8), and give it.
-
-        The same key again with the same content changes nothing, and gives False; with another
-        content it raises `Conflict`.
-        """
-        rights.may_enter(actor)
-        try:
-            check_text(values)
-            entry = msgspec.convert(dict(values), Entry)
-            entry.check()
-        except msgspec.ValidationError as error:
-            raise Invalid(plain(str(error))) from error
-        except PolicyError as error:
-            raise Invalid(str(error)) from error
-        with self._writing() as transaction:
-            connection = transaction.connection
-            stored = finding.find(connection, actor, Kind.ACCOUNT, account)
-            try:
-                line, new = ledger.add(
-                    connection, stored.key[0], entry, actor=actor.name, now=self._now()
-                )
-            except ledger.TooMuch as error:
-                raise Invalid(f"amount: {error}; that is more than can be counted") from error
-            if new:
-                client = finding.clients_of(connection, Kind.ACCOUNT, [stored])[0]
-                transaction.note([audit.of_entry(self._now(), actor, stored, line, client)])
-        same = (line.kind, line.amount, line.order_number, line.notes) == (
-            entry.kind.value,
-            entry.amount,
-            entry.order_number,
-            entry.notes,
-        )
-        if not new and not same:
-            raise Conflict(
-                f"key: {entry.key} stands for another entry of this account; each entry has its own"
-            )
-        return _line(line), new
-
-    def entries(self, actor: Actor, account: str, *, after: int = 0, limit: int = 100) -> Lines:
-        """Give entries of an account in order, those after a position. Raises `NotFound`."""
-        limit = max(1, min(limit, MOST_ITEMS))
-        with self._reader.connect() as connection:
-            stored = finding.find(connection, actor, Kind.ACCOUNT, account)
-            found = ledger.lines(connection, stored.key[0], after, limit + 1)
-        items = tuple(_line(line) for line in found[:limit])
-        return Lines(items=items, next=items[-1].position if len(found) > limit else None)
+    # --- the audit log -----------------------------------------------------------------------
 
     def audit(
         self,
@@ -274,7 +228,3 @@ class Directory(Uploads):
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
-
-
-def _line(line: ledger.Line) -> Line:
-    return Line(**{name: getattr(line, name) for name in Line.__struct_fields__})

@@ -27,6 +27,8 @@ VERSION: Final = 1
 #: The sections, in the order in which one may refer to another.
 SECTIONS: Final[dict[str, Kind]] = {
     "clients": Kind.CLIENT,
+    "price_lists": Kind.PRICE_LIST,
+    "rates": Kind.RATE,
     "channels": Kind.CHANNEL,
     "numbers": Kind.NUMBER,
     "sounds": Kind.SOUND,
@@ -38,6 +40,8 @@ CALLERS: Final = "authorised_callers"
 #: The kinds in the order in which they are imported.
 ORDER: Final = (
     Kind.CLIENT,
+    Kind.PRICE_LIST,
+    Kind.RATE,
     Kind.CHANNEL,
     Kind.NUMBER,
     Kind.SOUND,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
 
 from controller.admin.model import Invalid, Kind
-from controller.admin.shapes import MODELS, SECRETS, not_shown
+from controller.admin.shapes import MODELS, SECRETS, TIMES, not_shown
 from controller.policy.model import PolicyError
+from controller.policy.moments import canonical
 from controller.policy.rules import check_text, plain, validate
 from controller.store.passwords import BadPassword, Passwords
 
@@ -123,13 +125,23 @@ def _made(kind: Kind, values: Mapping[str, Any]) -> Any:  # noqa: ANN401
         if kind is Kind.EXTENSION:
             return validate(dict(values))
         check_text(values)
-        made = msgspec.convert(dict(values), MODELS[kind])
+        made = msgspec.convert(_timed(kind, values), MODELS[kind])
         made.check()
     except msgspec.ValidationError as error:
         raise Invalid(plain(str(error))) from error
     except PolicyError as error:
         raise Invalid(str(error)) from error
     return made
+
+
+def _timed(kind: Kind, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the values with their times as they are kept; what is no time is the model's to say."""
+    given = dict(values)
+    for name in TIMES.get(kind, ()):
+        if isinstance(given.get(name), str):
+            with suppress(ValueError):
+                given[name] = canonical(given[name])
+    return given
 
 
 def _check_hash(stored: str, clear: str, given: Mapping[str, Any], *, hashes: bool) -> None:

@@ -12,6 +12,7 @@ from controller.admin.model import Actor, Invalid, Item, Kind, NotFound
 from controller.admin.references import KEPT
 from controller.admin.shapes import FILTERS, KEYS
 from controller.admin.sounding import SoundPlaces
+from controller.policy.moments import canonical
 from controller.policy.records import Account
 from controller.store import ledger, schema
 from controller.store.kept import ACCOUNTS, Key, Stored, among
@@ -24,7 +25,7 @@ def find(
     parts = parts_of(kind, key)
     found = None if parts is None else KEPT[kind].get(connection, parts, lock=lock)
     if found is None or not sees(connection, actor, kind, found):
-        raise NotFound(f"there is no {kind.value} {key:.80}")
+        raise NotFound(f"there is no {kind.word} {key:.80}")
     return found
 
 
@@ -95,7 +96,12 @@ def parts_of(kind: Kind, key: str) -> Key | None:
     # PostgreSQL takes no NUL, and neither takes half a surrogate pair.
     if len(parts) != len(KEYS[kind]) or not key.isprintable() or len(key) > 200:
         return None
-    return parts
+    if kind is not Kind.RATE:
+        return parts
+    try:
+        return (*parts[:2], canonical(parts[2]))
+    except ValueError:
+        return None
 
 
 def key_of(kind: Kind, value: Any) -> Key:  # noqa: ANN401  (a model)

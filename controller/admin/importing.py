@@ -80,7 +80,7 @@ class Importer:
         hashed: Callable[[], None] = lambda: None,
     ) -> None:
         self._directory = directory
-        self._rehearsal = Rehearsal(engine, actor)
+        self._rehearsal = Rehearsal(engine, actor, directory.now)
         self._actor = actor
         self._passwords = passwords
         self._hashed = hashed

@@ -14,6 +14,8 @@ class Kind(StrEnum):
     """The kinds of record, as they are called in commands, documents and the audit log."""
 
     CLIENT = "client"
+    PRICE_LIST = "price_list"
+    RATE = "rate"
     CHANNEL = "channel"
     NUMBER = "number"
     EXTENSION = "extension"
@@ -21,6 +23,11 @@ class Kind(StrEnum):
     ACCOUNT = "account"
     SOUND = "sound"
     TOKEN = "token"  # noqa: S105  (a word, no secret)
+
+    @property
+    def word(self) -> str:
+        """The kind, as it is called in sentences."""
+        return self.value.replace("_", " ")
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -57,7 +64,10 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One line of a ledger (M1, M8). `position` counts from 1; amounts are micro-units."""
+    """One line of a ledger (M1, M8). `position` counts from 1; amounts are micro-units.
+
+    `call`: of what a call has cost (M7), which one; None of all others.
+    """
 
     position: int
     key: str
@@ -68,6 +78,7 @@ class Line(msgspec.Struct, frozen=True):
     notes: str
     actor: str
     created: int
+    call: str | None
 
 
 class Lines(msgspec.Struct, frozen=True):

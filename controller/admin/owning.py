@@ -16,7 +16,7 @@ def check_own(connection: Connection, actor: Actor, kind: Kind, stored: Stored) 
     client = finding.clients_of(connection, kind, [stored])[0]
     if actor.client not in (None, client):
         key = "/".join(stored.key)
-        raise Forbidden(f"{kind.value} {key} is everybody's; ask the operator")
+        raise Forbidden(f"{kind.word} {key} is everybody's; ask the operator")
     return client
 
 
@@ -53,4 +53,4 @@ def check_both(
 def taken(kind: Kind, value: Any) -> Conflict:  # noqa: ANN401  (a model)
     """Give the error for a name that somebody has already."""
     name = finding.name_of(kind, value)
-    return Conflict(f"{kind.value} {name} is there already; change it, or choose another")
+    return Conflict(f"{kind.word} {name} is there already; change it, or choose another")

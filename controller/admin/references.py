@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, select
 
+from controller.admin import pricing
 from controller.admin.model import Actor, Kind
 from controller.admin.showing import (
     Coming,
@@ -19,6 +20,7 @@ from controller.admin.showing import (
 from controller.admin.sounding import moved_sounds, sound_used, unknown_sounds
 from controller.policy.channels import Channel
 from controller.policy.model import Policy
+from controller.policy.prices import CallRate, PriceList
 from controller.policy.records import (
     Account,
     AuthorisedCaller,
@@ -35,6 +37,8 @@ from controller.store.kept import (
     CLIENTS,
     EXTENSIONS,
     NUMBERS,
+    PRICE_LISTS,
+    RATES,
     SOUNDS,
     TOKENS,
     Kept,
@@ -45,6 +49,8 @@ from controller.store.ledger import balances
 #: The tables of each kind.
 KEPT: Final[dict[Kind, Kept]] = {
     Kind.CLIENT: CLIENTS,
+    Kind.PRICE_LIST: PRICE_LISTS,
+    Kind.RATE: RATES,
     Kind.CHANNEL: CHANNELS,
     Kind.NUMBER: NUMBERS,
     Kind.EXTENSION: EXTENSIONS,
@@ -60,10 +66,13 @@ def troubles(
     actor: Actor,
     records: Sequence[tuple[Stored | None, Any]],
     coming: Coming | None = None,
+    *,
+    now: int,
 ) -> list[tuple[int, str]]:
     """Give what contradicts the database in records that are to be written: index and error.
 
-    Each record comes with what it was before, None where it is new. All are of one kind.
+    Each record comes with what it was before, None where it is new. All are of one kind. `now`:
+    microseconds since 1970.
     `coming`: the document that they are part of, where there is more of it.
     """
     found: list[tuple[int, str]] = []
@@ -83,6 +92,14 @@ def troubles(
         case Account():
             found += _missing_extensions(connection, records)
             found += _missing_callers(connection, records)
+            found += pricing.other_currencies(connection, records)
+        case PriceList():
+            found += pricing.changed_currencies(connection, records)
+        case CallRate():
+            found += pricing.without_list(connection, records)
+            found += pricing.changed_history(records, now)
+        case Channel():
+            found += pricing.unknown_costs(connection, records)
         case SoundFile():
             found += _missing_clients(connection, records)
             found += moved_sounds(connection, records)
@@ -191,8 +208,11 @@ def _owners(
     return found
 
 
-def use(connection: Connection, actor: Actor, stored: Stored) -> str | None:
-    """Give what keeps a record from being removed, and what to do about it; or None."""
+def use(connection: Connection, actor: Actor, stored: Stored, *, now: int) -> str | None:
+    """Give what keeps a record from being removed, and what to do about it; or None.
+
+    `now`: microseconds since 1970.
+    """
     match stored.value:
         case Policy() as policy:
             own = schema.account.c.extension == policy.extension
@@ -206,6 +226,10 @@ def use(connection: Connection, actor: Actor, stored: Stored) -> str | None:
             return _used_by(connection, number, assigned) or shown_number(connection, number)
         case SoundFile():
             return sound_used(connection, actor, stored)
+        case PriceList(name=name):
+            return pricing.used(connection, name)
+        case CallRate() as rate:
+            return pricing.kept_rate(connection, rate, now)
         case Channel(name=name):
             return _used_by(connection, name, [(schema.public_number, "channel", "number")])
         case Client(name=name):

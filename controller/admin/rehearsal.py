@@ -7,7 +7,7 @@ do; then the store is asked as it will be when they are written; then all of it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +20,7 @@ from controller.admin.showing import Coming
 from controller.policy.channels import Channel
 from controller.policy.fields import ClientName
 from controller.policy.model import MAIN_CLIENT, Policy
+from controller.policy.prices import PriceList
 from controller.policy.records import Account, AuthorisedCaller, Client, PublicNumber, SoundFile
 from controller.policy.sounds import named_in
 from controller.store.database import reader
@@ -41,6 +42,8 @@ class Seen:
         self.numbers: dict[str, str | None] = {}
         #: Sounds by name: in which languages, and whose.
         self.sounds: dict[str, dict[str, str | None]] = {}
+        #: Price lists, with their currencies.
+        self.lists: dict[str, str] = {}
 
     def expect(self, extensions: Iterable[Mapping[str, Any]]) -> None:
         """Take what the document's extensions have, before they are checked.
@@ -65,6 +68,8 @@ class Seen:
         self._keys[kind].add(key)
         if isinstance(record, PublicNumber):
             self.numbers[record.number] = record.client
+        if isinstance(record, PriceList):
+            self.lists[record.name] = record.currency
         if isinstance(record, SoundFile):
             self.sounds.setdefault(record.name, {})[record.language] = record.client
         if isinstance(record, Policy):
@@ -90,6 +95,8 @@ class Seen:
             client = msgspec.convert(values.get("client"), ClientName)
         except msgspec.ValidationError:
             client = None
+        if kind is Kind.PRICE_LIST:
+            self.lists[values["name"]] = str(values.get("currency"))[:3]
         if kind is Kind.NUMBER:
             self.numbers[values["number"]] = client
         if kind is Kind.SOUND:
@@ -105,6 +112,8 @@ class Seen:
 
 _KEYS: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.CLIENT: ("name",),
+    Kind.PRICE_LIST: ("name",),
+    Kind.RATE: ("price_list", "prefix", "since"),
     Kind.CHANNEL: ("name",),
     Kind.NUMBER: ("number",),
     Kind.EXTENSION: ("extension",),
@@ -130,10 +139,11 @@ def _compact(kind: Kind, key: tuple[Any, ...]) -> Any:  # noqa: ANN401
 class Rehearsal:
     """Asks the store what it is, and what it would say."""
 
-    def __init__(self, engine: Engine, actor: Actor) -> None:
+    def __init__(self, engine: Engine, actor: Actor, now: Callable[[], int]) -> None:
         self._engine = engine
         self._reader = reader(engine)
         self._actor = actor
+        self._now = now
 
     def before(self, kind: Kind, records: Sequence[Any]) -> list[Any]:
         """Give what each of these records is in the store; None where it is not there."""
@@ -149,7 +159,7 @@ class Rehearsal:
             try:
                 _Stage(connection, seen).set(kind, records)
                 pairs = list(zip(_found(connection, kind, records), records, strict=True))
-                return troubles(connection, self._actor, pairs, seen.coming)
+                return troubles(connection, self._actor, pairs, seen.coming, now=self._now())
             finally:
                 transaction.rollback()
 
@@ -174,6 +184,10 @@ class _Stage:
         """Put there what records of a kind refer to and the document has."""
         if kind in (Kind.NUMBER, Kind.EXTENSION, Kind.SOUND):
             self._add(Kind.CLIENT, {(record.client,) for record in records if record.client})
+        if kind in (Kind.RATE, Kind.ACCOUNT):
+            self._lists({record.price_list for record in records if record.price_list})
+        if kind is Kind.CHANNEL:
+            self._lists({record.cost_list for record in records if record.cost_list})
         if kind is Kind.NUMBER:
             self._add(Kind.CHANNEL, {(record.channel,) for record in records})
         if kind is Kind.EXTENSION:
@@ -190,6 +204,19 @@ class _Stage:
         there = KEPT[kind].get_many(self._connection, wanted)
         made = [_stub(kind, key) for key in wanted if key not in there]
         KEPT[kind].add(self._connection, [_stored(kind, value) for value in made])
+
+    def _lists(self, names: Iterable[str]) -> None:
+        kept = KEPT[Kind.PRICE_LIST]
+        wanted = sorted(name for name in names if name in self._seen.lists)
+        there = kept.get_many(self._connection, [(name,) for name in wanted])
+        for name in wanted:
+            value = PriceList(name=name, currency=self._seen.lists[name])
+            stored = there.get((name,))
+            if stored is None:
+                kept.add(self._connection, [_stored(Kind.PRICE_LIST, value)])
+            elif stored.value.currency != value.currency:
+                # Whether it may change is asked where the list itself is checked.
+                kept.replace(self._connection, msgspec.structs.replace(stored, value=value))
 
     def _numbers(self, numbers: Iterable[str]) -> None:
         wanted = sorted(number for number in numbers if number in self._seen.numbers)

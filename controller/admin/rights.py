@@ -48,8 +48,9 @@ OPERATOR_FIELDS: Final = frozenset(
         "caller_id_number",
     }
 )
-#: What nobody sees who sees one client only.
-UNSCOPED_ONLY: Final = frozenset({Kind.CHANNEL, Kind.TOKEN})
+#: What nobody sees who sees one client only. Prices are the operator's, his costs among them; what
+#: a call has cost is in the ledger of whoever paid.
+UNSCOPED_ONLY: Final = frozenset({Kind.CHANNEL, Kind.TOKEN, Kind.PRICE_LIST, Kind.RATE})
 
 
 def may_make(actor: Actor, kind: Kind) -> None:
@@ -58,7 +59,7 @@ def may_make(actor: Actor, kind: Kind) -> None:
     if actor.role is Role.CLIENT and kind not in CLIENT_MAKES:
         raise Forbidden(
             f"a token of role `client` makes and removes {_list(CLIENT_MAKES)} only; "
-            f"ask the operator for the {kind.value}"
+            f"ask the operator for the {kind.word}"
         )
 
 
@@ -68,7 +69,7 @@ def may_change(actor: Actor, kind: Kind, fields: Iterable[str]) -> None:
     if actor.role is Role.ADMIN:
         return
     if kind not in CLIENT_CHANGES:
-        raise Forbidden(f"a token of role `client` does not change a {kind.value}")
+        raise Forbidden(f"a token of role `client` does not change a {kind.word}")
     refused = set(fields)
     if kind is Kind.CLIENT:
         refused -= CLIENT_FIELDS

@@ -13,7 +13,9 @@ from msgspec import NODEFAULT, UNSET, Meta, UnsetType
 
 from controller.admin.model import Kind
 from controller.policy.channels import Channel
+from controller.policy.fields import Moment
 from controller.policy.model import Policy
+from controller.policy.prices import CallRate, PriceList
 from controller.policy.records import (
     RECORDS_NOT_YET,
     Account,
@@ -36,6 +38,8 @@ Password = Annotated[
 #: The model of each kind.
 MODELS: Final[dict[Kind, type[Any]]] = {
     Kind.CLIENT: Client,
+    Kind.PRICE_LIST: PriceList,
+    Kind.RATE: CallRate,
     Kind.CHANNEL: Channel,
     Kind.NUMBER: PublicNumber,
     Kind.EXTENSION: Policy,
@@ -48,6 +52,8 @@ MODELS: Final[dict[Kind, type[Any]]] = {
 #: The fields that name a record among its kind; they never change. An account's is made for it.
 KEYS: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.CLIENT: ("name",),
+    Kind.PRICE_LIST: ("name",),
+    Kind.RATE: ("price_list", "prefix", "since"),
     Kind.CHANNEL: ("name",),
     Kind.NUMBER: ("number",),
     Kind.EXTENSION: ("extension",),
@@ -62,6 +68,12 @@ FIXED: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.ACCOUNT: ("extension", "caller", "currency"),
     Kind.TOKEN: ("role", "client"),
 }
+
+#: Fields that are times, which may be written in several ways.
+TIMES: Final[dict[Kind, tuple[str, ...]]] = {Kind.RATE: ("since", "until")}
+
+#: What is now where nothing is said.
+NOW: Final[dict[Kind, str]] = {Kind.RATE: "since"}
 
 #: What is secret: the field of the model, and the one in which it is given in clear.
 SECRETS: Final[dict[Kind, tuple[str, str]]] = {
@@ -141,7 +153,10 @@ def _input(kind: Kind) -> type[msgspec.Struct]:
     fields: list[Any] = [
         (field.name, field.type) if field.required else (field.name, field.type, _default(field))
         for field in _fields(kind)
+        if field.name != NOW.get(kind)
     ]
+    if kind in NOW:
+        fields.append((NOW[kind], Moment | None, None))
     if kind in SECRETS:
         fields.append((SECRETS[kind][1], Password | None, None))
     return msgspec.defstruct(
@@ -180,11 +195,18 @@ VIEWS: Final = {kind: _view(kind) for kind in Kind}
 #: What lists can be filtered by: field and how it is compared (`is`, `prefix`, `part`).
 FILTERS: Final[dict[Kind, dict[str, str]]] = {
     Kind.CLIENT: {"enabled": "is"},
+    Kind.PRICE_LIST: {"currency": "is"},
+    Kind.RATE: {"price_list": "is", "prefix": "prefix"},
     Kind.CHANNEL: {},
     Kind.NUMBER: {"channel": "is", "client": "is", "number": "prefix"},
     Kind.EXTENSION: {"client": "is", "enabled": "is", "did": "is"},
     Kind.CALLERID: {"extension": "is", "enabled": "is", "number": "prefix"},
-    Kind.ACCOUNT: {"extension": "is", "owner": "prefix", "currency": "is"},
+    Kind.ACCOUNT: {
+        "extension": "is",
+        "owner": "prefix",
+        "currency": "is",
+        "price_list": "is",
+    },
     Kind.SOUND: {"language": "is", "client": "is", "name": "part"},
     Kind.TOKEN: {"role": "is", "client": "is"},
 }

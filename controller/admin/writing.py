@@ -43,10 +43,10 @@ def write(
     if not pairs:
         return []
     connection, kept = transaction.connection, KEPT[kind]
-    found = troubles(connection, actor, pairs, coming)
+    found = troubles(connection, actor, pairs, coming, now=now)
     if found:
         index, message = found[0]
-        where = f"{kind.value} {name_of(kind, pairs[index][1])}: " if len(pairs) > 1 else ""
+        where = f"{kind.word} {name_of(kind, pairs[index][1])}: " if len(pairs) > 1 else ""
         raise Conflict(where + message)
     written = [_stored(kind, before, value, more or {}, now) for before, value in pairs]
     new = [record for (before, _), record in zip(pairs, written, strict=True) if before is None]
@@ -57,7 +57,7 @@ def write(
                 kept.replace(connection, record)
     except IntegrityError as error:
         raise Conflict(
-            f"{kind.value} {name_of(kind, pairs[0][1])}: somebody else wrote it, or what it refers "
+            f"{kind.word} {name_of(kind, pairs[0][1])}: somebody else wrote it, or what it refers "
             "to, at the same time; read it again"
         ) from error
     clients = clients_of(connection, kind, written)

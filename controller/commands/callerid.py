@@ -44,7 +44,8 @@ def import_(context: Context, /, extension: str, file: Path, dry_run: bool, as_j
     If anything is wrong nothing is written, and every bad line is told. Numbers that are not in
     the file stay as they are.
     """
-    from controller.admin.callers_csv import BadFile, CallersFile, load
+    from controller.admin.callers_csv import CallersFile, load
+    from controller.admin.csv_lines import BadFile
     from controller.admin.importing import Importer
     from controller.admin.model import Kind
 

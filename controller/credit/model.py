@@ -71,7 +71,10 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Identify(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody has identified himself (M9): from now on his account pays, if he has one."""
+    """Somebody has identified himself (M9): from now on his account pays, if he has one.
+
+    `wanted`: seconds from now that are held for; `longest`: as in `Begin`, from the answer on.
+    """
 
     call: str
     request: str
@@ -92,7 +95,9 @@ class Dial(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         position: the how-manieth destination of the return leg it is.
         number: E.164, or one of the platform's own.
-        free: a call to it costs nothing.
+        free: a call to it costs nothing, and is made whatever there is on the account; but the
+            return leg may last only as long as that is paid for.
+        emergency: nor is it ever cut for want of money (`free` is set too).
         answered: when the return leg was.
         rings: seconds that it may take until somebody answers, on all channels together.
         tail: seconds that the return leg lasts on after the destination's end.
@@ -107,6 +112,7 @@ class Dial(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     number: str
     free: bool
+    emergency: bool = False
     answered: int
     rings: int
     tail: int
@@ -119,7 +125,8 @@ class Extend(msgspec.Struct, frozen=True, kw_only=True):
     """A call goes on: hold for more of it (M4), or for as much as there is.
 
     `connected`: when the destination answered; None: nobody is talked to, and it is the dialogue
-    that goes on, `slice` seconds from now. Others as in `Dial`.
+    that goes on, `slice` seconds from now, and `longest` is how long the return leg may last from
+    its answer on. Others as in `Dial`.
     """
 
     call: str
@@ -136,12 +143,16 @@ class Granted(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         charged: whether anybody pays; else nothing is held, and the limits are those of the policy.
-        return_seconds: how long the return leg may last, from its answer on.
+        return_seconds: how long the return leg may last, from its answer on; 0: as long as it was
+            let before (the policy's limit, where it has had no other): it costs nothing, or nobody
+            that is limited pays.
         destination_seconds: how long the destination's may, from its answer on; 0: none is called.
-        lasts: how long the conversation could last on all that the account has (D6); None: as long
-            as the policy lets it.
-        more: whether more may be granted in time, so that this is not the end of the credit.
-        serial: counts the grants of a call: the switch's limits are named by it.
+        lasts: how long the conversation could last, from its beginning, on all that the account
+            has (D6), and where none is talked to yet, the return leg; None: as long as the policy
+            lets it.
+        more: whether there is more to be granted now, so that this is not the end of the credit.
+        serial: counts the grants of a call: the switch's limits are named by it. The same as
+            before: none of them is to be moved.
         until: when what is held ends by itself.
 
     """

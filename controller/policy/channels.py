@@ -27,6 +27,7 @@ from controller.policy.fields import (
     Line,
     Network,
     PositiveMicros,
+    PriceListName,
     SipHost,
     SipUser,
     TimeZone,
@@ -116,6 +117,9 @@ class Channel(Record, frozen=True, kw_only=True):
         register: whether the switch registers there.
         ping_seconds: how often the switch asks whether it is there (OPTIONS); None: never.
 
+        cost_list: M2, the price list that says what its calls cost the operator; None: nobody
+            knows.
+
     """
 
     name: ChannelName
@@ -153,6 +157,8 @@ class Channel(Record, frozen=True, kw_only=True):
     username: SipUser | None = None
     register: bool = False
     ping_seconds: Annotated[int, Meta(ge=5, le=3600)] | None = None
+
+    cost_list: PriceListName | None = None
 
     def check(self) -> None:
         """Check what types cannot say. Raises `PolicyError`."""

@@ -171,6 +171,23 @@ RecordName = Annotated[
         description="Letters, digits, _ . and -, at most 64.",
     ),
 ]
+#: As short as it is since a rate's key has it, with a beginning and a time.
+PriceListName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}\Z",
+        description="A price list: letters, digits, _ . and -, at most 32.",
+    ),
+]
+Moment = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}"
+        r"(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})\Z",
+        description="A time (RFC 3339), such as 2027-01-31T12:00:00Z.",
+        extra_json_schema={"format": "date-time"},
+    ),
+]
 EntryKey = Annotated[
     str,
     Meta(

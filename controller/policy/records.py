@@ -24,6 +24,8 @@ from controller.policy.fields import (
     Micros,
     Notes,
     Number,
+    PositiveMicros,
+    PriceListName,
     Rate,
     RecordName,
     ShownName,
@@ -117,12 +119,20 @@ class Account(Record, frozen=True, kw_only=True):
     `caller` None: the extension's own. `extension` None: its owner was removed, and the account is
     kept for its ledger. The balance is the sum of the entries, and kept nowhere
     else in a form that somebody could write.
+
+    Attributes:
+        price_list: M2, by what its calls are charged, of the same currency; None: they are not.
+        low_credit: micro-units; where less is left somebody is told, once until it is more again.
+            None: nobody is.
+
     """
 
     extension: ExtensionNumber | None
     caller: Number | None = None
     currency: Currency
     unlimited: bool = False
+    price_list: PriceListName | None = None
+    low_credit: PositiveMicros | None = None
     description: Line = ""
 
     def check(self) -> None:
@@ -133,11 +143,16 @@ class Account(Record, frozen=True, kw_only=True):
             )
 
 
+#: How the keys of those entries begin that say what a leg has cost (M7).
+LEG_KEY: Final = "leg:"
+
+
 class EntryKind(StrEnum):
-    """What an entry of an account is; calls come with M7."""
+    """What an entry of an account is. A call's (M7) is the charging engine's to write alone."""
 
     TOP_UP = "top_up"
     CORRECTION = "correction"
+    CALL = "call"
 
 
 class Entry(Record, frozen=True, kw_only=True):
@@ -158,6 +173,12 @@ class Entry(Record, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Check what types cannot say. Raises `PolicyError`."""
+        if self.kind is EntryKind.CALL:
+            raise PolicyError(
+                "kind: `call` is what a call was charged; write `top_up` or `correction`"
+            )
+        if self.key.startswith(LEG_KEY):
+            raise PolicyError(f"key: `{LEG_KEY}` begins those of what calls cost; write another")
         if self.amount == 0:
             raise PolicyError("amount: nothing would change; write an amount other than 0")
         if self.kind is EntryKind.TOP_UP and self.amount < 0:

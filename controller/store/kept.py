@@ -28,6 +28,8 @@ from sqlalchemy import (
 
 from controller.policy.channels import Channel
 from controller.policy.model import Policy
+from controller.policy.moments import counted, written
+from controller.policy.prices import CallRate, PriceList
 from controller.policy.records import (
     Account,
     AuthorisedCaller,
@@ -37,7 +39,7 @@ from controller.policy.records import (
     Token,
 )
 from controller.policy.versions import read, write
-from controller.store import schema
+from controller.store import schema, schema_money
 
 #: How many keys one statement names; SQLite takes 32,766 values, its planner likes fewer.
 KEYS_AT_A_TIME: Final = 500
@@ -272,6 +274,60 @@ class KeptExtensions(Kept):
         }
 
 
+class KeptRates(Kept):
+    """Rates: their times are microseconds in the table, and written out in their model and key."""
+
+    def get_many(
+        self, connection: Connection, keys: Iterable[Key], *, lock: bool = False
+    ) -> dict[Key, Stored]:
+        """Give those of these rates that are there, by key."""
+        wanted = set(keys)
+        beginnings = [(name, prefix) for name, prefix, _ in wanted]
+        found = self.of_prefixes(connection, beginnings, lock=lock)
+        return {stored.key: stored for stored in found if stored.key in wanted}
+
+    def of_prefixes(
+        self, connection: Connection, prefixes: Iterable[Key], *, lock: bool = False
+    ) -> list[Stored]:
+        """Give all rates of these lists and beginnings, by when they begin."""
+        wanted = sorted(set(prefixes))
+        found: list[Stored] = []
+        for start in range(0, len(wanted), KEYS_AT_A_TIME):
+            some = wanted[start : start + KEYS_AT_A_TIME]
+            statement = self._select().where(among(self._key[:2], some)).order_by(*self._key)
+            found += self._load(connection, statement.with_for_update() if lock else statement)
+        return found
+
+    def page(
+        self,
+        connection: Connection,
+        conditions: Sequence[ColumnElement[bool]],
+        after: Key | None,
+        limit: int,
+    ) -> list[Stored]:
+        """Give the first rates after a key, in the order of keys."""
+        place: Any = None if after is None else (*after[:2], counted(after[2]))
+        return super().page(connection, conditions, place, limit)
+
+    def _is(self, key: Key) -> ColumnElement[bool]:
+        name, prefix, since = key
+        column = self.table.c
+        return and_(
+            column.price_list == name, column.prefix == prefix, column.since == counted(since)
+        )
+
+    def _stored(self, row: Any) -> Stored:  # noqa: ANN401  (a row of SQLAlchemy)
+        since, until = row["since"], row["until"]
+        times = {"since": written(since), "until": None if until is None else written(until)}
+        return super()._stored({**row, **times})
+
+    def _row(self, record: Stored) -> dict[str, Any]:
+        values = super()._row(record)
+        for name in ("since", "until"):
+            values[name] = None if values[name] is None else counted(values[name])
+        return values
+
+
 def _numbers_of(
     connection: Connection, table: Table, extensions: list[str]
 ) -> dict[str, tuple[str, ...]]:
@@ -288,6 +344,12 @@ def _numbers_of(
     return {extension: tuple(numbers) for extension, numbers in found.items()}
 
 
+def remove_rates(connection: Connection, price_list: str) -> None:
+    """Remove all rates of a list."""
+    rate = schema_money.rate
+    connection.execute(delete(rate).where(rate.c.price_list == price_list))
+
+
 CLIENTS: Final = Kept(Client, schema.client, ("name",), owner="name")
 CHANNELS: Final = Kept(
     Channel,
@@ -295,6 +357,8 @@ CHANNELS: Final = Kept(
     ("name",),
     documents=("addresses", "identity", "rewrite", "destinations", "hours"),
 )
+PRICE_LISTS: Final = Kept(PriceList, schema_money.price_list, ("name",))
+RATES: Final = KeptRates(CallRate, schema_money.rate, ("price_list", "prefix", "since"))
 NUMBERS: Final = Kept(PublicNumber, schema.public_number, ("number",), owner="client")
 EXTENSIONS: Final = KeptExtensions(Policy, schema.extension, ("extension",), owner="client")
 CALLERS: Final = Kept(

@@ -86,6 +86,8 @@ credit_hold: Final = Table(
     Column("destination_price", Text),
     Column("destination_seconds", Integer, nullable=False, server_default="0"),
     Column("destination_answered", BigInteger),
+    # Those before it: JSON of `store.charging_holds.Dialled`. One may be told of late.
+    Column("destinations", Text, nullable=False, server_default="[]"),
     # When it ends by itself, if nobody renews it.
     Column("until", BigInteger, nullable=False),
     Column("created", BigInteger, nullable=False),

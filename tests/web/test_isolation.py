@@ -14,7 +14,7 @@ from controller.admin.model import Kind
 from controller.admin.shapes import FILTERS
 from controller.web.api.resources import COLLECTIONS
 from tests.sounding import recording
-from tests.web.world import ADMIN, BASE, Answer, World, is_problem
+from tests.web.world import ADMIN, BASE, SINCE, Answer, World, is_problem
 
 SCOPED: Final = ("acme", "acme-reads")
 READING: Final = ("acme-reads", "reads")
@@ -22,7 +22,9 @@ READING: Final = ("acme-reads", "reads")
 #: What of each route's path is bolt's, and what is nobody's and as long.
 BOLTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "client": {"name": ("bolt", "nope")},
-    # Channels and tokens are for those alone who see everything.
+    # Channels, prices and tokens are for those alone who see everything.
+    "price_list": {"name": ("retail", "rewind")},
+    "rate": {"price_list": ("retail", "rewind"), "prefix": ("+49", "+49"), "since": (SINCE, SINCE)},
     "channel": {"name": ("pstn", "nope")},
     "token": {"name": ("bolt", "nope")},
     "number": {"number": ("+12025550120", "+12025550188")},
@@ -44,6 +46,7 @@ BOLTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
 }
 #: What routes are asked that say in a query whose they are about: bolt's, and nobody's.
 QUERIES: Final[dict[str, tuple[str, str]]] = {
+    "rate.find": ("number=+4930123456&at=2027-01-31T12:00:00Z",) * 2,
     "explain.callerid": ("extension=2001&to=911", "extension=9001&to=911"),
     "explain.route": (
         "extension=2001&to=911&at=2027-01-31T12:00:00Z",
@@ -60,6 +63,8 @@ NOBODYS: Final = frozenset({"openapi", "whoami"})
 #: A body for each kind that would be good where it is bolt's, and a change that would be.
 NEW: Final[dict[str, dict[str, Any]]] = {
     "client": {"name": "zeta"},
+    "price_list": {"name": "zeta", "currency": "EUR"},
+    "rate": {"prefix": "+43", "since": "2099-01-01T00:00:00Z", "per_minute": 12_500},
     "channel": {"name": "zeta"},
     "token": {"name": "zeta", "role": "client", "client": "bolt"},
     "number": {"number": "+12025550177", "channel": "pstn", "client": "bolt"},
@@ -75,6 +80,8 @@ NEW: Final[dict[str, dict[str, Any]]] = {
 }  # fmt: skip
 CHANGE: Final[dict[str, dict[str, Any]]] = {
     "client": {"description": "taken"},
+    "price_list": {"description": "taken"},
+    "rate": {"description": "taken"},
     "channel": {"description": "taken"},
     "token": {"expires": 1},
     "number": {"description": "taken"},
@@ -85,6 +92,11 @@ CHANGE: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+#: Files that are imported.
+FILES: Final = {
+    "rate.import": b"prefix,per_minute\n+44,0.0125\n",
+    "entries.import": b"account,key,amount\n2001,zeta-2,1\n",
+}
 #: What is put; a file is sent as it is.
 PUT: Final[dict[str, dict[str, Any] | bytes]] = {
     "stop": {"hang_up": True, "reason": "taken"},
@@ -129,6 +141,8 @@ def is_list(rule: Rule) -> bool:
 def body_of(rule: Rule, method: str) -> dict[str, Any] | bytes | None:
     """Give what would be good for a route, were it one's own."""
     bodies: dict[str, dict[str, Any]] = {"POST": NEW, "PATCH": CHANGE, "PUT": {**PUT}}
+    if str(rule.endpoint) in FILES:
+        return FILES[str(rule.endpoint)]
     good: dict[str, Any] | bytes | None = bodies.get(method, {}).get(kind_of(rule))
     return good
 
@@ -264,9 +278,14 @@ def test_no_filter_finds_what_is_bolts(still: World, token: str) -> None:
         "enabled": ("false", "false"),
         "role": ("admin", "admin"),
         "currency": ("USD", "CHF"),
+        "price_list": ("retail", "rewind"),
         "language": ("fr", "de"),
     }
     for kind, names in FILTERS.items():
+        if kind is Kind.RATE:
+            # The list that they are part of is not there.
+            is_problem(still.get("/price-lists/retail/rates?prefix=%2B49", token=token), 404)
+            continue
         path = "/callerids" if kind is Kind.CALLERID else COLLECTIONS[kind]
         for name in names:
             both = [still.get(f"{path}?{name}={value}", token=token) for value in values[name]]

@@ -36,6 +36,7 @@ def test_m1_an_entry_is_added_and_the_balance_is_the_sum(world: World) -> None:
         "order_number": "7",
         "notes": "",
         "actor": "admin",
+        "call": None,
     }
     assert balance(world) == 3_000_000
     there = world.get(answer.headers["location"])

@@ -23,7 +23,7 @@ from controller.web.api.records import Run
 from controller.web.api.sounds import UPLOADED_AS
 from tests.web.server import Running, running
 from tests.web.test_isolation import NEW
-from tests.web.world import BASE, World, check_secret_free
+from tests.web.world import BASE, SINCE, World, check_secret_free
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 # Files are sent as they are, whatever they are said to be.
@@ -59,6 +59,9 @@ CALLBACK: Final = "22222222-2222-4222-8222-222222222222"
 #: What paths lead to: something that is there in `World`, and something that is not.
 THERE: Final[dict[str, list[str]]] = {
     "/clients": ["acme", "bolt", "zeta"],
+    "/price-lists": ["retail", "spare", "zeta"],
+    "prefix": ["+", "+49", "+43"],
+    "since": [SINCE, "2099-01-01T00:00:00Z"],
     "/channels": ["pstn", "zeta"],
     "/numbers": ["+12025550111", "+12025550110", "+12025550188"],
     "/extensions": ["1001", "2001", "9001"],
@@ -94,7 +97,7 @@ def narrowed() -> Any:
         for parameter in item.get("parameters", ()):
             name = parameter["name"]
             collection = "/" + path.split("/")[1]
-            if name in ("language", "scope"):
+            if name in ("language", "scope", "prefix", "since"):
                 collection = name
             elif path.endswith("{number}") and name == "number" and "callerids" in path:
                 collection = "callerids"
@@ -107,7 +110,8 @@ def narrowed() -> Any:
                     parameter["schema"] = {"type": "string", "enum": EXPLAINED[parameter["name"]]}
     schemas = made["components"]["schemas"]
     named = {"callerid": "AuthorisedCallerInput", "number": "PublicNumberInput",
-             "sound": "SoundFileInput", "entries": "Entry"}  # fmt: skip
+             "sound": "SoundFileInput", "entries": "Entry", "price_list": "PriceListInput",
+             "rate": "CallRateInput"}  # fmt: skip
     for kind, body in NEW.items():
         schemas[named.get(kind, f"{kind.title()}Input")]["examples"] = [body]
     return made

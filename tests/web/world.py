@@ -41,6 +41,8 @@ ADMIN: Final = Actor(name="cli:test", role=Role.ADMIN)
 BASE: Final = "/api/v1"
 #: Extensions of the platform have four digits; emergency calls are not connected.
 ROUTE: Final = Route(internal_gateway="pbx", internal_lengths=(4,))
+#: When the rates of the world began.
+SINCE: Final = "2026-01-01T00:00:00.000000Z"
 #: Long enough to be nothing else by chance.
 PASSWORD: Final = "73914682015734"
 PIN: Final = "84027519364820"
@@ -242,6 +244,10 @@ class World:
         return secret
 
     def _fill(self) -> None:
+        self.make(Kind.PRICE_LIST, name="retail", currency="EUR")
+        self.make(Kind.PRICE_LIST, name="spare", currency="USD")
+        for prefix in ("+", "+49"):
+            self.make(Kind.RATE, price_list="retail", prefix=prefix, since=SINCE, per_minute=12_500)
         self.make(Kind.CHANNEL, name="pstn", description="all")
         self.make(Kind.SOUND, name="shared", path="/everybody.wav")
         for client, digit in (("acme", "1"), ("bolt", "2")):
@@ -275,6 +281,9 @@ class World:
                 Kind.ACCOUNT, extension=extension, currency="EUR", description=f"{client}-money"
             )
             setattr(self, f"{client}_account", account)
+            if client == "bolt":
+                paid = {"price_list": "retail"}
+                self.directory.change(ADMIN, Kind.ACCOUNT, account, paid)
             entry = {"key": f"{client}-first", "amount": 5_000_000, "notes": f"{client}-paid"}
             self.directory.add_entry(ADMIN, account, entry)
             self.make(Kind.SOUND, name=client, path=f"/{client}.wav", client=client)

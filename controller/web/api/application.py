@@ -15,9 +15,11 @@ from controller.policy.versions import StoredPolicyError
 from controller.web.api import problems
 from controller.web.api.callbacks import CallbackViews, StopViews
 from controller.web.api.explain import ExplainViews
+from controller.web.api.files import Imports
 from controller.web.api.ledgers import Ledgers
 from controller.web.api.lockouts import LockoutViews
 from controller.web.api.openapi import Description
+from controller.web.api.prices import RateViews
 from controller.web.api.problems import Refusal
 from controller.web.api.records import Records, Run
 from controller.web.api.sounds import AudioViews
@@ -100,7 +102,9 @@ def create_api(
     app.after_request(_guarded)
     for kind in Kind:
         Records(kind, directory, run).register(app)
-    Ledgers(directory, run).register(app)
+    imports = Imports(run)
+    RateViews(directory, run, imports).register(app)
+    Ledgers(directory, run, imports).register(app)
     AudioViews(directory, run).register(app)
     CallbackViews(callbacks, run, on_callback).register(app)
     StopViews(stopping, run).register(app)

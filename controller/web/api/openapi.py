@@ -12,10 +12,10 @@ from flask import Flask, Response, request
 from controller import __version__
 from controller.admin.model import Actor, Kind
 from controller.admin.shapes import INPUTS, PATCHES, VIEWS
-from controller.policy.records import Entry
 from controller.web.api import (
     openapi_callbacks,
     openapi_explain,
+    openapi_files,
     openapi_lockouts,
     openapi_sounds,
     parts,
@@ -26,7 +26,6 @@ from controller.web.api.resources import (
     AUDIT_FILTERS,
     BASE,
     COLLECTIONS,
-    ENTRIES,
     FLAT,
     Cursor,
     Position,
@@ -75,9 +74,8 @@ def document() -> dict[str, Any]:
         paths[item_path(kind)] = _item(kind)
     for kind, path in FLAT.items():
         paths[path] = {"get": _list(kind, path, f"list_all_{kind.value}s")}
-    paths[ENTRIES] = _entries()
     paths |= openapi_callbacks.paths() | openapi_sounds.paths() | openapi_lockouts.paths()
-    paths |= openapi_explain.paths()
+    paths |= openapi_explain.paths() | openapi_files.paths()
     paths["/audit"] = {"get": _audit()}
     paths["/whoami"] = {"get": parts.operation("whoami", "Who asks.", {200: parts.told(Actor)})}
     paths[_PATH] = {"get": _own()}
@@ -129,7 +127,7 @@ def _collection(kind: Kind) -> dict[str, Any]:
         "get": _list(kind, path, f"list_{kind.value}s"),
         "post": parts.operation(
             f"create_{kind.value}",
-            f"Make a {kind.value}.",
+            f"Make a {kind.word}.",
             {201: parts.told(made, "It was made.", parts.LOCATION_HEADER | parts.ETAG_HEADER)},
             404,
             409,
@@ -148,7 +146,7 @@ def _list(kind: Kind, path: str, name: str) -> dict[str, Any]:
     ]
     return parts.operation(
         name,
-        f"List {kind.value}s, in the order of their keys.",
+        f"List {kind.word}s, in the order of their keys.",
         {200: parts.told(shown.PAGES[kind], headers=parts.LINK_HEADER)},
         *((404,) if names(path) else ()),
         tag=kind.value,
@@ -159,14 +157,14 @@ def _list(kind: Kind, path: str, name: str) -> dict[str, Any]:
 def _item(kind: Kind) -> dict[str, Any]:
     there = {200: parts.told(VIEWS[kind], headers=parts.ETAG_HEADER)}
     unchanged = {304: {"description": "It is as it was.", "headers": parts.ETAG_HEADER}}
-    word, tag = kind.value, kind.value
+    name, word, tag = kind.value, kind.word, kind.value
     patch = parts.body(reference(PATCHES[kind]), JSON, MERGE_PATCH)
     return {
         "parameters": [
             parts.in_path(name, parameter(kind, name)) for name in names(item_path(kind))
         ],
         "get": parts.operation(
-            f"get_{word}",
+            f"get_{name}",
             f"Show a {word}.",
             there | unchanged,
             404,
@@ -174,7 +172,7 @@ def _item(kind: Kind) -> dict[str, Any]:
             parameters=[parts.tags("If-None-Match", required=False)],
         ),
         "patch": parts.operation(
-            f"change_{word}",
+            f"change_{name}",
             f"Change a {word}: the fields that are named (RFC 7396); null brings a default back.",
             there,
             *(404, 409, 412, 428),
@@ -184,7 +182,7 @@ def _item(kind: Kind) -> dict[str, Any]:
             body=patch,
         ),
         "delete": parts.operation(
-            f"delete_{word}",
+            f"delete_{name}",
             f"Remove a {word}.",
             {204: {"description": "It is no more."}},
             *(404, 409, 412),
@@ -195,34 +193,6 @@ def _item(kind: Kind) -> dict[str, Any]:
 
 
 # --- what is over no record --------------------------------------------------------------------
-
-
-def _entries() -> dict[str, Any]:
-    tag = Kind.ACCOUNT.value
-    return {
-        "parameters": [parts.in_path("id", parameter(Kind.ACCOUNT, "id"))],
-        "get": parts.operation(
-            "list_entries",
-            "List the entries of an account, in order.",
-            {200: parts.told(shown.LINES, headers=parts.LINK_HEADER)},
-            404,
-            tag=tag,
-            parameters=parts.paging(Position),
-        ),
-        "post": parts.operation(
-            "create_entry",
-            "Add an entry to an account.",
-            {
-                201: parts.told(shown.LINE, "It was added.", parts.LOCATION_HEADER),
-                200: parts.told(shown.LINE, "It was there already.", parts.LOCATION_HEADER),
-            },
-            *(404, 409),
-            *parts.OF_BODIES,
-            tag=tag,
-            parameters=[parts.idempotency_key(Entry)],
-            body=parts.body(reference(Entry), JSON),
-        ),
-    }
 
 
 def _audit() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from flask import Response
 from msgspec import UNSET, UnsetType
 from werkzeug.http import HTTP_STATUS_CODES
 
+from controller.admin.csv_lines import Bad
 from controller.admin.model import (
     AdminError,
     Conflict,
@@ -30,6 +31,8 @@ _NOTHING_ADDED: Final = "about:blank"
 class Problem(msgspec.Struct, kw_only=True):
     """What went wrong. `type` says it to programs, `detail` to people; `field` is what it is about.
 
+    `bad`: of a file, what is wrong with each of its lines.
+
     A `type` of `about:blank` says no more than the status does.
     """
 
@@ -38,6 +41,7 @@ class Problem(msgspec.Struct, kw_only=True):
     status: int
     detail: str | UnsetType = UNSET
     field: str | UnsetType = UNSET
+    bad: tuple[Bad, ...] | UnsetType = UNSET
 
 
 class Refusal(Exception):
@@ -54,6 +58,7 @@ class Refusal(Exception):
         name: str | None = None,
         field: str | None = None,
         headers: dict[str, str] | None = None,
+        bad: tuple[Bad, ...] | None = None,
     ) -> None:
         super().__init__(detail or HTTP_STATUS_CODES[status])
         self.status = status
@@ -61,6 +66,7 @@ class Refusal(Exception):
         self.name = name
         self.field = field
         self.headers = headers or {}
+        self.bad = bad
 
 
 def malformed(detail: str) -> Refusal:
@@ -117,6 +123,7 @@ def answer(refusal: Refusal) -> Response:
         status=refusal.status,
         detail=UNSET if refusal.detail is None else refusal.detail,
         field=UNSET if refusal.field is None else refusal.field,
+        bad=UNSET if refusal.bad is None else refusal.bad,
     )
     return Response(
         msgspec.json.encode(problem),
@@ -132,6 +139,7 @@ _TITLES: Final = {
     "conflict": "It contradicts what is there",
     "stale": "The record was changed since it was read",
     "malformed": "The body cannot be read",
+    "lines": "Lines of the file cannot be so",
     "parameter": "A query parameter cannot be so",
     "precondition": "If-Match is missing or cannot be read",
 }

@@ -24,8 +24,10 @@ from controller.web.api.resources import (
     BASE,
     COLLECTIONS,
     FLAT,
+    PARENTS,
     Cursor,
     Limit,
+    above,
     filters,
     item_path,
     key_of,
@@ -99,7 +101,7 @@ class Records:
     ) -> Page:
         if path:
             # What is part of nothing is not an empty list.
-            self._directory.get(who, Kind.EXTENSION, key_of(Kind.EXTENSION, path))
+            self._directory.get(who, PARENTS[self._kind], above(self._kind, path))
         return self._directory.list(who, self._kind, {**said, **path}, after=after, limit=limit)
 
     def create(self, **path: str) -> Response:
@@ -110,7 +112,7 @@ class Records:
             if values.setdefault(name, value) != value:
                 raise Invalid(f"{name}: the path says {value}; write the same, or leave it out")
         if path:
-            key_of(Kind.EXTENSION, path)
+            above(self._kind, path)
         if self._kind is Kind.TOKEN:
             item, secret = self._run(self._directory.issue_token, actor(), values)
             made = {**shown.record(item), "secret": secret}
@@ -152,7 +154,7 @@ class Records:
             except Stale:
                 if not read.any:
                     raise
-        raise Conflict(f"{self._kind.value} {key} is being changed by others; try again")
+        raise Conflict(f"{self._kind.word} {key} is being changed by others; try again")
 
     def delete(self, **path: str) -> Response:
         """Remove a record."""

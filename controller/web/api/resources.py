@@ -18,7 +18,8 @@ from controller.admin.callback_shapes import ScopeName, Source, State
 from controller.admin.model import MOST_ITEMS, Kind, NotFound
 from controller.admin.shapes import FILTERS, KEYS, VIEWS
 from controller.guard.locking import LockKind
-from controller.policy.fields import ChannelName, ExtensionNumber, Number
+from controller.policy.fields import ChannelName, ExtensionNumber, Moment, Number
+from controller.policy.records import EntryKind
 from controller.policy.rules import plain
 
 #: Where the API is.
@@ -27,6 +28,8 @@ BASE: Final = "/api/v1"
 #: Where the records of each kind are; the fields of the key that the path lacks come behind it.
 COLLECTIONS: Final[dict[Kind, str]] = {
     Kind.CLIENT: "/clients",
+    Kind.PRICE_LIST: "/price-lists",
+    Kind.RATE: "/price-lists/{price_list}/rates",
     Kind.CHANNEL: "/channels",
     Kind.NUMBER: "/numbers",
     Kind.EXTENSION: "/extensions",
@@ -36,11 +39,30 @@ COLLECTIONS: Final[dict[Kind, str]] = {
     Kind.TOKEN: "/tokens",
 }
 
+#: What those are part of that stand under another one.
+PARENTS: Final[dict[Kind, Kind]] = {Kind.CALLERID: Kind.EXTENSION, Kind.RATE: Kind.PRICE_LIST}
+
 #: What is listed in a second place too, whatever it is part of.
 FLAT: Final[dict[Kind, str]] = {Kind.CALLERID: "/callerids"}
 
 #: The ledger of an account.
 ENTRIES: Final = "/accounts/{id}/entries"
+#: Entries as CSV (M8): of one account, out; of any, in.
+ENTRIES_EXPORT: Final = "/accounts/{id}/entries/export"
+ENTRIES_IMPORT: Final = "/entries/import"
+#: What entries can be filtered by.
+ENTRY_FILTERS: Final[dict[str, Any]] = {
+    "kind": EntryKind,
+    # Made then or later; before.
+    "since": Moment,
+    "until": Moment,
+}
+
+#: Rates of a list (M2), all together.
+FIND_RATE: Final = "/price-lists/{price_list}/rates/find"
+RATES_IMPORT: Final = "/price-lists/{price_list}/rates/import"
+RATES_EXPORT: Final = "/price-lists/{price_list}/rates/export"
+FIND_RATE_PARAMETERS: Final[dict[str, Any]] = {"number": Number, "at": Moment}
 
 AccountId = Annotated[
     str, Meta(pattern=r"^[0-9a-f-]{36}\Z", description="An account, as it was named when made.")
@@ -71,15 +93,6 @@ Position = Annotated[
     int, Meta(ge=0, le=2**53, description="Where to go on: the `next` of the page before.")
 ]
 Word = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:/+@-]{1,80}\Z")]
-Moment = Annotated[
-    str,
-    Meta(
-        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}"
-        r"(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})\Z",
-        description="A time (RFC 3339), such as 2027-01-31T12:00:00Z.",
-        extra_json_schema={"format": "date-time"},
-    ),
-]
 
 #: What pages of the audit log can be filtered by.
 AUDIT_FILTERS: Final[dict[str, Any]] = {
@@ -246,8 +259,18 @@ def key_of(kind: Kind, path: Mapping[str, str]) -> str:
             msgspec.convert(value, parameter(kind, name))
         except msgspec.ValidationError:
             # Not even asked for: a NUL, say, is nothing that every database takes.
-            raise NotFound(f"there is no such {kind.value}") from None
+            raise NotFound(f"there is no such {kind.word}") from None
     return "/".join(path[name] for name in KEYS[kind])
+
+
+def above(kind: Kind, path: Mapping[str, str]) -> str:
+    """Give the key of what a kind is part of, as its path says it. Raises `NotFound`."""
+    for name, value in path.items():
+        try:
+            msgspec.convert(value, parameter(kind, name))
+        except msgspec.ValidationError:
+            raise NotFound(f"there is no such {PARENTS[kind].word}") from None
+    return "/".join(path.values())
 
 
 def read_text(name: str, text: str, wanted: Any) -> Any:  # noqa: ANN401

@@ -26,6 +26,8 @@ _STRUCTS: Final[tuple[Any, ...]] = (
     Entry,
     shown.LINE,
     shown.LINES,
+    shown.FOUND_RATE,
+    shown.IMPORTED,
     shown.AUDITED,
     shown.AUDIT_PAGE,
     CallbackInput,

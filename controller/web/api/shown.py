@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -17,20 +16,16 @@ from controller.admin.callback_shapes import (
     Try,
     WholeCallback,
 )
+from controller.admin.csv_lines import Bad, Report
 from controller.admin.explained import ExplainedCallback, ExplainedCallerId, ExplainedRoute
 from controller.admin.lockouts import Lockout
 from controller.admin.model import Audited, Item, Kind, Line
+from controller.admin.rates import FoundRate, RateInEffect
 from controller.admin.shapes import VIEWS
+from controller.policy.moments import written as when
 from controller.web.api.reading import JSON
 
 When = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def when(microseconds: int) -> str:
-    """Give a time, microseconds since 1970, as RFC 3339 writes it, in UTC."""
-    moment = _EPOCH + timedelta(microseconds=microseconds)
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _told(model: type[Any], name: str, *times: str) -> type[msgspec.Struct]:
@@ -98,6 +93,29 @@ EXPLAINED_ROUTE: Final = _told(ExplainedRoute, "ExplainedRoute", *_EXPLAINED_TIM
 EXPLAINED_CALLBACK: Final = _told(
     ExplainedCallback, "ExplainedCallback", *_EXPLAINED_TIMES[ExplainedCallback]
 )
+_RATE_TIMES: Final = ("since", "until")
+_RATE: Final = _told(RateInEffect, "RateInEffect", *_RATE_TIMES)
+#: The rate that counts for a number.
+FOUND_RATE: Final = msgspec.defstruct(
+    "FoundRate",
+    [
+        (field.name, {"at": When, "rate": _RATE | None}.get(field.name, field.type))
+        for field in msgspec.structs.fields(FoundRate)
+    ],
+    kw_only=True,
+)
+#: What an import of a file did, or would do.
+IMPORTED: Final = msgspec.defstruct(
+    "ImportReport",
+    [
+        ("dry_run", bool),
+        ("created", int),
+        ("changed", int),
+        ("same", int),
+        ("bad", Annotated[list[Bad], Meta(description="Of a dry run: what is wrong.")]),
+    ],
+    kw_only=True,
+)
 #: All stops come in one page.
 STOPS: Final = _page_of(STOP)
 
@@ -145,6 +163,18 @@ def lockout(found: Lockout) -> dict[str, Any]:
 def explained(found: ExplainedCallerId | ExplainedRoute | ExplainedCallback) -> dict[str, Any]:
     """Give why something is so, as it is shown."""
     return _written(found, _EXPLAINED_TIMES[type(found)])
+
+
+def found_rate(found: FoundRate) -> dict[str, Any]:
+    """Give the rate that counts for a number, as it is shown."""
+    rate = None if found.rate is None else _written(found.rate, _RATE_TIMES)
+    return _written(found, ("at",)) | {"rate": rate}
+
+
+def imported(report: Report, *, dry_run: bool) -> dict[str, Any]:
+    """Give what an import did, as it is shown."""
+    done = msgspec.structs.asdict(report.applied)
+    return {"dry_run": dry_run, **done, "bad": list(report.bad)}
 
 
 def _written(value: msgspec.Struct, times: tuple[str, ...]) -> dict[str, Any]:

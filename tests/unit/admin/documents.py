@@ -35,6 +35,20 @@ clients:
   description: The operator's own
 - name: norway
   contact_name: Acme
+price_lists:
+- {name: retail, currency: NOK, description: What we charge}
+- {name: trunk, currency: EUR}
+rates:
+- {price_list: retail, prefix: +, since: 2026-01-01T00:00:00Z, per_minute: 500000}
+- price_list: retail
+  prefix: +47
+  since: 2026-01-01T01:00:00+01:00
+  until: 2100-01-01T00:00:00Z
+  setup_fee: 100000
+  per_minute: 250000
+  first_block: 30
+  interval: 6
+  description: Norway
 channels:
 - name: pstn
   addresses: [192.0.2.10, 2001:db8::/32]
@@ -60,6 +74,7 @@ channels:
   username: 0123
   register: yes
   ping_seconds: 30
+  cost_list: trunk
 numbers:
 - {number: +12025550111, channel: pstn, client: main}
 - {number: +4721234567, channel: pstn, client: norway}
@@ -90,7 +105,7 @@ extensions:
   p_preferred_identity: sip:007@example.com
 accounts:
 - {extension: 1001, currency: EUR, unlimited: yes}
-- {extension: 1001, caller: +12125550199, currency: NOK}
+- {extension: 1001, caller: +12125550199, currency: NOK, price_list: retail, low_credit: 5000000}
 sounds:
 - {name: welcome, language: no, path: /a.wav}
 """

@@ -18,6 +18,22 @@ EVERYBODY: Final = (ADMIN, ACME, OTHER, LOOKS, ACME_LOOKS)
 #: A record of each kind that fits into `two_clients`, and its key.
 NEW: Final[dict[Kind, tuple[dict[str, Any], str]]] = {
     Kind.CLIENT: ({"name": "third", "contact_name": "Third"}, "third"),
+    Kind.PRICE_LIST: (
+        {"name": "eur", "currency": "EUR"},
+        "eur",
+    ),
+    Kind.RATE: (
+        {
+            "price_list": "usd",
+            "prefix": "+49",
+            "since": "2100-01-01T00:00:00.000000Z",
+            "setup_fee": 5000,
+            "per_minute": 12_500,
+            "first_block": 60,
+            "interval": 6,
+        },
+        "usd/+49/2100-01-01T00:00:00.000000Z",
+    ),
     Kind.CHANNEL: (
         {
             "name": "second",
@@ -45,6 +61,7 @@ NEW: Final[dict[Kind, tuple[dict[str, Any], str]]] = {
             "username": "acct",
             "register": True,
             "ping_seconds": 30,
+            "cost_list": "usd",
         },
         "second",
     ),
@@ -77,6 +94,8 @@ NEW: Final[dict[Kind, tuple[dict[str, Any], str]]] = {
 #: What changes of each kind, by nobody's objection.
 CHANGE: Final[dict[Kind, dict[str, Any]]] = {
     Kind.CLIENT: {"contact_name": "Changed"},
+    Kind.PRICE_LIST: {"description": "Changed"},
+    Kind.RATE: {"description": "Changed", "until": "2101-01-01T00:00:00.000000Z"},
     Kind.CHANNEL: {"description": "Changed"},
     Kind.NUMBER: {"description": "Changed"},
     Kind.EXTENSION: {"ring_seconds": 9, "caller_id_name": "Changed"},
@@ -102,6 +121,17 @@ def two_clients(store: Directory) -> dict[Kind, dict[str, str]]:
         keys[kind][whose] = create(store, kind, values).key
         return keys[kind][whose]
 
+    keys[Kind.PRICE_LIST][""] = create(
+        store, Kind.PRICE_LIST, {"name": "usd", "currency": "USD"}
+    ).key
+    create(store, Kind.PRICE_LIST, {"name": "trunk", "currency": "EUR"})
+    for prefix in ("+44", "+"):
+        create(store, Kind.RATE, {"price_list": "trunk", "prefix": prefix, "per_minute": 9000})
+    keys[Kind.RATE][""] = create(
+        store,
+        Kind.RATE,
+        {"price_list": "usd", "prefix": "+1", "since": "2020-01-01T00:00:00Z", "per_minute": 9000},
+    ).key
     keys[Kind.CHANNEL][""] = create(store, Kind.CHANNEL, {"name": "pstn"}).key
     made(Kind.NUMBER, "", number="+12025550199", channel="pstn")
     for whose, digit in (("acme", 1), ("other", 2)):

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from controller.admin import callers_csv
 from controller.admin.bulk import Applied
-from controller.admin.callers_csv import BadFile, CallersFile, Report, load, save
+from controller.admin.callers_csv import CallersFile, load, save
+from controller.admin.csv_lines import BadFile, Report
 from controller.admin.directory import Directory
 from controller.admin.importing import Importer
 from controller.admin.model import Actor, Kind

@@ -37,7 +37,8 @@ def test_o2_who_made_changed_and_removed_what_is_kept_from_what_to_what(
     values, key = NEW[kind]
     made = create(store, kind, values)
     key = key or made.key
-    client = {Kind.CLIENT: "third", Kind.CHANNEL: None}.get(kind, "acme")
+    nobodys = (Kind.CHANNEL, Kind.PRICE_LIST, Kind.RATE)
+    client = {Kind.CLIENT: "third", **dict.fromkeys(nobodys)}.get(kind, "acme")
     said = last(store)
     assert (said.actor, said.action, said.kind, said.key) == (ADMIN.name, "create", kind, key)
     assert (said.at, said.client, said.before) == (made.created, client, None)
@@ -204,7 +205,7 @@ def test_a_removal_that_the_database_refuses_is_a_conflict_and_changes_nothing(
     """Something came to use it between the look and the removal."""
     two_clients(store)
     before = contents(engine)
-    monkeypatch.setattr("controller.admin.directory.use", lambda *_: None)
+    monkeypatch.setattr("controller.admin.directory.use", lambda *_, **__: None)
     for kind, key in ((Kind.CLIENT, "acme"), (Kind.CHANNEL, "pstn"), (Kind.NUMBER, "+12025550110")):
         with pytest.raises(Conflict, match=r"something came to use it; try again"):
             store.delete(ADMIN, kind, key)
@@ -217,7 +218,7 @@ def test_a_record_that_the_database_refuses_is_a_conflict_and_changes_nothing(
     """What it refers to went, or its place was taken, between the look and the writing."""
     two_clients(store)
     before = contents(engine)
-    monkeypatch.setattr("controller.admin.writing.troubles", lambda *_: [])
+    monkeypatch.setattr("controller.admin.writing.troubles", lambda *_, **__: [])
     monkeypatch.setattr(Kept, "get", lambda *_, **__: None)
     for kind, values in (
         (Kind.CLIENT, {"name": "acme"}),

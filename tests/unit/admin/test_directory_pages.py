@@ -141,6 +141,10 @@ def test_pages_skip_nothing_and_repeat_nothing_while_others_write(
 SELECTED: list[tuple[Kind, dict[str, str | bool], list[str]]] = [
     (Kind.CLIENT, {"enabled": True}, ["acme", "main"]),
     (Kind.CLIENT, {"enabled": False}, ["other"]),
+    (Kind.PRICE_LIST, {"currency": "USD"}, ["usd"]),
+    (Kind.RATE, {"price_list": "usd"}, ["usd/+1/2020-01-01T00:00:00.000000Z"]),
+    (Kind.RATE, {"prefix": "+1"}, ["usd/+1/2020-01-01T00:00:00.000000Z"]),
+    (Kind.RATE, {"price_list": "trunk", "prefix": "+1"}, []),
     (Kind.NUMBER, {"client": "acme"}, ["+12025550110", "+12025550151"]),
     (Kind.NUMBER, {"channel": "none"}, []),
     (Kind.NUMBER, {"channel": "pstn", "client": "other"}, ["+12025550120"]),

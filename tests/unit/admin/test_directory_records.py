@@ -48,7 +48,7 @@ def test_a_record_of_every_kind_is_made_shown_changed_and_removed(
     assert store.get(ADMIN, kind, key) == changed
 
     store.delete(ADMIN, kind, key, version=2)
-    with pytest.raises(NotFound, match=rf"^there is no {kind.value} "):
+    with pytest.raises(NotFound, match=rf"^there is no {kind.word} "):
         store.get(ADMIN, kind, key)
     assert {item.key for item in store.list(ADMIN, kind).items} == others
     for gone in (
@@ -65,7 +65,7 @@ def test_what_is_there_already_is_not_made_again(store: Directory) -> None:
     two_clients(store)
     for kind, (values, _) in NEW.items():
         made = create(store, kind, values)
-        with pytest.raises(Conflict, match=rf"^{kind.value} .* is there already; change it, or"):
+        with pytest.raises(Conflict, match=rf"^{kind.word} .* is there already; change it, or"):
             create(store, kind, values)
         assert store.get(ADMIN, kind, made.key) == made
 
@@ -116,6 +116,9 @@ def test_what_names_a_record_and_what_is_fixed_never_changes(store: Directory) -
         "language": "fr",
         "id": "00000000-0000-4000-8000-000000000000",
         "name": "another",
+        "price_list": "trunk",
+        "prefix": "+43",
+        "since": "2101-01-01T00:00:00Z",
     }
     for kind, (values, _) in NEW.items():
         # One account each: the other extension's is the one that is made here.
@@ -212,6 +215,7 @@ def test_g1_whatever_is_written_is_kept_as_it_is_or_refused(store: Directory) ->
 def test_t4_a_channels_lists_and_tables_are_kept_as_they_were_written_last(
     store: Directory,
 ) -> None:
+    create(store, Kind.PRICE_LIST, {"name": "usd", "currency": "USD"})
     channel = create(store, Kind.CHANNEL, NEW[Kind.CHANNEL][0])
     changes: tuple[tuple[dict[str, Any], Any], ...] = (
         # In the order in which they count.
@@ -255,6 +259,7 @@ def test_t4_a_channels_lists_and_tables_are_kept_as_they_were_written_last(
 
 
 def test_t4_calls_find_the_trunks_that_were_written(engine: Engine, store: Directory) -> None:
+    create(store, Kind.PRICE_LIST, {"name": "usd", "currency": "USD"})
     create(store, Kind.CHANNEL, NEW[Kind.CHANNEL][0])
     found = Extensions(engine).trunks().find("192.0.2.77")
     assert found == msgspec.convert(NEW[Kind.CHANNEL][0], Channel)

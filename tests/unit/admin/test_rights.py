@@ -41,6 +41,8 @@ OPERATIONS = ("list", "get", "create", "change", "delete")
 #: What a client does with its own records of each kind, and (list, get) sees.
 CLIENT_MAY: dict[Kind, set[str]] = {
     Kind.CLIENT: {"list", "get", "change"},
+    Kind.PRICE_LIST: set(),
+    Kind.RATE: set(),
     Kind.CHANNEL: set(),
     Kind.NUMBER: {"list", "get"},
     Kind.EXTENSION: {"list", "get", "change"},
@@ -136,6 +138,8 @@ def test_o2_what_is_another_clients_cannot_be_told_from_what_is_not_there(
     keys = two_clients(store)
     nowhere = {
         Kind.CLIENT: "nobody",
+        Kind.PRICE_LIST: "nothing",
+        Kind.RATE: "usd/+77/2020-01-01T00:00:00.000000Z",
         Kind.CHANNEL: "nothing",
         Kind.NUMBER: "+12025550777",
         Kind.EXTENSION: "777",
@@ -152,7 +156,7 @@ def test_o2_what_is_another_clients_cannot_be_told_from_what_is_not_there(
                 there = attempt(store, actor, kind, operation, key)
                 gone = attempt(store, actor, kind, operation, nowhere[kind])
                 assert type(there) is type(gone) is NotFound, (actor, kind, operation)
-                assert str(there) == f"there is no {kind.value} {key}"
+                assert str(there) == f"there is no {kind.word} {key}"
                 assert str(gone) == f"there is no {kind.value} {nowhere[kind]}"
                 assert key not in attempt(store, actor, kind, "list", key)
     account = keys[Kind.ACCOUNT]["other"]

@@ -89,6 +89,7 @@ def _holds() -> None:
         sa.Column("destination_price", sa.Text),
         sa.Column("destination_seconds", sa.Integer, nullable=False, server_default="0"),
         sa.Column("destination_answered", sa.BigInteger),
+        sa.Column("destinations", sa.Text, nullable=False, server_default="[]"),
         sa.Column("until", sa.BigInteger, nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False),
         sa.Column("changed", sa.BigInteger, nullable=False),
