@@ -23,6 +23,8 @@ from controller.commands.explain import explain
 from controller.commands.extension import extension
 from controller.commands.lockout import lockout
 from controller.commands.number import number
+from controller.commands.price_list import price_list
+from controller.commands.rate import rate
 from controller.commands.sound import sound
 from controller.commands.stopping import resume, stop, stops
 from controller.commands.switch import switch
@@ -47,8 +49,9 @@ def main(context: click.Context, config: str | None) -> None:
 
 
 for command in (
-    client, extension, callerid, channel, number, account, sound, token, callback, stop, resume,
-    stops, lockout, explain, audit, import_, export, switch, check, completion,
+    client, extension, callerid, channel, number, price_list, rate, account, sound, token,
+    callback, stop, resume, stops, lockout, explain, audit, import_, export, switch, check,
+    completion,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -227,7 +227,8 @@ def _of(stored: Stored | None, row: Row) -> Stored:
         )
     if row.currency is not None and row.currency != stored.value.currency:
         raise Invalid(
-            f"currency: the account is in {stored.value.currency}, and not {row.currency}"
+            f"currency: the account is in {stored.value.currency}, and not in "
+            f"{row.currency[:20]}; write the amount in that"
         )
     return stored
 

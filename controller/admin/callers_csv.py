@@ -20,7 +20,7 @@ from controller.admin.csv_lines import (
     Report,
     check_utf8,
     guarded,
-    header,
+    table,
     take,
     unguarded,
 )
@@ -75,11 +75,10 @@ class CallersFile:
 
     def rows(self) -> Iterator[tuple[int, dict[str, Any] | list[Bad]]]:
         """Give each line with its number: what it says, or what is wrong. Raises `BadFile`."""
-        with self._path.open("rb") as file:
-            table = header(file, (*COLUMNS, HASH), ("number",))
-            self.columns = table.columns
+        with table(lambda: self._path.open("rb"), (*COLUMNS, HASH), ("number",)) as found:
+            self.columns = found.columns
             self.pins = 0
-            for line, cells in table.rows():
+            for line, cells in found.rows():
                 yield line, [cells] if isinstance(cells, Bad) else self._row(line, cells)
 
     def _row(self, line: int, cells: dict[str, str]) -> dict[str, Any] | list[Bad]:

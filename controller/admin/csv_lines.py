@@ -10,6 +10,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, Final
 
 import msgspec
@@ -47,11 +48,24 @@ class Report(msgspec.Struct, frozen=True):
     bad: tuple[Bad, ...]
 
 
-def header(file: BinaryIO, known: Collection[str], needed: Collection[str]) -> Table:
-    """Read the first line, which names the columns, and give the rest. Raises `BadFile`."""
+@contextmanager
+def table(
+    opened: Callable[[], BinaryIO], known: Collection[str], needed: Collection[str]
+) -> Iterator[Table]:
+    """Open a file, read its first line, which names the columns, and give the rest.
+
+    Raises `BadFile`.
+    """
     # What is no UTF-8 is read all the same, so that its line can be told.
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    first = text.readline()
+    with (
+        opened() as file,
+        io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
+    ):
+        delimiter, columns = _header(text.readline(), known, needed)
+        yield Table(text, delimiter, columns)
+
+
+def _header(first: str, known: Collection[str], needed: Collection[str]) -> tuple[str, list[str]]:
     if first.startswith(("\udcff\udcfe", "\udcfe\udcff")):
         raise BadFile("is UTF-16; save it as CSV UTF-8")
     delimiter = max(",;\t", key=first.count)
@@ -68,7 +82,7 @@ def header(file: BinaryIO, known: Collection[str], needed: Collection[str]) -> T
     for name in needed:
         if name not in columns:
             raise BadFile(f"the column {name} is missing; the first line names the columns")
-    return Table(text, delimiter, columns)
+    return delimiter, columns
 
 
 class Table:

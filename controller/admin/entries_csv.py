@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Final, TextIO
 
 import msgspec
 
-from controller.admin.csv_lines import Bad, check_utf8, guarded, header, unguarded
+from controller.admin.csv_lines import Bad, check_utf8, guarded, table, unguarded
 from controller.admin.model import Invalid, Line
 from controller.policy import amounts
 from controller.policy.moments import written
@@ -48,8 +48,8 @@ class EntriesFile:
 
     def rows(self) -> Iterator[tuple[int, Row | list[Bad]]]:
         """Give each line with its number: what it says, or what is wrong. Raises `BadFile`."""
-        with self._opened() as file:
-            for line, cells in header(file, COLUMNS, _NEEDED).rows():
+        with table(self._opened, COLUMNS, _NEEDED) as found:
+            for line, cells in found.rows():
                 yield line, [cells] if isinstance(cells, Bad) else _row(line, cells)
 
 

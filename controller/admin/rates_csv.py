@@ -19,7 +19,7 @@ from controller.admin.csv_lines import (
     Report,
     check_utf8,
     guarded,
-    header,
+    table,
     take,
     unguarded,
 )
@@ -71,12 +71,11 @@ class RatesFile:
 
     def rows(self) -> Iterator[tuple[int, dict[str, Any] | list[Bad]]]:
         """Give each line with its number: what it says, or what is wrong. Raises `BadFile`."""
-        with self._opened() as file:
-            table = header(file, COLUMNS, _NEEDED)
-            self.columns = table.columns
+        with table(self._opened, COLUMNS, _NEEDED) as found:
+            self.columns = found.columns
             #: Beginnings that do not say since when.
             undated: set[str] = set()
-            for line, cells in table.rows():
+            for line, cells in found.rows():
                 if isinstance(cells, Bad):
                     yield line, [cells]
                     continue

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,9 +19,13 @@ from controller.commands.common import (
     opened,
     pages,
     pass_context,
+    reading,
 )
+from controller.commands.files import dry_run, echo_report, file_in
 from controller.commands.records import Named, add_commands, adding, group
 from controller.commands.shown import echo_json, echo_list, micros, money, rfc3339
+from controller.commands.transfer import complete
+from controller.commands.types import Moment
 
 if TYPE_CHECKING:
     from controller.admin.model import Item
@@ -81,7 +87,11 @@ def _create(store: Opened, values: dict[str, Any]) -> Item:
 
 account = group("account", "Accounts: credit, and the ledger that says where it came from.")
 _NAMED = _NamedAccount("account", "extension", "caller")
-add_commands(account, _NAMED, ("owner", "currency", "balance", "unlimited", "id", "description"))
+add_commands(
+    account,
+    _NAMED,
+    ("owner", "currency", "balance", "unlimited", "price_list", "id", "description"),
+)
 account.add_command(adding(_NAMED, _create))
 
 
@@ -181,14 +191,90 @@ def entries(context: Context, /, owner: str, limit: int | None, as_json: bool) -
         def fetch(after: Any, most: int) -> Any:
             return store.directory.entries(store.actor, item.key, after=after or 0, limit=most)
 
-        found: Iterator[list[dict[str, Any]]] = (
-            [_shown(line) for line in lines] for lines in pages(fetch, limit)
+        _echo(fetch, item, limit, as_json=as_json)
+
+
+@account.command("history")
+@_owner
+@click.option("--kind", type=click.Choice(["top_up", "correction", "call"]), help="Of it alone.")
+@click.option("--since", type=Moment(), help="Made then or later.")
+@click.option("--until", type=Moment(), help="Made before.")
+@click.option(
+    "--csv",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write it as CSV to this file; - is standard output.",
+)
+@limit
+@as_json
+@pass_context
+def history(
+    context: Context,
+    /,
+    owner: str,
+    file: Path | None,
+    limit: int | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Give what was entered on an account, in order: order number, date, amount, left after, who.
+
+    The CSV has one line for each entry, with its key; of what a call has cost, which one.
+    """
+    from controller.admin.entries_csv import save
+    from controller.policy.records import EntryKind
+
+    if file is not None and as_json:
+        raise click.UsageError("--csv and --json contradict each other; say one of them")
+    filters = {**given, "kind": EntryKind(given["kind"]) if given["kind"] else None}
+    with opened(context.settings()) as store:
+        item = find(store, owner)
+        if file is not None:
+            lines = store.directory.history(store.actor, item.key, **filters)
+            with complete(None if str(file) == "-" else file, private=False) as stream:
+                some = itertools.islice(lines, limit)
+                save(some, item.values["owner"], item.values["currency"], stream)
+            return
+
+        def fetch(after: Any, most: int) -> Any:
+            return store.directory.entries(
+                store.actor, item.key, after=after or 0, limit=most, **filters
+            )
+
+        _echo(fetch, item, limit, as_json=as_json)
+
+
+@account.command("import")
+@file_in
+@dry_run
+@as_json
+@pass_context
+def import_(context: Context, /, file: Path, dry_run: bool, as_json: bool) -> None:
+    """Add top-ups and corrections by a CSV FILE, to any accounts.
+
+    The first line names the columns, in any order: account (an id, EXTENSION or EXTENSION/+NUMBER),
+    key (the entry's own name) and amount (12.50, in the account's currency), and if wanted kind
+    (top_up, correction), order_number, notes and currency, which then has to be the account's.
+
+    If anything is wrong nothing is written, and every bad line is told. An entry whose key is there
+    already is not entered again: the same FILE a second time changes nothing.
+    """
+    with opened(context.settings()) as store, reading(file):
+        report = store.directory.import_entries(
+            store.actor, lambda: file.open("rb"), dry_run=dry_run
         )
-        if not as_json:
-            currency = item.values["currency"]
-            found = ([_told(line, currency) for line in page] for page in found)
-        columns = ("created", "kind", "amount", "left_after", "order_number", "actor", "notes")
-        echo_list(found, columns, as_json=as_json)
+    echo_report(file, report, dry_run=dry_run, as_json=as_json)
+
+
+def _echo(fetch: Any, item: Item, limit: int | None, *, as_json: bool) -> None:
+    found: Iterator[list[dict[str, Any]]] = (
+        [_shown(line) for line in lines] for lines in pages(fetch, limit)
+    )
+    if not as_json:
+        currency = item.values["currency"]
+        found = ([_told(line, currency) for line in page] for page in found)
+    columns = ("created", "kind", "amount", "left_after", "order_number", "actor", "notes")
+    echo_list(found, columns, as_json=as_json)
 
 
 def _shown(line: Any) -> dict[str, Any]:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from controller.commands import completing
-from controller.commands.common import Context, as_json, opened, pass_context
+from controller.commands.common import Context, as_json, opened, pass_context, reading
+from controller.commands.files import dry_run, echo_report, file_in, file_out
 from controller.commands.records import Named, add_commands, group
-from controller.commands.shown import echo_json
 from controller.commands.transfer import complete
 
 callerid = group("callerid", "Authorised CallerIDs: the numbers that may use an extension.")
@@ -28,8 +27,8 @@ _extension = click.argument("extension", shell_complete=completing.names("extens
 
 @callerid.command("import")
 @_extension
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Write nothing; tell every bad line.")
+@file_in
+@dry_run
 @as_json
 @pass_context
 def import_(context: Context, /, extension: str, file: Path, dry_run: bool, as_json: bool) -> None:
@@ -45,7 +44,6 @@ def import_(context: Context, /, extension: str, file: Path, dry_run: bool, as_j
     the file stay as they are.
     """
     from controller.admin.callers_csv import CallersFile, load
-    from controller.admin.csv_lines import BadFile
     from controller.admin.importing import Importer
     from controller.admin.model import Kind
 
@@ -64,27 +62,10 @@ def import_(context: Context, /, extension: str, file: Path, dry_run: bool, as_j
             if pins and _is_watched():
                 tick.append(stack.enter_context(_progress(pins)))
 
-        try:
+        with reading(file):
             rows = CallersFile(file, extension, country)
             report = load(importer, rows, dry_run=dry_run, checked=checked)
-        except (BadFile, OSError) as error:
-            raise click.ClickException(f"{file}: {error}") from error
-    done = msgspec.structs.asdict(report.applied)
-    if as_json:
-        bad = [msgspec.structs.asdict(found) for found in report.bad]
-        echo_json({"dry_run": dry_run, **done, "bad": bad})
-    for found in report.bad:
-        click.echo(f"{file}: {found}", err=True)
-    told = ", ".join(f"{count} {what}" for what, count in done.items())
-    if report.bad:
-        rest = f"; of the others it would be: {told}" if dry_run else ""
-        lines = len({found.line for found in report.bad})
-        some = f"{lines} lines are" if lines > 1 else "1 line is"
-        raise click.ClickException(f"{some} bad, and nothing was written{rest}")
-    if not as_json:
-        click.echo(told)
-        if dry_run:
-            click.echo("a dry run: nothing was written")
+    echo_report(file, report, dry_run=dry_run, as_json=as_json)
 
 
 def _is_watched() -> bool:
@@ -99,7 +80,7 @@ def _progress(pins: int) -> Iterator[Callable[[], None]]:
 
 @callerid.command("export")
 @_extension
-@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@file_out
 @click.option(
     "--with-secrets",
     is_flag=True,

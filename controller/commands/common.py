@@ -14,6 +14,8 @@ import msgspec
 from controller.settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy import Engine
 
     from controller.admin.directory import Directory
@@ -88,6 +90,17 @@ def opened(settings: Settings) -> Iterator[Opened]:
             yield Opened(directory, actor(), engine, passwords)
         finally:
             engine.dispose()
+
+
+@contextlib.contextmanager
+def reading(file: Path) -> Iterator[None]:
+    """Turn what is wrong with a file as a whole into the error that ends a command."""
+    from controller.admin.csv_lines import BadFile
+
+    try:
+        yield
+    except (BadFile, OSError) as error:
+        raise click.ClickException(f"{file}: {error}") from error
 
 
 @contextlib.contextmanager

@@ -28,6 +28,8 @@ Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 _NAMED: Final = {
     "client": ("client", "name"),
     "channel": ("channel", "name"),
+    "price_list": ("price_list", "name"),
+    "cost_list": ("price_list", "name"),
     "extension": ("extension", "extension"),
     "caller_ids": ("number", "number"),
     "default_caller_id": ("number", "number"),

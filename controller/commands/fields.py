@@ -14,7 +14,7 @@ import msgspec
 
 from controller.commands import completing
 from controller.commands.common import secret
-from controller.commands.types import Expires, Pair, Parts
+from controller.commands.types import Amount, Expires, Pair, Parts, When
 from controller.commands.words import ALIASES, HELP
 
 if TYPE_CHECKING:
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 ADD: Final = "add__"
 REMOVE: Final = "remove__"
 NONE: Final = "no__"
+#: Amounts of money that are written as such, `0.0125`.
+_AMOUNTS: Final = frozenset(
+    {("rate", "per_minute"), ("rate", "setup_fee"), ("account", "low_credit")}
+)
+#: Times.
+_TIMES: Final = frozenset({("rate", "since"), ("rate", "until")})
 #: What is called the same where there is one of it: working hours.
 _ALIKE: Final = frozenset({"hours"})
 
@@ -108,6 +114,14 @@ def _options(kind: str, field: FieldInfo, *, change: bool) -> Iterator[click.Opt
         return
     if (kind, field.name) == ("token", "expires"):
         yield click.Option([f"--{dashed}", field.name], type=Expires(), **common)
+        return
+    if (kind, field.name) in _AMOUNTS or (kind, field.name) in _TIMES:
+        typed: Any = When()
+        if (kind, field.name) in _AMOUNTS:
+            typed, wanted = Amount(), inspect.AnyType()
+            unit = "In the currency's unit, such as 0.0125."
+            common["help"] = _help(kind, field, wanted, unit, change=change)
+        yield click.Option([f"--{dashed}", field.name], type=typed, **common)
         return
     if not isinstance(wanted, inspect.VarTupleType | inspect.DictType):
         yield click.Option(

@@ -77,7 +77,12 @@ def add_commands(to: click.Group, named: Named, columns: Sequence[str]) -> None:
 
 
 def _the(kind: str) -> str:
-    return {"callerid": "authorised CallerID", "number": "public number"}.get(kind, kind)
+    words = {
+        "callerid": "authorised CallerID",
+        "number": "public number",
+        "price_list": "price list",
+    }
+    return words.get(kind, kind)
 
 
 def _a(kind: str) -> str:
@@ -169,7 +174,7 @@ def _listing(named: Named, columns: Sequence[str]) -> click.Command:
             says = {"prefix": "begins so", "part": "has this in it"}.get(how, "is this")
             made.append(
                 click.Option(
-                    [f"--{field}"],
+                    [f"--{field.replace('_', '-')}"],
                     help=f"Those whose {field} {says}.",
                     shell_complete=completing.of_field(field),
                 )

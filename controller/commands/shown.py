@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -12,19 +11,15 @@ import msgspec
 if TYPE_CHECKING:
     from controller.admin.model import Item
 
-_MICRO_DIGITS: Final = 6
-_AMOUNT: Final = re.compile(r"([+-]?)([0-9]{1,12})(?:\.([0-9]+))?\Z", re.ASCII)
-
 
 # --- times and money -------------------------------------------------------------------------
 
 
 def rfc3339(micros: int) -> str:
     """Give a time as RFC 3339, UTC, to the microsecond."""
-    from datetime import UTC, datetime, timedelta
+    from controller.policy.moments import written
 
-    when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
-    return when.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return written(micros)
 
 
 def clock(micros: int) -> str:
@@ -38,30 +33,20 @@ def _read(when: str) -> str:
 
 def micros(amount: str) -> int:
     """Read an amount of money, `12.50`, as micro-units, exactly."""
-    found = _AMOUNT.match(amount)
-    if found is None:
-        raise click.ClickException(
-            f"amount: {amount!r} is no amount; write digits with a point: 12.50"
-        )
-    sign, whole, part = found[1], found[2], found[3] or ""
-    if len(part) > _MICRO_DIGITS:
-        raise click.ClickException(
-            f"amount: {amount} has more than {_MICRO_DIGITS} digits after the point; no account "
-            "counts finer"
-        )
-    value = int(whole + part.ljust(_MICRO_DIGITS, "0"))
-    return -value if sign == "-" else value
+    from controller.policy.amounts import counted
+
+    try:
+        return counted(amount)
+    except ValueError as error:
+        raise click.ClickException(f"amount: {error}") from error
 
 
 def money(amount: int, currency: str) -> str:
     """Give micro-units as an amount of a currency: `12.50 EUR`, finer only where it is finer."""
-    from controller.policy.fields import MICRO, currency_digits
+    from controller.policy.amounts import written
+    from controller.policy.fields import currency_digits
 
-    whole, rest = divmod(abs(amount), MICRO)
-    part = f"{rest:0{_MICRO_DIGITS}d}"
-    digits = max(currency_digits(currency), len(part.rstrip("0")))
-    point = f".{part[:digits]}" if digits else ""
-    return f"{'-' if amount < 0 else ''}{whole}{point} {currency}"
+    return f"{written(amount, currency_digits(currency))} {currency}"
 
 
 # --- records ---------------------------------------------------------------------------------
@@ -105,8 +90,17 @@ def plain(name: str, value: Any, record: dict[str, Any]) -> str:
         return ("on" if value else "off") if name == "enabled" else ("yes" if value else "no")
     if name == "balance":
         return money(value, record["currency"])
+    if name in ("setup_fee", "per_minute"):
+        from controller.policy.amounts import written
+
+        return written(value)
+    if name == "low_credit":
+        return money(value, record["currency"])
     if name == "expires":
         return clock(value * 1_000_000)
+    if name in ("since", "until") and "price_list" in record:
+        # To the microsecond: by that it is named.
+        return str(value).replace(".000000Z", "Z")
     if name in ("created", "changed", "at"):
         return _read(value)
     if isinstance(value, dict):

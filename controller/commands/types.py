@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 _LASTS: Final = re.compile(r"([1-9][0-9]{0,5})([dhm])\Z", re.ASCII)
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", re.ASCII)
 _SECONDS: Final = {"d": 86_400, "h": 3600, "m": 60}
 
 
@@ -100,6 +101,52 @@ class Moment(click.ParamType[Any]):
             self.fail(
                 f"{value!r} is no time; write 2027-01-31, 2027-01-31T12:00:00Z, or 2h", param, ctx
             )
+
+
+class When(click.ParamType[Any]):
+    """A time that may be still to come, as a record has it: a day, RFC 3339, or `now`."""
+
+    name = "when"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Give how it is written."""
+        return "YYYY-MM-DD[THH:MM:SSZ]|now"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read a time; a day is its beginning, UTC."""
+        from controller.commands.common import now
+        from controller.policy.moments import canonical, written
+
+        text = str(value)
+        if text == "now":
+            return written(now())
+        try:
+            return canonical(f"{text}T00:00:00Z" if _DAY.match(text) else text)
+        except ValueError:
+            self.fail(
+                f"{value!r} is no time; write 2027-01-31, 2027-01-31T12:00:00Z, or now", param, ctx
+            )
+
+
+class Amount(click.ParamType[Any]):
+    """An amount of a currency's unit, `0.0125`, as micro-units."""
+
+    name = "amount"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Give how it is written."""
+        return "AMOUNT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read an amount, exactly."""
+        from controller.policy.amounts import counted
+
+        if isinstance(value, int):
+            return value
+        try:
+            return counted(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Expires(click.ParamType[Any]):

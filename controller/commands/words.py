@@ -39,6 +39,18 @@ HELP: Final[dict[str, str]] = {
     "register": "The switch registers there.",
     "ping_seconds": "How often the switch asks whether it is there, in seconds (OPTIONS); by "
     "default never.",
+    "cost_list": "M2: the price list that says what its calls cost you; by default nobody knows.",
+    "price_list.currency": "Of all its rates; it stays while anybody uses the list, and while it "
+    "has rates.",
+    "rate.since": "From when on; by default from now on.",
+    "rate.until": "Up to when; by default it goes on.",
+    "setup_fee": "M2: once for a call that is answered.",
+    "per_minute": "M2: for a minute.",
+    "first_block": "M2: seconds that are charged at least.",
+    "rate.interval": "M2: then it is charged in steps of so many seconds.",
+    "account.price_list": "M2: by what its calls are charged, of its currency; by default they are "
+    "not.",
+    "low_credit": "Where less is left, somebody is told (a webhook).",
     "number.channel": "The channel it may be shown on.",
     "number.client": "I8: whose pool it is in; without one no extension can be given it.",
     "extension.client": "Who owns it.",

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from controller.web.api.reading import MOST_BYTES
-from tests.web.world import World, is_problem
+from tests.web.world import SINCE, World, is_problem
 
 CLIENT = b'{"name":"new","description":%s}'
 JSON = {"Content-Type": "application/json"}
@@ -239,14 +239,19 @@ def every_route(world: World) -> list[tuple[str, str, Any]]:
         path = rule.rule.replace("<id>", world.acme_account).replace("<extension>", "1001")
         path = path.replace("<number>", "+12025550310").replace("<language>", "en")
         path = path.replace("<name>", "acme").replace("<scope>", "client")
-        path = path.replace("<did>", "+12025550210")
+        path = path.replace("<did>", "+12025550210").replace("<price_list>", "retail")
+        path = path.replace("<prefix>", "+49").replace("<since>", SINCE)
         assert "<" not in path, "what is this part of a path?"
         if rule.endpoint == "explain.callback":
             path += "?did=+12025550210&hidden=true"
         elif rule.endpoint.startswith("explain."):
             path += "?extension=1001&to=911"
+        elif rule.endpoint == "rate.find":
+            path += "?number=+4930123456"
         methods = (rule.methods or set()) - {"OPTIONS", "HEAD"}
-        bodies: dict[str, Any] = {"POST": {}, "PATCH": {}, "PUT": {}}
+        # A file is none of JSON.
+        post: Any = b"" if rule.endpoint.endswith(".import") else {}
+        bodies: dict[str, Any] = {"POST": post, "PATCH": {}, "PUT": {}}
         found += [(method, path, bodies.get(method)) for method in methods]
     assert len(found) > 30
     return found

@@ -50,6 +50,7 @@ def test_both_databases_take_a_document_and_refuse_one_alike(
             "currency: NOK", "currency: USD"
         )
         assert [error.partition(": ")[2][:30] for error in world.refused(wrong)] == [
+            "currency: is NOK, and the acco",
             "dids: +12025550100 reaches ext", "client: there is no client swe",
             "caller_ids: +4721234567 is no ", "currency: is NOK already, and ",
         ]  # fmt: skip

@@ -157,7 +157,7 @@ def test_o2_what_is_another_clients_cannot_be_told_from_what_is_not_there(
                 gone = attempt(store, actor, kind, operation, nowhere[kind])
                 assert type(there) is type(gone) is NotFound, (actor, kind, operation)
                 assert str(there) == f"there is no {kind.word} {key}"
-                assert str(gone) == f"there is no {kind.value} {nowhere[kind]}"
+                assert str(gone) == f"there is no {kind.word} {nowhere[kind]}"
                 assert key not in attempt(store, actor, kind, "list", key)
     account = keys[Kind.ACCOUNT]["other"]
     for key in (account, nowhere[Kind.ACCOUNT]):
