@@ -45,6 +45,7 @@ from controller.runtime.reconcile import reconcile
 from controller.runtime.services import Services
 from controller.runtime.sound_watch import SoundWatch
 from controller.settings import Settings
+from controller.store.charging import SqlCharging
 from controller.store.conversing import Conversing
 from controller.store.database import open_database
 from controller.store.destinations import Destinations
@@ -150,6 +151,7 @@ class Controller:
             ),
             places=places,
             destinations=Destinations(self._engine),
+            charging=SqlCharging(self._engine),
         )
         self.delivery = Delivery(
             source,
@@ -228,6 +230,7 @@ class Controller:
         for link in self.services.links.values():
             link.start()
         self.dispatcher.start()
+        self.services.metering.start()
         self.delivery.start()
         self.services.spawn(self._janitor)
         self.services.spawn(self._sound_janitor)
@@ -280,6 +283,7 @@ class Controller:
         self._stopped.set()
         self._link_events.stop()
         self.dispatcher.stop()
+        self.services.metering.stop()
         self.server.close()
         for link in self.services.links.values():
             link.stop()

@@ -42,7 +42,7 @@ class Metrics:
         self.not_routed = Counter(
             "callbackd_calls_not_routed",
             "Calls for which no way was found, by reason (no_channel, no_caller_id, own_number, "
-            "emergency).",
+            "emergency, no_credit, no_rate).",
             ["reason"],
             registry=registry,
         )
@@ -109,6 +109,19 @@ class Metrics:
             "callbackd_password_checks",
             "Passwords checked, by result (right, wrong, failed).",
             ["result"],
+            registry=registry,
+        )
+        self.not_taken = Counter(
+            "callbackd_not_taken",
+            "Tries to tell other servers or files that came to nothing, by stream (notices: of "
+            "low credit).",
+            ["stream"],
+            registry=registry,
+        )
+        self.stream_behind = Gauge(
+            "callbackd_stream_behind",
+            "Call records that a stream has not told yet, as this controller last looked.",
+            ["stream"],
             registry=registry,
         )
         self.faults = Counter(

@@ -19,6 +19,7 @@ import msgspec
 from controller.guard.locking import LockKind, Rules
 from controller.numbers.e164 import is_country
 from controller.policy.fields import Prefix
+from controller.policy.urls import trouble
 from controller.prompts.catalogue import languages
 
 _PREFIX: Final = "CALLBACKD_"
@@ -32,6 +33,10 @@ _VOICE: Final = r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){1,2}\Z"
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 PositiveSeconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
+#: What a request is signed with; none, or long enough not to be guessed.
+Secret = Annotated[str, msgspec.Meta(pattern=r"^([!-~]{16,128})?\Z")]
+#: Shorter than what is sent is leased for.
+AnswerSeconds = Annotated[float, msgspec.Meta(gt=0, le=60)]
 Path_ = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -158,6 +163,48 @@ class Dispatcher(_Section, frozen=True):
     reconcile_seconds: PositiveSeconds = 30.0
 
 
+class Credit(_Section, frozen=True):
+    """How much of a call is held for at once (M3, M4), seconds; of each, more is held in time."""
+
+    #: Of a conversation.
+    slice_seconds: Annotated[int, msgspec.Meta(ge=30, le=3600)] = 300
+    #: Of a return call's dialogue, before its first destination.
+    dialogue_seconds: Annotated[int, msgspec.Meta(ge=30, le=3600)] = 120
+    #: Of the return call after a conversation that was cut: the caller hears why.
+    tail_seconds: Annotated[int, msgspec.Meta(ge=5, le=300)] = 15
+
+
+class RecordStream(_Section, frozen=True):
+    """Where call records go, one after the other: a file, or a server (webhook).
+
+    `name`: by that it is known how far it has come; a new one begins with the oldest record.
+    """
+
+    name: Name
+    #: JSON lines are appended here; an absolute path. It may be rotated.
+    file: str = ""
+    #: Some records are posted here at a time; http or https.
+    url: str = ""
+    #: What these are signed with.
+    secret: Secret = ""
+    #: How long the server may take to answer.
+    timeout_seconds: AnswerSeconds = 10.0
+
+
+class Records(_Section, frozen=True):
+    """Who is told of call records."""
+
+    streams: tuple[RecordStream, ...] = ()
+
+
+class Notices(_Section, frozen=True):
+    """Which server is told at once what an operator should know: that credit is low."""
+
+    url: str = ""
+    secret: Secret = ""
+    timeout_seconds: AnswerSeconds = 10.0
+
+
 class Settings(_Section, frozen=True):
     """The tree."""
 
@@ -175,6 +222,9 @@ class Settings(_Section, frozen=True):
     prompts: Prompts = Prompts()
     sounds: Sounds = Sounds()
     dispatcher: Dispatcher = Dispatcher()
+    credit: Credit = Credit()
+    records: Records = Records()
+    notices: Notices = Notices()
     #: By channel, the password by which its trunk knows us (`callbackd switch config`).
     channel_passwords: dict[Name, Annotated[str, msgspec.Meta(min_length=1, max_length=128)]] = {}
     #: How wrong passwords lock (A3), by kind: number, extension, did.
@@ -308,10 +358,36 @@ def _check(settings: Settings) -> None:
     names = [node.name for node in settings.nodes]
     if len(set(names)) != len(names):
         raise SettingsError("nodes: two nodes have one name; give each its own")
+    _check_told(settings)
     if not is_country(settings.route.country):
         raise SettingsError(
             f"route.country: {settings.route.country!r} is no country; write two capitals: US"
         )
+
+
+def _check_told(settings: Settings) -> None:
+    """Check whom records and notices are told."""
+    streams = settings.records.streams
+    if len({stream.name for stream in streams}) != len(streams):
+        raise SettingsError("records.streams: two streams have one name; give each its own")
+    for stream in streams:
+        where = f"records.streams: {stream.name}"
+        if bool(stream.file) == bool(stream.url):
+            raise SettingsError(f"{where}: set one of file and url")
+        if stream.file and not Path(stream.file).is_absolute():
+            raise SettingsError(f"{where}: file: {stream.file!r} is no absolute path")
+        if stream.url:
+            _check_url(f"{where}: url", stream.url, stream.secret)
+    if settings.notices.url:
+        _check_url("notices.url", settings.notices.url, settings.notices.secret)
+
+
+def _check_url(where: str, url: str, secret: str) -> None:
+    wrong = trouble(url)
+    if wrong is None and not secret:
+        wrong = "its requests are signed: set secret, 16 letters at least"
+    if wrong is not None:
+        raise SettingsError(f"{where}: {wrong}")
 
 
 def _plain(message: str) -> str:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from controller.callback.effects import Ask, CheckPassword, Effect, ForgetSecret, Note
+from controller.callback.effects import (
+    Ask,
+    CheckPassword,
+    Effect,
+    ForgetSecret,
+    Identified,
+    Note,
+)
 from controller.callback.events import Key, PasswordChecked, Secret, StepDone, TimerFired
 from controller.callback.keys import END, Entry, digits_of, joined
 from controller.callback.limits import (
@@ -186,7 +193,8 @@ def password_checked(session: ReturnSession, event: PasswordChecked, now: float)
     caller = session.caller if event.member is None else event.member
     session = change(session, caller=caller, member="", tries=0)
     session, effects = after_authentication(session, now)
-    return session, (Note("decided", "password_right"), *effects)
+    identified = Identified("" if caller is None else caller.number)
+    return session, (Note("decided", "password_right"), identified, *effects)
 
 
 def _wrong(session: ReturnSession, now: float) -> Step:

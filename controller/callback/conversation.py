@@ -12,7 +12,7 @@ from controller.callback import authentication, destination, machine, menu, step
 from controller.callback import stage as stages
 from controller.callback.effects import CallOver, Effect, ForgetSecret, Kill, Note, Record, Release
 from controller.callback.events import LegEnded, ReturnAttached, ReturnEvent, StepDone
-from controller.callback.limits import GONE_SECONDS
+from controller.callback.limits import GONE_SECONDS, TIME_OVER
 from controller.callback.return_session import ReturnSession
 from controller.callback.return_table import RETURN
 from controller.callback.states import Return
@@ -120,7 +120,8 @@ def record_of_unseen_end(session: ReturnSession, event: LegEnded) -> tuple[Effec
 def _record(session: ReturnSession, event: LegEnded) -> tuple[Effect, ...]:
     leg = event.talked_to if event.talked_to in session.destination_legs else None
     talked = session.talked > 0 or leg is not None
-    outcome = "completed" if talked else session.outcome or "hung_up"
+    left = "credit_over" if event.charged and event.cause == TIME_OVER else "hung_up"
+    outcome = "completed" if talked else session.outcome or left
     record = Record(session.request, outcome, event.cause, session.destination or None)
     # Whoever does not drive the leg does not know whether the last destination is over: of one that
     # is nothing more is kept.

@@ -14,6 +14,8 @@ from controller.callback.effects import (
     HoldOn,
     LetGo,
     LookUpTime,
+    MoveLimit,
+    NotCalled,
     Note,
     Tell,
 )
@@ -34,6 +36,7 @@ from controller.callback.limits import (
     MAX_UNREACHED,
     QUESTION_SECONDS,
     SENTENCES,
+    UNPAID,
 )
 from controller.callback.return_session import NOTHING_TYPED, ReturnSession
 from controller.callback.said import SOUND, Duration, Prompt
@@ -126,6 +129,7 @@ def _call(session: ReturnSession, number: str, now: float) -> Step:
         # Of a list that was made before the policy was what it is.
         return tell_and_end(session, ("number_not_allowed", "goodbye"), "not_reached", now)
     session = change(session, destination=number, keys=NOTHING_TYPED, pause=0.0, plan=None)
+    session = change(session, granted=None)
     session = change(session, deadline=NO_DEADLINE, dialled=session.dialled + 1)
     session, timer = _connecting(session, now + LOOK_UP_SECONDS)
     # Whoever takes over asks for the number once more, and for no password.
@@ -142,7 +146,7 @@ def route_found(session: ReturnSession, event: RouteFound, now: float) -> Step:
     """Call the number by the way that was found, after what D6 says of it; or say that none was."""
     if not event.plan.ways:
         return _not_called(session, event.plan.refusal, now)
-    session = change(session, plan=event.plan)
+    session = change(session, plan=event.plan, granted=event.granted)
     if not session.policy.say_time_left or event.plan.kind == "emergency":
         return _bridge(session, now)
     session, timer = _connecting(session, now + LOOK_UP_SECONDS)
@@ -192,9 +196,14 @@ def _bridge(session: ReturnSession, now: float) -> Step:
         plan=plan,
         legs=session.destination_legs[: len(plan.ways)],
         ring_seconds=policy.destination_ring_seconds,
-        longest_seconds=policy.longest_call_seconds,
+        longest_seconds=session.talk_seconds,
     )
-    return session, (save(session, Return.BRIDGING), HoldOn(resume=False), bridge, timer)
+    granted = session.granted
+    limit: tuple[Effect, ...] = ()
+    if granted is not None and granted.return_seconds:
+        limit = (MoveLimit(granted.return_seconds, granted.serial),)
+    saved = save(session, Return.BRIDGING)
+    return session, (*limit, saved, HoldOn(resume=False), bridge, timer)
 
 
 def let_go(session: ReturnSession, event: Bridged, now: float) -> Step:
@@ -250,6 +259,7 @@ def after_bridge(session: ReturnSession, outcome: BridgeOutcome, now: float) -> 
         note = Note("decided", f"not_reached {disposition or ''}".strip())
         session = change(session, deaf_until=now + DEAF_SECONDS)
         session, effects = _go_on_unreached(session, disposition or "", now)
+        effects = (NotCalled(session.dialled), *effects)
     return session, (*back, over, note, *effects)
 
 
@@ -258,7 +268,8 @@ def _go_on_unreached(session: ReturnSession, why: str, now: float) -> Step:
     session = change(session, unreached=session.unreached + 1)
     sentence = SENTENCES.get(why, "destination_unreachable")
     if session.unreached >= MAX_UNREACHED or session.preset:
-        return tell_and_end(session, (sentence, "goodbye"), "not_reached", now)
+        outcome = why if why in UNPAID else "not_reached"
+        return tell_and_end(session, (sentence, "goodbye"), outcome, now)
     return ask_destination(session, (sentence,), now)
 
 

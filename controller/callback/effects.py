@@ -104,6 +104,15 @@ class CheckPassword(msgspec.Struct, frozen=True):
     member: str | None = None
 
 
+class Identified(msgspec.Struct, frozen=True):
+    """Somebody's password was right: from now on his account pays, if he has one (M9).
+
+    `caller`: who he is in the extension's list, E.164; empty where he is not on it.
+    """
+
+    caller: str
+
+
 class LookUpCredit(msgspec.Struct, frozen=True):
     """Find the credit of whoever pays for this call, then send `CreditKnown(step, …)`."""
 
@@ -182,6 +191,17 @@ class Bridge(msgspec.Struct, frozen=True):
     longest_seconds: int
 
 
+class MoveLimit(msgspec.Struct, frozen=True):
+    """Let the switch end this leg itself so long after its answer, and no sooner (M5).
+
+    It is told before a destination is called, so that whatever dies then no leg is without its
+    limit; `serial` counts the grants of the call.
+    """
+
+    seconds: int
+    serial: int
+
+
 class CallConnected(msgspec.Struct, frozen=True):
     """Keep that people talk: `leg` is the destination's, None where the switch did not say.
 
@@ -207,6 +227,12 @@ class CallOver(msgspec.Struct, frozen=True):
     cause: str | None
     leg: str | None = None
     failed: tuple[tuple[str, str], ...] = ()
+
+
+class NotCalled(msgspec.Struct, frozen=True):
+    """Release what is held for a destination (M4): nobody answered there, so it costs nothing."""
+
+    position: int
 
 
 class LetGo(msgspec.Struct, frozen=True):
@@ -244,6 +270,7 @@ Effect = (
     | ForgetSecret
     | Tell
     | CheckPassword
+    | Identified
     | LookUpCredit
     | LookUpTime
     | FindRoute
@@ -252,8 +279,10 @@ Effect = (
     | SaveStage
     | HoldOn
     | Bridge
+    | MoveLimit
     | CallConnected
     | CallOver
+    | NotCalled
     | LetGo
     | Record
     | Release

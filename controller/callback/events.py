@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from controller.credit.model import Granted
 from controller.numbers.caller import Caller
 from controller.policy.records import AuthorisedCaller
 from controller.routing.model import Plan
@@ -149,10 +150,14 @@ class TimeKnown(msgspec.Struct, frozen=True):
 
 
 class RouteFound(msgspec.Struct, frozen=True):
-    """How the destination is called, or why it is not."""
+    """How the destination is called, or why it is not; `granted`: for how long, where that is paid.
+
+    What is refused over money is a plan without ways: `no_credit`, `no_rate`.
+    """
 
     step: int
     plan: Plan
+    granted: Granted | None = None
 
 
 class Bridged(msgspec.Struct, frozen=True):
@@ -170,6 +175,7 @@ class LegEnded(msgspec.Struct, frozen=True):
         stage: the leg's stage as its variables had it in the end; None where it is not known.
         talked_to: the leg that it was last joined with, or None.
         failed: as in `StepDone`.
+        charged: whether somebody paid for it, so that its limit was that of his credit.
 
     """
 
@@ -177,6 +183,7 @@ class LegEnded(msgspec.Struct, frozen=True):
     stage: str | None = None
     talked_to: str | None = None
     failed: tuple[tuple[str, str], ...] = ()
+    charged: bool = False
 
 
 class SocketClosed(msgspec.Struct, frozen=True):

@@ -39,6 +39,9 @@ DEAF_SECONDS: Final = 0.15
 #: What a bridge may take beyond its ringing.
 BRIDGE_SLACK_SECONDS: Final = 10.0
 
+#: The cause by which the switch ends a leg whose time is over.
+TIME_OVER: Final = "ALLOTTED_TIMEOUT"
+
 #: A password question that ends without digits sooner than this was not heard: its sound is
 #: missing, or the leg has no media. So many in a row are no conversation.
 HASTY_SECONDS: Final = 0.5
@@ -57,7 +60,11 @@ SENTENCES: Final = {
     # Why there is no way to it at all (`routing.model.Plan`).
     "own_number": "number_not_allowed",
     "emergency": "emergency_not_connected",
+    "no_credit": "credit_too_low",
+    "no_rate": "number_not_allowed",
 }
+#: Why a destination is not called, over money; a call that ends by it has this for its outcome.
+UNPAID: Final = frozenset({"no_credit", "no_rate"})
 
 
 def longest_without_talking(policy: Policy) -> float:

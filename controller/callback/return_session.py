@@ -9,6 +9,7 @@ import msgspec
 from controller.callback.events import Secret
 from controller.callback.platform import Platform
 from controller.callback.states import Return
+from controller.credit.model import Granted
 from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
 from controller.routing.model import MOST_WAYS, Plan
@@ -45,6 +46,7 @@ class ReturnSession(msgspec.Struct, frozen=True):
         hasty: such questions in a row that ended before anybody can have heard them.
         plan: how the current destination is called; None: that is being found out, or another
             controller found it.
+        granted: for how long the current destination may be called, where somebody pays.
 
     """
 
@@ -79,6 +81,20 @@ class ReturnSession(msgspec.Struct, frozen=True):
     asked: float = 0.0
     hasty: int = 0
     plan: Plan | None = None
+    granted: Granted | None = None
+
+    @property
+    def talk_seconds(self) -> int:
+        """M5: after so long the switch ends the conversation with the current destination."""
+        longest = self.policy.longest_call_seconds
+        granted = 0 if self.granted is None else self.granted.destination_seconds
+        return min(longest, granted) if granted else longest
+
+    @property
+    def time_left(self) -> int:
+        """D6: how long the conversation with it can last on all the credit that there is."""
+        lasts = None if self.granted is None else self.granted.lasts
+        return self.policy.longest_call_seconds if lasts is None else lasts
 
     @property
     def destination_legs(self) -> tuple[str, ...]:
@@ -87,10 +103,7 @@ class ReturnSession(msgspec.Struct, frozen=True):
         They are made from the leg's own uuid and the count of destinations, so that any controller
         knows them.
         """
-        seed = uuid.uuid5(uuid.NAMESPACE_OID, self.leg)
-        return tuple(
-            str(uuid.uuid5(seed, f"{self.dialled}/{position}")) for position in range(MOST_WAYS)
-        )
+        return destination_legs(self.leg, self.dialled)
 
     @property
     def language(self) -> str:
@@ -119,3 +132,9 @@ class ReturnSession(msgspec.Struct, frozen=True):
     def may_go_on(self) -> bool:
         """D4: whether another destination may be called after the conversations so far."""
         return self.talked <= self.policy.further_calls and not self.preset
+
+
+def destination_legs(leg: str, dialled: int) -> tuple[str, ...]:
+    """Give the uuids of the legs to the how-manieth destination of a return leg."""
+    seed = uuid.uuid5(uuid.NAMESPACE_OID, leg)
+    return tuple(str(uuid.uuid5(seed, f"{dialled}/{position}")) for position in range(MOST_WAYS))

@@ -25,6 +25,9 @@ ENDED: Final[dict[str, str]] = {
     "unknown": "Nobody knows what became of it: a switch died. It is not called again by itself.",
     "expired": "It could not be made in time.",
     "no_channel": "No channel took the number, or none could be used, until it expired.",
+    "no_credit": "The account had too little for the callback, or for its destination (M3, M4).",
+    "no_rate": "The account's price list has no rate for the number (callbackd rate).",
+    "credit_over": "The caller was cut before a conversation: the credit was used (M5).",
     "extension_gone": "The extension was removed meanwhile.",
     "cancelled": "It was cancelled before it was made.",
 }
@@ -54,6 +57,8 @@ UNPLACED: Final[dict[str, str]] = {
     "no_caller_id": "No number is left to show, and hiding it was not asked for (I2).",
     "own_number": "The number is one of our own access numbers.",
     "emergency": "It is an emergency number, and those are not connected here.",
+    "no_credit": "The account had too little for it (M4).",
+    "no_rate": "The account's price list has no rate for the number (M2).",
     "special_number": "It is a short number that is nobody's telephone.",
 }
 

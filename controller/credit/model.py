@@ -235,3 +235,14 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     destination_seconds: int
     serial: int
     until: int
+
+    def granted(self) -> Granted:
+        """Give what was granted last, as far as that is known: there may be more."""
+        return Granted(
+            charged=True,
+            return_seconds=self.return_seconds,
+            destination_seconds=self.destination_seconds,
+            lasts=self.destination_seconds or self.return_seconds or None,
+            serial=self.serial,
+            until=self.until,
+        )

@@ -274,6 +274,43 @@ def api(command: str, *arguments: str) -> bytes:
     return _line("api " + " ".join(words))
 
 
+def end_later(leg: str, seconds: int, name: str, cause: str) -> bytes:
+    """Build `sched_api … uuid_kill`: a leg's end in so many seconds, known by a name.
+
+    The switch would run at once what has no time that it can read: it has one here.
+    """
+    if seconds < 1:
+        raise UnsafeText(f"not a time to come: {seconds}")
+    _checked(_UUID, leg, "leg"), _checked(_CAUSE, cause, "hang-up cause")
+    return api("sched_api", f"+{int(seconds)}", _task(name), "uuid_kill", leg, cause)
+
+
+def play_later(leg: str, seconds: int, name: str, sound: str) -> bytes:
+    """Build `sched_api … uuid_displace … mux`: in so many seconds a leg hears a sound.
+
+    Mixed into what it hears: `uuid_broadcast` would mute a conversation both ways meanwhile, and
+    hold its end up (seen on 1.11.1).
+    """
+    if seconds < 1:
+        raise UnsafeText(f"not a time to come: {seconds}")
+    return _line(
+        f"api sched_api +{int(seconds)} {_task(name)} uuid_displace {_checked(_UUID, leg, 'leg')} "
+        f"start {_checked(_SOUND, sound, 'sound')} 0 mux"
+    )
+
+
+def forget_task(name: str) -> bytes:
+    """Build `sched_del`: nothing of that name happens any more."""
+    return api("sched_del", _task(name))
+
+
+def _task(name: str) -> str:
+    # One that is all digits would be the number of a task, whosever.
+    if name.isdigit():
+        raise UnsafeText(f"not a name of a task: {name!r:.80}")
+    return _checked(_UUID, name, "name of a task")
+
+
 def set_global(name: str, value: str = "") -> bytes:
     """Build `global_setvar`: a variable of the whole switch until it ends; empty removes it."""
     return api("global_setvar", f"{_checked(_NAME, name, 'variable name')}={value}")

@@ -26,6 +26,9 @@ from controller.esl.wire import Frame
 #: What a byte that was not UTF-8 became when it was decoded.
 _REPLACEMENT: Final = "\ufffd"
 
+#: Digits of a moment: what is longer fits into no database, and is a time of no switch.
+_LONGEST_MOMENT: Final = 17
+
 #: One value, or the values of a header that was pushed several times.
 Field = str | list[str] | None
 
@@ -39,6 +42,14 @@ def text(value: Field) -> str | None:
     if isinstance(value, str) and value.isprintable() and _REPLACEMENT not in value:
         return value
     return None
+
+
+def moment(value: Field) -> int | None:
+    """Read a time of the switch's clock, microseconds since 1970; None where it never was."""
+    plain = text(value) or ""
+    if not (plain.isascii() and plain.isdigit()) or len(plain) > _LONGEST_MOMENT:
+        return None
+    return int(plain) or None
 
 
 class Event(
@@ -65,10 +76,15 @@ class Event(
         "last_bridge_to": "variable_last_bridge_to",
         "originate_causes": "variable_originate_causes",
         "channel": "variable_callback_channel",
+        "start_uepoch": "variable_start_uepoch",
         "answer_uepoch": "variable_answer_uepoch",
+        "end_uepoch": "variable_end_uepoch",
         "leg": "variable_callback_leg",
         "request": "variable_callback_request",
+        "call": "variable_callback_call",
+        "position": "variable_callback_position",
         "stage": "variable_callback_stage",
+        "charged": "variable_callback_charged",
         "gateway": "Gateway",
         "gateway_state": "State",
         "gateway_status": "Ping-Status",
@@ -87,8 +103,11 @@ class Event(
         digits: what the caller typed last, from the variable that our commands name.
         originate_causes: of a bridge: `<uuid>;<cause>` of each leg that it, and any before, made.
         channel: the channel that it goes out over, as our dial strings set it.
-        answer_uepoch: when it was answered, microseconds since 1970; 0 where it never was.
+        start_uepoch, answer_uepoch, end_uepoch: of a leg that is over, when it was made, answered
+            and hung up, microseconds since 1970 by the switch's clock; 0 where it never was.
         leg: `trigger`, `return` or `destination`, as our dialplan and dial strings set it.
+        call, position: which call a leg belongs to, and the how-manieth destination of it it is.
+        charged: there, where somebody pays for the call, as our dial strings set it.
         gateway: of a CUSTOM event of `gateways`: which gateway it is about.
         gateway_state, gateway_status: its state, where that is another one now.
 
@@ -113,10 +132,15 @@ class Event(
     last_bridge_to: Field = None
     originate_causes: Field = None
     channel: Field = None
+    start_uepoch: Field = None
     answer_uepoch: Field = None
+    end_uepoch: Field = None
     leg: Field = None
     request: Field = None
+    call: Field = None
+    position: Field = None
     stage: Field = None
+    charged: Field = None
     gateway: Field = None
     gateway_state: Field = None
     gateway_status: Field = None

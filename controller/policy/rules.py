@@ -25,10 +25,6 @@ from controller.prompts.catalogue import NAMES, known_as, languages
 #: what is stored and ignored is worse than what is refused. Whoever builds a rule strikes its
 #: fields from here.
 NOT_YET: Final[dict[str, str]] = {
-    "minimum_credit": "M3",
-    "return_call_exposure": "M3",
-    "warning_seconds": "M6",
-    "warning_sound": "M6",
     "callbacks_per_number": "G3",
     "callbacks_per_block": "G3",
     "callbacks_per_did": "G3",

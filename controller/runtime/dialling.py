@@ -6,15 +6,13 @@ import uuid
 from typing import Final
 
 from controller.callback.effects import Bridge
-from controller.callback.limits import longest_without_talking
+from controller.callback.limits import TIME_OVER, longest_without_talking
 from controller.esl import commands
 from controller.esl.commands import Route
 from controller.policy.model import Policy
 from controller.routing.causes import PERSON_CAUSES
 from controller.routing.model import MOST_WAYS, Plan, Way
 
-#: The cause by which the switch ends a leg whose time is over.
-TIME_OVER: Final = "ALLOTTED_TIMEOUT"
 #: What the person or the number says, or our own end (O6): another channel would only ring it.
 #: Not PROGRESS_TIMEOUT: that is a channel of which nothing was heard (`leg_progress_timeout`).
 FINAL_CAUSES: Final = tuple(

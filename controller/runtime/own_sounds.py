@@ -15,6 +15,8 @@ from controller.policy.sounds import SoundTable
 
 #: What is said in place of a sound that there is not any more.
 STOCK: Final = "time_over"
+#: M6: what is heard before the end where the operator has chosen nothing; every switch can make it.
+WARNING: Final = "tone_stream://%(300,200,600)"
 
 
 def own_prompts(sounds: SoundTable, policy: Policy, language: str) -> Mapping[str, str]:
@@ -30,6 +32,13 @@ def own_sounds(
 ) -> tuple[Prompt, ...]:
     """Give prompts with the operator's sounds as files."""
     return tuple(_found(sounds, prompt, policy, language) for prompt in prompts)
+
+
+def warning_sound(sounds: SoundTable, policy: Policy, language: str) -> str:
+    """Give the sound that is heard before the credit ends (M6)."""
+    chosen = policy.warning_sound
+    path = None if chosen is None else _path(sounds, chosen, policy, language)
+    return WARNING if path is None else path
 
 
 def _found(sounds: SoundTable, prompt: Prompt, policy: Policy, language: str) -> Prompt:

@@ -11,6 +11,7 @@ import structlog
 from controller.cache.lockouts import Lockouts
 from controller.cache.places import Places
 from controller.cache.policies import Policies
+from controller.credit.engine import Charging
 from controller.esl import commands
 from controller.esl.errors import EslError, WireError
 from controller.esl.switch import SwitchLink
@@ -20,6 +21,7 @@ from controller.policy.sounds import SoundTable
 from controller.policy.trunks import Trunks
 from controller.runtime.clock import Clock
 from controller.runtime.health import ChannelHealth
+from controller.runtime.metering import Metering
 from controller.runtime.offload import Offload
 from controller.runtime.placing import Placing
 from controller.runtime.prompts import Prompts
@@ -109,6 +111,7 @@ class Services:
         health: ChannelHealth,
         places: Places,
         destinations: Destinations,
+        charging: Charging,
     ) -> None:
         self.settings = settings
         self.name = name
@@ -131,6 +134,8 @@ class Services:
         self.places = places
         self.placing = Placing(self, destinations)
         self.transcribing = Transcribing(self, transcripts)
+        self.charging = charging
+        self.metering = Metering(self)
         self.legs = Legs(metrics)
         self.links: dict[str, SwitchLink] = {}
         self.greenlets: set[Any] = set()

@@ -257,6 +257,8 @@ OTHER_VALUE: dict[str, Any] = {
     "p_preferred_identity": "sip:acme@example.com",
     "caller_id_number_from": "equipment",
     "caller_id_number": "+12025550151",
+    "minimum_credit": 1,
+    "return_call_exposure": 1,
 }
 
 
@@ -311,6 +313,8 @@ def test_o2_what_else_an_extension_has_is_its_clients_to_decide(store: Directory
         "default_caller_id": "+12025550151",
         "caller_id_choice": "sticky",
         "hide_caller_id": True,
+        "warning_seconds": 30,
+        "warning_sound": "/warn.wav",
         "sound_before_disconnecting": "/acme.wav",
         "language": "de",
         "prompts": {"goodbye": "/acme.wav"},

@@ -31,10 +31,6 @@ ABUSE: Final[dict[str, list[str]]] = {
 
 #: A setting other than its default of each field that nothing acts on yet, and what it needs.
 SET: Final[dict[str, dict[str, Any]]] = {
-    "minimum_credit": {"minimum_credit": 1},
-    "return_call_exposure": {"return_call_exposure": 1},
-    "warning_seconds": {"warning_seconds": 61},
-    "warning_sound": {"warning_sound": "/warn.wav"},
     "callbacks_per_number": {"callbacks_per_number": {"minute": 1}},
     "callbacks_per_block": {"callbacks_per_block": {"hour": 1}},
     "callbacks_per_did": {"callbacks_per_did": {"day": 1}},
@@ -60,6 +56,9 @@ SET_TOO: Final[dict[str, dict[str, Any]]] = {
     "prefixes": {"return_prefixes": ["+4420"], "destination_prefixes": ["+4420", "+33"]},
     "blocked": {"blocked_countries": ["GB"], "blocked_prefixes": ["+1900"]},
     "stop_after_unanswered": {"stop_after_unanswered": 1},
+    "minimum_credit": {"minimum_credit": 1},
+    "return_call_exposure": {"return_call_exposure": 1},
+    "warning": {"warning_seconds": 61, "warning_sound": "/warn.wav"},
     "language": {"language": "pt-BR"},
     "human_check": {"human_check": True},
     "caller_passwords": {"caller_passwords": True},

@@ -25,7 +25,7 @@ PROMPTS = {
     "credit_is", "credit_unlimited", "credit_none", "credit_unknown", "destination_enter",
     "number_wrong", "number_not_allowed", "speed_dial_unknown", "redial_unknown", "time_left_is",
     "destination_busy", "destination_no_answer", "destination_unreachable", "time_over", "sorry",
-    "goodbye", "emergency_not_connected",
+    "goodbye", "emergency_not_connected", "credit_too_low",
 }  # fmt: skip
 
 every_language = pytest.mark.parametrize("language", languages())

@@ -1,0 +1,67 @@
+"""What the switch writes of a leg that is over: one JSON file for each, by mod_json_cdr.
+
+`variables` has what CHANNEL_HANGUP_COMPLETE has as `variable_…`, among it the same times to the
+microsecond. The file is written just before that event is sent, in one piece but not under another
+name first: it may be found half written (mod_json_cdr.c, process_cdr). With `encode-values` its
+values are url-encoded; of those that are read here none holds a letter that this would change.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from controller.esl.errors import BadEvent
+from controller.esl.events import Event, Field
+
+#: The name that an event made of a record has; the switch has none of it.
+CALL_RECORD = "CALL_RECORD"
+
+
+class _Variables(msgspec.Struct, gc=False):
+    uuid: Field = None
+    hangup_cause: Field = None
+    start_uepoch: Field = None
+    answer_uepoch: Field = None
+    end_uepoch: Field = None
+    callback_channel: Field = None
+    callback_leg: Field = None
+    callback_request: Field = None
+    callback_call: Field = None
+    callback_position: Field = None
+
+
+class _Record(msgspec.Struct):
+    variables: _Variables = msgspec.field(default_factory=_Variables)
+
+
+_decode = msgspec.json.Decoder(_Record).decode
+
+
+def decode_record(body: bytes) -> Event | None:
+    """Read a call record as the end of a leg; None: it is JSON, and no record of the switch's.
+
+    Raises `BadEvent` where it is no JSON: half written, or broken.
+    """
+    try:
+        variables = _decode(body).variables
+    except msgspec.ValidationError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # Headers are written as they came, and may hold bytes that are no UTF-8.
+        repaired = body.decode(errors="replace").encode()
+        if repaired == body:
+            raise BadEvent(f"not JSON: {error}") from error
+        return decode_record(repaired)
+    return Event(
+        name=CALL_RECORD,
+        uuid=variables.uuid,
+        hangup_cause=variables.hangup_cause,
+        start_uepoch=variables.start_uepoch,
+        answer_uepoch=variables.answer_uepoch,
+        end_uepoch=variables.end_uepoch,
+        channel=variables.callback_channel,
+        leg=variables.callback_leg,
+        request=variables.callback_request,
+        call=variables.callback_call,
+        position=variables.callback_position,
+    )

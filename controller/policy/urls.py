@@ -1,0 +1,24 @@
+"""URLs that something is posted to, as they may be written."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+#: Nothing that ends a line of a request, or would have to be encoded.
+_PLAIN: Final = re.compile(r"[!-~]{1,1000}\Z", re.ASCII)
+
+
+def trouble(url: str) -> str | None:
+    """Say what is wrong with a URL, without showing it: it may hold a secret. None: nothing is."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or not _PLAIN.match(url):
+        return "is no URL; write https://host/path"
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        return "a user, a password and a fragment are not sent; leave them out"
+    return None

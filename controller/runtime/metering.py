@@ -1,0 +1,307 @@
+"""Keeps calls going while there is credit for them (M4), and warns before it ends (M6).
+
+The switch ends each leg by itself when the time is over that was granted for it. Before that comes,
+more is held and the limits are moved, here, over the node's link. A call whose credit is used up is
+asked for again and again: somebody may add to it, whichever controller takes that. Where the store
+or the link is away the limits stay as they are, which costs nobody anything.
+
+A call whose controller has gone while people talked is looked after by any other that finds it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import gevent
+import msgspec
+import structlog
+
+from controller.callback import stage as stages
+from controller.callback.return_session import destination_legs
+from controller.callback.states import Return
+from controller.credit.model import Held
+from controller.esl import commands
+from controller.esl.errors import EslError
+from controller.esl.switch import SwitchLink
+from controller.runtime.dialling import leg_uuids
+from controller.runtime.own_sounds import warning_sound
+from controller.runtime.paying import MICROS, Call, Limit, Paying, Talk
+from controller.store.database import Away
+
+if TYPE_CHECKING:
+    from controller.runtime.services import Services
+
+log: Any = structlog.get_logger("metering")
+
+#: How often all calls are looked at, seconds.
+LOOK_SECONDS: Final = 1.0
+#: How often one whose credit is used up is asked for, seconds.
+RETRY_SECONDS: Final = 3
+#: The least time before the end at which more is held, seconds.
+LEAST_MARGIN_SECONDS: Final = 10
+#: How often calls are looked for whose controller has gone, seconds.
+ORPHANS_SECONDS: Final = 5
+
+
+class Metering:
+    """The calls of one controller that somebody pays for, by the uuid of the return leg."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._calls: dict[str, Paying] = {}
+        #: When a call that is not ours was looked at last, by its return leg's attempt.
+        self._seen: dict[str, int] = {}
+        self._greenlet: Any = None
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        """Look no more: the limits stay as they are."""
+        if self._greenlet is not None:
+            self._greenlet.kill()
+
+    def follow(self, paying: Paying) -> None:
+        """Look after a call until its leg is not held or followed here any more."""
+        self._calls[paying.call.leg] = paying
+
+    def get(self, leg: str) -> Paying | None:
+        """Give what is known of the money of a call, by its return leg."""
+        return self._calls.get(leg)
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def _run(self) -> None:
+        looks = 0
+        while True:
+            gevent.sleep(LOOK_SECONDS)
+            looks += 1
+            try:
+                self.look()
+                if looks % ORPHANS_SECONDS == 0:
+                    self._services.spawn(self.adopt)
+            except Exception:
+                # It outlives any fault, as the dispatcher does.
+                log.exception("fault", where="metering")
+                self._services.metrics.faults.labels("metering").inc()
+
+    # --- looking -------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """See to each call whose time it is. It waits for nothing."""
+        now = self._services.clock.micros()
+        for leg, paying in list(self._calls.items()):
+            held = self._services.legs.get(leg)
+            if not paying.orphan and getattr(held, "paying", None) is not paying:
+                del self._calls[leg]
+            elif paying.orphan and held is not None:
+                del self._calls[leg]
+            elif paying.charged and not paying.busy and paying.next_look <= now:
+                more = self._needs_more(paying, now)
+                if more or self._untold(paying) or self._unwarned(paying):
+                    paying.busy = True
+                    self._services.spawn(self._see_to, paying, more)
+
+    def _margin(self, paying: Paying) -> int:
+        """Give how long before the end more is held, seconds; a call that is ours comes first."""
+        least = LEAST_MARGIN_SECONDS
+        if paying.orphan:
+            return max(least, self._services.settings.credit.slice_seconds // 3) // 2
+        slice_seconds = self._services.settings.credit.slice_seconds
+        warned = paying.policy.warning_seconds
+        return max(least, slice_seconds // 3, warned + least if warned else 0)
+
+    def _needs_more(self, paying: Paying, now: int) -> bool:
+        granted = paying.granted
+        if not paying.dialogue and paying.talk is None:
+            return False
+        if granted is None:
+            return True
+        soon = now + self._margin(paying) * MICROS
+        if granted.until < now + LEAST_MARGIN_SECONDS * MICROS:
+            return True
+        if paying.talk is None:
+            return 0 < paying.end < soon
+        # At the longest that the policy lets it last, nothing more can be had.
+        most = paying.talk.connected + paying.policy.longest_call_seconds * MICROS
+        return paying.talk_end < min(soon, most)
+
+    def _untold(self, paying: Paying) -> bool:
+        """Whether the switch keeps an older limit than what is granted."""
+        granted, talk = paying.granted, paying.talk
+        if granted is None or not (paying.dialogue or talk is not None):
+            return False
+        if granted.return_seconds and paying.limit.told != granted.serial:
+            return True
+        return talk is not None and talk.limit.told != granted.serial
+
+    def _warned_end(self, paying: Paying) -> int:
+        """Give the end that a warning goes before; 0: none does."""
+        granted, seconds = paying.granted, paying.policy.warning_seconds
+        if paying.talk is None or granted is None or granted.more or not seconds:
+            return 0
+        return paying.talk_end
+
+    def _unwarned(self, paying: Paying) -> bool:
+        return not paying.orphan and self._warned_end(paying) != paying.warned
+
+    # --- telling the switch --------------------------------------------------------------------
+
+    def _see_to(self, paying: Paying, more: bool) -> None:  # noqa: FBT001  (what is to be done)
+        services = self._services
+        try:
+            before = paying.granted
+            if more:
+                try:
+                    paying.extend()
+                except Away:
+                    services.note_store_fault("extend")
+            moved = before is None or paying.granted is None or (
+                before.serial != paying.granted.serial
+            )
+            self._tell(paying, warn=moved or not paying.orphan)
+        except EslError as error:
+            log.warning("limit_not_moved", leg=paying.call.leg, error=str(error))
+        finally:
+            paying.busy = False
+            paying.next_look = services.clock.micros() + RETRY_SECONDS * MICROS
+
+    def _tell(self, paying: Paying, *, warn: bool) -> None:
+        link = self._services.links.get(paying.call.node or "")
+        granted, talk = paying.granted, paying.talk
+        if link is None or not link.up.is_set() or granted is None or not paying.charged:
+            return
+        # The caller's leg first: the other one's end must never be his.
+        if granted.return_seconds and paying.limit.told != granted.serial:
+            self._move(link, paying.limit, paying.left_in(paying.end), granted.serial)
+        if talk is not None and talk.limit.told != granted.serial:
+            self._move(link, talk.limit, paying.left_in(paying.talk_end), granted.serial)
+        if warn:
+            self._warn(link, paying)
+
+    def _move(self, link: SwitchLink, limit: Limit, seconds: int, serial: int) -> None:
+        answer = link.request(limit.new(seconds, serial)).body
+        if not answer.startswith(b"+OK"):
+            log.error("limit_refused", leg=limit.leg, answer=answer.decode(errors="replace")[:80])
+            return
+        for command in limit.moved(serial):
+            link.send(command)
+        log.info("limit_moved", leg=limit.leg, seconds=seconds, serial=serial)
+
+    def _warn(self, link: SwitchLink, paying: Paying) -> None:
+        """Have the caller alone hear a warning before the end (M6), in place of any before."""
+        end = self._warned_end(paying)
+        if end == paying.warned:
+            return
+        leg, services = paying.call.leg, self._services
+        if paying.warned or paying.orphan:
+            link.send(commands.forget_task(warning_name(leg)))
+        paying.warned = end
+        seconds = paying.left_in(end) - paying.policy.warning_seconds
+        if end and seconds > 0:
+            sound = warning_sound(services.sounds.get(), paying.policy, paying.language)
+            link.send(commands.play_later(leg, seconds, warning_name(leg), sound))
+
+    # --- calls whose controller is gone --------------------------------------------------------
+
+    def adopt(self) -> None:
+        """Look for calls that nobody looks after, and look after them. It waits."""
+        services = self._services
+        known: set[str] = set()
+        for link in services.live_links():
+            try:
+                for held in services.reads.run(services.charging.held_on, link.name):
+                    known.add(held.call)
+                    if self._may_be_alone(held):
+                        self._adopt(link, held)
+            except Away:
+                services.note_store_fault("held_on")
+                return
+            except EslError as error:
+                log.warning("not_adopted", node=link.name, error=str(error))
+        self._seen = {call: at for call, at in self._seen.items() if call in known}
+        for leg, paying in list(self._calls.items()):
+            if paying.orphan and paying.call.call not in known:
+                del self._calls[leg]
+
+    def _may_be_alone(self, held: Held) -> bool:
+        if not held.position or not held.destination_seconds:
+            return False
+        legs, now = leg_uuids(held.call), self._services.clock.micros()
+        if any(self._services.legs.get(leg) or leg in self._calls for leg in legs):
+            return False
+        again = self._services.settings.credit.slice_seconds // 6 * MICROS
+        if self._seen.get(held.call, 0) + again > now:
+            return False
+        self._seen[held.call] = now
+        return True
+
+    def _adopt(self, link: SwitchLink, held: Held) -> None:
+        """Ask the switch for a call: since when it talks, and with whom."""
+        services = self._services
+        legs = ((uuid, _asked(link, uuid)) for uuid in leg_uuids(held.call))
+        uuid, data = next(((uuid, data) for uuid, data in legs if data is not None), ("", None))
+        stage = None if data is None else stages.read(data.stage)
+        if data is None or stage is None or stage.state is not Return.BRIDGING:
+            return
+        others = ((leg, _asked(link, leg)) for leg in destination_legs(uuid, held.position))
+        other, talks = next(((leg, got) for leg, got in others if got is not None), ("", None))
+        if talks is None or not talks.since or not data.since:
+            return
+        request = services.reads.run(services.requests.get, held.request)
+        policy = None if request is None else services.policies.get(request.extension)
+        if request is None or policy is None or services.legs.get(uuid) is not None:
+            return
+        now = services.clock.micros()
+        call = Call(
+            call=held.call, request=held.request, leg=uuid, node=link.name,
+            number=request.number or "", free=False, answered=now - data.since,
+        )  # fmt: skip
+        paying = Paying(services, call, policy, charged=True, orphan=True)
+        # What was granted was told, as far as anybody knows.
+        paying.limit.told = held.serial
+        paying.talk = Talk(now - talks.since, Limit(other, held.serial))
+        paying.granted = held.granted()
+        self.follow(paying)
+        log.info("call_adopted", leg=uuid, call=held.call)
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """What a switch says of a leg: microseconds since it was answered, 0 where it is not."""
+
+    since: int
+    stage: str | None
+
+
+class _Dump(
+    msgspec.Struct,
+    frozen=True,
+    rename={
+        "now": "Event-Date-Timestamp",
+        "answered": "Caller-Channel-Answered-Time",
+        "stage": "variable_callback_stage",
+    },
+):
+    now: str = ""
+    answered: str = ""
+    stage: str | None = None
+
+
+def _asked(link: SwitchLink, uuid: str) -> _Asked | None:
+    """Ask a switch for a leg; None: it has none of that uuid."""
+    try:
+        dump = msgspec.json.decode(link.api("uuid_dump", uuid, "json"), type=_Dump)
+    except msgspec.DecodeError:
+        return None
+    now, answered = (
+        int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+        for text in (dump.now, dump.answered)
+    )
+    return _Asked(max(now - answered, 1) if answered and now else 0, dump.stage)
+
+
+def warning_name(leg: str) -> str:
+    """Give the name of a leg's warning in its switch's schedule."""
+    return f"warn_{leg}"
