@@ -10,7 +10,7 @@ PYENV := $(subst $(space),:,$(wildcard $(HOME)/.pyenv/versions/3.1[123].*/bin))
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint bench fuzz kills diagrams clean
+.PHONY: help demo test lint bench fuzz kills kills-money diagrams clean
 
 help:
 	@echo 'make demo      callbacks happening, live, on the simulator'
@@ -19,6 +19,7 @@ help:
 	@echo 'make bench     benchmarks, as ratios to peers in the same run'
 	@echo 'make fuzz      a million hostile inputs to the framing and event code'
 	@echo 'make kills     controllers killed at 200 random moments while calls go on'
+	@echo 'make kills-money  the same in calls that are paid, and their database away 200 times'
 	@echo 'make diagrams  draw docs/states.md anew from the tables'
 
 $(VENV)/.base: setup.cfg pyproject.toml constraints.txt
@@ -51,6 +52,9 @@ fuzz: $(VENV)/.dev
 
 kills: $(VENV)/.dev
 	KILLS=$${KILLS:-200} $(BIN)/python -m pytest tests/peer/test_killed.py
+
+kills-money: $(VENV)/.dev
+	KILLS=$${KILLS:-200} $(BIN)/python -m pytest tests/peer/test_killed_money.py
 
 diagrams: $(VENV)/.base
 	$(BIN)/python -m controller.callback.diagram docs/states.md

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from flask import Flask
 from sqlalchemy import Engine
 
+from controller.admin.call_records import CallRecords
 from controller.admin.callbacks import Callbacks
 from controller.admin.directory import Directory
 from controller.admin.explaining import Explaining
@@ -43,6 +44,7 @@ def administrators_api(
     return create_api(
         Directory(engine, passwords=lambda: passwords, now=now, announce=admin.note, places=places),
         Callbacks(engine, now=now, expiry_seconds=expiry_seconds),
+        CallRecords(engine),
         Stopping(engine, now=now),
         LockoutDesk(engine, services.lockouts, run=admin.run, now=now),
         Explaining(

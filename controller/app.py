@@ -44,6 +44,8 @@ from controller.runtime.recent import Recent
 from controller.runtime.reconcile import reconcile
 from controller.runtime.services import Services
 from controller.runtime.sound_watch import SoundWatch
+from controller.runtime.telling import Telling
+from controller.runtime.unsettled import Unsettled
 from controller.settings import Settings
 from controller.store.charging import SqlCharging
 from controller.store.conversing import Conversing
@@ -54,6 +56,7 @@ from controller.store.journal import Journal
 from controller.store.passwords import Passwords
 from controller.store.pepper import open_pepper
 from controller.store.requests import Requests
+from controller.store.sightings import Sightings
 from controller.store.sounds import SoundSource
 from controller.store.spoken import read_spoken
 from controller.store.transcripts import Transcripts
@@ -161,9 +164,13 @@ class Controller:
             metrics=self.metrics,
             now=clock.now,
         )
+        self._telling = Telling(
+            settings, self._engine, name=self.services.name, clock=clock, metrics=self.metrics
+        )
         #: What administrators do waits for none of the calls' threads, nor they for it.
         self._admin = Announcing(ADMINISTRATORS, self.policies.announce)
         self.dispatcher = Dispatcher(self.services)
+        self._unsettled = Unsettled(self.services, Sightings(self._engine))
         self._link_events = LinkEvents(self.services, self.dispatcher.calling)
         self.server = EslServer(
             (settings.listen.host, settings.listen.port),
@@ -195,6 +202,7 @@ class Controller:
                 "places": places.fault,
                 "sounds": self.services.sound_watch.fault,
                 "uploaded_sounds": self.delivery.fault,
+                **self._telling.faults,
             },
         )
         self._draining = False
@@ -232,6 +240,8 @@ class Controller:
         self.dispatcher.start()
         self.services.metering.start()
         self.delivery.start()
+        self._telling.start()
+        self.services.spawn(self._unsettled.look)
         self.services.spawn(self._janitor)
         self.services.spawn(self._sound_janitor)
         log.info(
@@ -297,6 +307,7 @@ class Controller:
         self.services.stops.stop()
         self.services.sounds.stop()
         self.delivery.stop()
+        self._telling.stop()
         self.services.lockouts.stop()
         self.services.places.stop()
         self.services.health.stop()
@@ -361,6 +372,7 @@ class Controller:
         self.delivery.link_up(link)
         self.services.health.link_up(link)
         self.services.spawn(reconcile, self.services, link, self.dispatcher.calling)
+        self.services.spawn(self._unsettled.look)
         self.services.spawn(self.services.sound_watch.ask, link)
 
     def _on_link_down(self, link: SwitchLink, error: EslError | None) -> None:
@@ -373,6 +385,7 @@ class Controller:
         while not self._stopped.wait(timeout=seconds):
             for link in self.services.live_links():
                 self.services.spawn(reconcile, self.services, link, self.dispatcher.calling)
+            self.services.spawn(self._unsettled.look)
 
     def _sound_janitor(self) -> None:
         while not self._stopped.wait(timeout=SOUNDS_SECONDS):

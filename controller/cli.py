@@ -12,6 +12,7 @@ import msgspec
 from controller import __version__
 from controller.commands.account import account
 from controller.commands.audit import audit
+from controller.commands.call import call
 from controller.commands.callback import callback
 from controller.commands.callerid import callerid
 from controller.commands.channel import channel
@@ -50,7 +51,7 @@ def main(context: click.Context, config: str | None) -> None:
 
 for command in (
     client, extension, callerid, channel, number, price_list, rate, account, sound, token,
-    callback, stop, resume, stops, lockout, explain, audit, import_, export, switch, check,
+    callback, call, stop, resume, stops, lockout, explain, audit, import_, export, switch, check,
     completion,
 ):  # fmt: skip
     main.add_command(command)
@@ -99,8 +100,18 @@ def serve(context: Context, log_format: str, log_level: str) -> None:
 )
 @click.option("--script", type=click.Path(exists=True, dir_okay=False), help="Phones and calls.")
 @click.option("--dialplan", type=click.Path(exists=True), help="Default: ours, of fs-config.")
+@click.option(
+    "--records",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where it writes the record of each leg, as mod_json_cdr does. Default: nowhere.",
+)
 def simulate(
-    listen: str, password: str, controllers: str, script: str | None, dialplan: str | None
+    listen: str,
+    password: str,
+    controllers: str,
+    script: str | None,
+    dialplan: str | None,
+    records: Path | None,
 ) -> None:
     """Run a simulated FreeSWITCH with its phones, in this process.
 
@@ -119,6 +130,7 @@ def simulate(
             controllers=controllers.replace(",", "|"),
             script=Path(script) if script else None,
             dialplan=Path(dialplan) if dialplan else _our_dialplan(),
+            records=records,
         )
     except (OSError, msgspec.ValidationError) as error:
         raise click.ClickException(str(error)) from error

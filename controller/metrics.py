@@ -105,6 +105,29 @@ class Metrics:
             ["channel", "cause"],
             registry=registry,
         )
+        self.legs_settled = Counter(
+            "callbackd_legs_settled",
+            "Legs that are over and were settled here, by what told of it: event, record (of the "
+            "switch), estimate.",
+            ["source"],
+            registry=registry,
+        )
+        self.legs_charged = Counter(
+            "callbackd_legs_charged",
+            "Legs that somebody was charged for.",
+            registry=registry,
+        )
+        self.legs_uncovered = Counter(
+            "callbackd_legs_uncovered",
+            "Legs that cost more than was held for them; the rest was charged to nobody.",
+            registry=registry,
+        )
+        self.records_broken = Counter(
+            "callbackd_switch_records_broken",
+            "Call records of a node that cannot be read, and were set aside.",
+            ["node"],
+            registry=registry,
+        )
         self.passwords = Counter(
             "callbackd_password_checks",
             "Passwords checked, by result (right, wrong, failed).",

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from controller.callerid.model import Shown, Tried
+from controller.credit.call_record import CallRecord, CallTotal
 from controller.policy.fields import EntryKey, ExtensionNumber, Line, Number
 
 #: The longest delay that can be asked for, seconds; a policy's own is shorter.
@@ -227,10 +228,13 @@ class WholeCallback(Callback, frozen=True, kw_only=True):
     """A callback with its tries, whom it called, and what happened on its return calls, in order.
 
     What is known of destinations may lack the last second of a controller that was killed.
+    `legs` are those that are over, and `totals` what these came to, by currency.
     """
 
     tries: tuple[Try, ...]
     destinations: tuple[DestinationTry, ...]
+    legs: tuple[CallRecord, ...]
+    totals: tuple[CallTotal, ...]
     transcript: tuple[TranscriptEntry, ...]
 
 

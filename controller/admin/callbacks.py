@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, or_, select
 
 from controller.admin import audit, finding, rights
+from controller.admin.call_records import of_callback
 from controller.admin.callback_shapes import (
     Callback,
     CallbackInput,
@@ -115,16 +116,19 @@ class Callbacks:
         return Given(_shown(actor, before), new=False)
 
     def get(self, actor: Actor, callback: str) -> WholeCallback:
-        """Give a callback with its tries, whom it called and its transcript. Raises `NotFound`."""
+        """Give a callback with its calls, what they cost and its transcript. Raises `NotFound`."""
         with self._reader.connect() as connection:
             found, _ = _find(connection, actor, callback)
             called = destinations_of(connection, callback)
+            legs, totals = of_callback(connection, actor, callback)
             lines = transcript(connection, callback)
         attempts = self._requests.attempts_of(callback)
         return WholeCallback(
             **msgspec.structs.asdict(_shown(actor, found)),
             tries=tuple(shown_try(actor, attempt) for attempt in attempts),
             destinations=tuple(shown_destination(actor, one) for one in called),
+            legs=legs,
+            totals=totals,
             transcript=tuple(
                 TranscriptEntry(at=line.at, what=line.what, text=line.text) for line in lines
             ),

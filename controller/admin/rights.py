@@ -111,10 +111,10 @@ def may_release(actor: Actor) -> None:
     _may_write(actor)
 
 
-def may_name_channels(actor: Actor) -> None:
-    """Check that channels may be named (`UNSCOPED_ONLY`). Raises `Forbidden`."""
+def may_name_channels(actor: Actor, field: str = "over") -> None:
+    """Check that channels may be named (`UNSCOPED_ONLY`), in this field. Raises `Forbidden`."""
     if actor.client is not None:
-        raise Forbidden("over: channels are the operator's; leave it out")
+        raise Forbidden(f"{field}: channels are the operator's; leave it out")
 
 
 def _may_write(actor: Actor) -> None:

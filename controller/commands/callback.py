@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import msgspec
 
-from controller.commands import completing
+from controller.commands import call, completing
 from controller.commands.common import (
     Context,
     Opened,
@@ -32,10 +32,13 @@ if TYPE_CHECKING:
         Try,
     )
     from controller.admin.callbacks import Callbacks
+    from controller.credit.call_record import CallRecord, CallTotal
 
-_TIMES: Final = ("created", "due", "expires", "ended", "begun", "answered", "connected", "at")
+_TIMES: Final = (
+    "created", "due", "expires", "ended", "begun", "answered", "connected", "at", "kept",
+)  # fmt: skip
 #: What of a callback is shown in lines of its own.
-_PARTS: Final = ("tries", "destinations", "transcript")
+_PARTS: Final = ("tries", "destinations", "legs", "totals", "transcript")
 _COLUMNS: Final = ("created", "id", "extension", "number", "state", "outcome")
 
 
@@ -53,7 +56,8 @@ def public(found: Callback | Try) -> dict[str, Any]:
 
 
 def _written(
-    found: Callback | Try | DestinationTry | TranscriptEntry, write: Callable[[int], str]
+    found: Callback | Try | DestinationTry | CallRecord | CallTotal | TranscriptEntry,
+    write: Callable[[int], str],
 ) -> dict[str, Any]:
     made = msgspec.structs.asdict(found)
     parts = {name: made.pop(name) for name in _PARTS if name in made}
@@ -163,7 +167,7 @@ def show(context: Context, /, id: str, as_json: bool) -> None:  # noqa: A002
         echo_json(public(found))
         return
     values = _written(found, clock)
-    tries, destinations, transcript = (values.pop(name) for name in _PARTS)
+    tries, destinations, _, _, transcript = (values.pop(name) for name in _PARTS)
     for name, value in {**values, "why": why(found.state, found.outcome)}.items():
         click.echo(f"{name:<12} {'-' if value == '' else plain('', value, values)}")
     for number, one in enumerate(tries, 1):
@@ -172,6 +176,11 @@ def show(context: Context, /, id: str, as_json: bool) -> None:  # noqa: A002
     for one in destinations:
         click.echo(f"{'destination':<12} {_called(one)}")
         _echo_plan(one["plan"], one["causes"])
+    for leg in found.legs:
+        name = "return leg" if leg.side == "return" else f"leg {leg.position}"
+        click.echo(f"{name:<12} {plain('', call.told(leg), {})}")
+    for total in found.totals:
+        click.echo(f"{'total':<12} {call.summed(total)}")
     for line in transcript:
         click.echo(f"{line['at']} {line['what']:<8} {plain('text', line['text'], line)}")
 

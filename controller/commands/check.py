@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 #: What FreeSWITCH has as its event socket's password before anybody changes it.
 _STOCK_PASSWORD: Final = "ClueCon"  # noqa: S105
-#: Modules that keep all variables of a leg in call records.
-_WRITES_VARIABLES: Final = ("mod_json_cdr", "mod_xml_cdr", "mod_format_cdr")
+#: What writes the call records of a switch.
+_RECORDS_MODULE: Final = "mod_json_cdr"
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -36,7 +37,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was looked at.
 
     Attributes:
-        subject: `settings`, `database`, `node`, `sounds`, `gateways` or `password`.
+        subject: `settings`, `records`, `notices`, `database`, `node`, `sounds`, `gateways` or
+            `password`.
         node: the node that it is about; None: it is about none.
         well: whether it is as it should be; a warning is, and says what could be better.
         text: what was found.
@@ -92,6 +94,7 @@ def _findings(context: Context) -> Iterator[Finding]:
         yield Finding(subject="settings", well=False, text=str(error), remedy="correct the setting")
         return
     yield Finding(subject="settings", well=True, text=context.config or "defaults and environment")
+    yield from _told(settings)
     known = Known()
     for finding, found in _database(settings):
         known = found
@@ -99,6 +102,43 @@ def _findings(context: Context) -> Iterator[Finding]:
     yield from _emergency(settings, known)
     for node in settings.nodes:
         yield from _node(settings, node, known)
+
+
+def _told(settings: Settings) -> Iterator[Finding]:
+    """Whom call records and notices are told: nothing is sent, and no file is made."""
+    urls = {"notices.url": settings.notices.url}
+    for stream in settings.records.streams:
+        where = f"records.streams: {stream.name}"
+        urls[where] = stream.url
+        if not stream.file:
+            continue
+        wrong = _unwritable(Path(stream.file))
+        yield Finding(
+            subject="records",
+            well=wrong is None,
+            text=f"{where}: {stream.file} {wrong or 'can be written'}",
+            remedy="" if wrong is None else "see that the service's user can write it",
+        )
+    for where, url in urls.items():
+        if url:
+            open_ = url.startswith("http:")
+            yield Finding(
+                subject="records" if where != "notices.url" else "notices",
+                well=True,
+                text=f"{where} is signed" + (", and not encrypted" if open_ else ""),
+                remedy="write https, unless nobody is in between" if open_ else "",
+            )
+
+
+def _unwritable(path: Path) -> str | None:
+    """Say why a file cannot be appended to; None: it can."""
+    if not path.exists():
+        if not path.parent.is_dir():
+            return "cannot be made: there is no such directory"
+        return None if os.access(path.parent, os.W_OK | os.X_OK) else "cannot be made there"
+    if not path.is_file():
+        return "is no regular file"
+    return None if os.access(path, os.R_OK | os.W_OK) else "cannot be written"
 
 
 def _emergency(settings: Settings, known: Known) -> Iterator[Finding]:
@@ -184,19 +224,26 @@ def _node(settings: Settings, node: Node, known: Known) -> Iterator[Finding]:
 
 
 def _call_records(node: Node, ask: Ask) -> Iterator[Finding]:
-    """A4: a leg that ends in the middle of a password still has it in a variable."""
-    from controller.esl.events import DIGITS_VARIABLE
-
-    for module in _WRITES_VARIABLES:
-        if ask("module_exists", module) == "true":
-            yield Finding(
-                subject="call records",
-                node=node.name,
-                well=True,
-                text=f"{module} writes all variables of a leg; of a caller who hangs up while he "
-                f"types his password, {DIGITS_VARIABLE} has what he typed",
-                remedy=f"unload {module}, or keep {DIGITS_VARIABLE} out of what it writes",
-            )
+    """M7: what ended while no controller saw it is charged by the switch's own records."""
+    directory = node.records_dir
+    if ask("module_exists", _RECORDS_MODULE) != "true":
+        yield Finding(
+            subject="call records",
+            node=node.name,
+            well=not directory,
+            text=f"{_RECORDS_MODULE} is not loaded: when a call ends while no controller sees it, "
+            "what it cost is estimated",
+            remedy=f"load {_RECORDS_MODULE} in modules.conf.xml, with our json_cdr.conf.xml",
+        )
+    if directory and not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding(
+            subject="call records",
+            node=node.name,
+            well=False,
+            text=f"{directory} cannot be read, or no file can be removed there",
+            remedy="let us write there, or leave [[nodes]] records_dir out and run `callbackd "
+            "switch records` on the machine of the switch",
+        )
 
 
 def _sounds(settings: Settings, node: Node, spoken: Spoken | None, ask: Ask) -> Iterator[Finding]:

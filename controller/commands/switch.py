@@ -1,4 +1,4 @@
-"""`callbackd switch`: gateways as channels want them, on the switches."""
+"""`callbackd switch`: gateways as channels want them, on the switches, and their call records."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import msgspec
 from controller.commands import completing
 from controller.commands.common import Context, as_json, opened, pass_context
 from controller.commands.shown import echo_list
+from controller.commands.switch_records import records
 from controller.settings import Node, Settings
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ _node = click.option(
 
 @click.group()
 def switch() -> None:
-    """What the switches have of the channels: their gateways."""
+    """The switches: the gateways of channels that they have, and the call records they write."""
+
+
+switch.add_command(records)
 
 
 @switch.command()

@@ -48,6 +48,9 @@ class Charging(Protocol):
     def settle(self, end: LegEnd) -> Settled:
         """Charge a leg that is over, keep its record, and release what it does not need (M7)."""
 
+    def settled(self, legs: Sequence[str]) -> frozenset[str]:
+        """Give those of these legs that are settled already. It only reads."""
+
     def release(self, call: str, now: int) -> None:
         """Release all that is held for a call of which no leg is left to settle."""
 

@@ -223,6 +223,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     """A call for which something is held, as any controller may find it.
 
     `return_seconds`, `destination_seconds`, `serial` as last granted; `position` 0: no destination.
+    `answered`, `connected`: when the return leg and that destination were, as far as it was told.
     """
 
     call: str
@@ -235,6 +236,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     destination_seconds: int
     serial: int
     until: int
+    answered: int | None = None
+    connected: int | None = None
 
     def granted(self) -> Granted:
         """Give what was granted last, as far as that is known: there may be more."""

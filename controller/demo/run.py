@@ -17,6 +17,7 @@ from typing import IO, Any, Final
 
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import func, select
 
 from controller.admin.directory import Directory
 from controller.admin.model import Actor, Kind
@@ -28,6 +29,7 @@ from controller.demo.scripts import (
     EXTENSIONS,
     LISTED,
     PASSWORD,
+    PER_MINUTE,
     Script,
     make_scripts,
 )
@@ -39,6 +41,8 @@ from controller.simulator.phones import JournalEntry, TriggerCall
 from controller.store.database import open_database
 from controller.store.passwords import Passwords, load_pepper
 from controller.store.requests import Requests
+from controller.store.schema_money import call_leg as legs
+from controller.store.schema_money import credit_hold as holds
 
 #: How long the two processes may take to be ready, the last call to end after it was placed, and
 #: what lingers after it to go.
@@ -46,6 +50,9 @@ READY_SECONDS: Final = 60.0
 LAST_CALL_SECONDS: Final = 60.0
 LINGER_SECONDS: Final = 15.0
 LOOK_SECONDS: Final = 0.25
+#: What callers of the list pay by, from long ago.
+PRICES: Final = "demo"
+SINCE: Final = "2026-01-01T00:00:00Z"
 EVENT_SOCKET_PASSWORD: Final = "ClueCon"  # noqa: S105  (of a switch that listens on loopback)
 
 
@@ -85,6 +92,9 @@ class Demo:
         directory.create(
             actor, Kind.NUMBER, {"number": CALLER_ID, "channel": "pstn", "client": MAIN_CLIENT}
         )
+        directory.create(actor, Kind.PRICE_LIST, {"name": PRICES, "currency": "USD"})
+        rate = {"price_list": PRICES, "prefix": "+", "since": SINCE, "per_minute": PER_MINUTE}
+        directory.create(actor, Kind.RATE, rate)
         for number, own in EXTENSIONS.items():
             directory.create(actor, Kind.EXTENSION, {"extension": number, **COMMON, **own})
         for script in self.scripts:
@@ -103,7 +113,12 @@ class Demo:
         account = directory.create(
             actor,
             Kind.ACCOUNT,
-            {"extension": LISTED, "caller": caller, "currency": "USD"},
+            {
+                "extension": LISTED,
+                "caller": caller,
+                "currency": "USD",
+                "price_list": PRICES,
+            },
         )
         directory.add_entry(actor, account.key, {"key": "demo", "amount": CREDIT})
 
@@ -209,6 +224,22 @@ class Demo:
         """See what the controller keeps by now."""
         self.watch.requests(self._requests.all(len(self.scripts) * 2 + 10))
 
+    def charged(self) -> dict[str, int]:
+        """Give what was charged: legs, seconds and micro-units; and for how many still is held."""
+        paid = select(
+            func.count(), func.coalesce(func.sum(legs.c.seconds), 0), func.sum(legs.c.charge)
+        ).where(legs.c.charge > 0)
+        held = select(func.count()).where(holds.c.ended.is_(None))
+        with self._engine.connect() as connection:
+            count, seconds, micros = connection.execute(paid).one()
+            waiting = connection.execute(held).scalar_one()
+        return {
+            "legs": count,
+            "seconds": int(seconds),
+            "micro_units": int(micros or 0),
+            "held": waiting,
+        }
+
     def left(self) -> dict[str, int]:
         """Give what there still is: legs, connections, greenlets."""
         self._reported.clear()
@@ -257,7 +288,7 @@ def _hold(demo: Demo, view: View, rate: float) -> dict[str, int]:
         time.sleep(LOOK_SECONDS)
     # Sockets linger for a moment after the last leg.
     until = time.monotonic() + LINGER_SECONDS
-    while is_more(demo.left(), before) and time.monotonic() < until:
+    while (is_more(demo.left(), before) or demo.charged()["held"]) and time.monotonic() < until:
         time.sleep(LOOK_SECONDS)
     demo.look()
     view.show(demo.watch)
@@ -282,6 +313,7 @@ def run(*, calls: int, rate: float, as_json: bool) -> int:
         demo = Demo(scripts, Path(directory))
         faults: list[str] = []
         left: dict[str, int] = {}
+        charged: dict[str, int] = {}
         try:
             demo.prepare()
             demo.start()
@@ -293,6 +325,9 @@ def run(*, calls: int, rate: float, as_json: bool) -> int:
                     f"{going} calls had not ended {LAST_CALL_SECONDS:.0f} s after the last"
                 )
             left = demo.left()
+            charged = demo.charged()
+            if charged["held"]:
+                faults.append(f"credit is held for {charged['held']} calls that are over")
             if is_more(left, before):
                 faults.append(f"something was left: {left}, before the calls it was {before}")
         except (DemoError, OSError) as error:
@@ -305,6 +340,7 @@ def run(*, calls: int, rate: float, as_json: bool) -> int:
             "as_scripted": len(scripts) - len(wrong),
             "outcomes": dict(sorted(Counter(s.outcome for s in demo.watch.calls).items())),
             "seconds": round(time.monotonic() - began, 1),
+            "charged": charged,
             "left": left,
             "faults": faults,
             "not_as_scripted": {

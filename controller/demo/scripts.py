@@ -17,6 +17,8 @@ from controller.simulator.phones import Behaviour, HangUp, Keys, Phone, TriggerC
 #: Whose callers are on a list, and what each of them has: 12.50 of the extension's currency.
 LISTED: Final = "1004"
 CREDIT: Final = 12_500_000
+#: What their calls cost, per minute and in micro-units: of 30 cents the switch counts each second.
+PER_MINUTE: Final = 300_000
 #: Shown to destinations.
 CALLER_ID: Final = "+12025550111"
 PASSWORD: Final = "2468"  # noqa: S105  (of the demo's own extensions, for three minutes)

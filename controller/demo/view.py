@@ -79,6 +79,13 @@ class View:
             self._console.print(f"[red]{call}[/red] {wrong['kind']}: {'; '.join(wrong['faults'])}")
         for fault in summary["faults"]:
             self._console.print(f"[red]{fault}[/red]", highlight=False)
+        charged = summary["charged"]
+        if charged:
+            self._console.print(
+                f"{charged['legs']} legs were charged, {charged['seconds']} s: "
+                f"{charged['micro_units'] / 1_000_000:.2f} USD.",
+                highlight=False,
+            )
         self._console.print(
             f"{summary['as_scripted']} of {summary['calls']} callbacks ended as their script says, "
             f"in {summary['seconds']} s.",

@@ -10,8 +10,11 @@ from urllib.parse import urlsplit
 _PLAIN: Final = re.compile(r"[!-~]{1,1000}\Z", re.ASCII)
 
 
-def trouble(url: str) -> str | None:
-    """Say what is wrong with a URL, without showing it: it may hold a secret. None: nothing is."""
+def trouble(url: str, secret: str) -> str | None:
+    """Say what is wrong with a URL, and the secret by which requests to it are signed.
+
+    It is not shown: it may hold a secret too. None: nothing is wrong.
+    """
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -21,4 +24,4 @@ def trouble(url: str) -> str | None:
         return "is no URL; write https://host/path"
     if parts.username is not None or parts.password is not None or parts.fragment:
         return "a user, a password and a fragment are not sent; leave them out"
-    return None
+    return None if secret else "its requests are signed: set secret, 16 letters at least"

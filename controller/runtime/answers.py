@@ -15,6 +15,7 @@ from controller.policy.endings import Ending, ending_of, next_try
 from controller.policy.model import Policy
 from controller.routing.model import MOST_WAYS
 from controller.runtime.dialling import leg_uuids, longest_return_leg
+from controller.runtime.paying import release
 from controller.runtime.services import Services
 from controller.runtime.ways import give_back, note_causes
 from controller.store.requests import Attempt, Requests
@@ -208,21 +209,20 @@ class Answers:
             if cause == DUPLICATE and written.ended is None and self._is_alive(written):
                 return
             ending = ending_of(cause, policy)
-            self._note(
-                request,
+            ended = services.keep(
+                end_or_retry,
+                services.requests,
+                written,
+                policy,
                 ending,
-                cause,
-                services.keep(
-                    end_or_retry,
-                    services.requests,
-                    written,
-                    policy,
-                    ending,
-                    cause[:64],
-                    services.clock.micros(),
-                    failed,
-                ),
+                cause[:64],
+                services.clock.micros(),
+                failed,
             )
+            if ended.moved:
+                # No leg of it was answered: it costs nothing.
+                release(services, written.id)
+            self._note(request, ending, cause, ended)
         unmark(services, written.node, written.id)
 
     def _note(self, request: str, ending: Ending, cause: str, ended: Ended) -> None:

@@ -15,6 +15,7 @@ from controller.callback.return_session import ReturnSession
 from controller.callback.stage import read as read_stage
 from controller.callback.states import Return
 from controller.callerid.model import Numbers, Rang
+from controller.credit.model import Granted
 from controller.esl import commands
 from controller.esl.events import ChannelData, Event, failed_legs, failed_legs_of, text
 from controller.esl.session import SUBSCRIPTION, OutboundSession
@@ -23,6 +24,7 @@ from controller.routing.model import Plan
 from controller.runtime.answers import answered_until, unmark
 from controller.runtime.calls_out import CallsOut
 from controller.runtime.legs import VARIABLE
+from controller.runtime.paying import CHARGED_VARIABLE, MICROS, Call, Paying
 from controller.runtime.placing import rang_of
 from controller.runtime.return_leg import STAGE_VARIABLE, ReturnLeg, record
 from controller.runtime.services import Services
@@ -35,6 +37,8 @@ log: Any = structlog.get_logger("leg")
 #: From so many connections on, the dialplan's count of them is set back (`cb_hops`, one x each),
 #: but only when the leg gets on: one that fails at every connection must come to its end.
 MANY_HOPS: Final = 5
+#: Where a leg is whose caller nobody knows yet.
+ASKED_WHO: Final = frozenset({Return.HUMAN, Return.MEMBER, Return.PASSWORD})
 #: What a return leg is told of: keys too, except those of a password.
 EVENTS: Final = (*SUBSCRIPTION, "DTMF")
 
@@ -61,18 +65,22 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
         until, channel = answered_until(services, policy), data.variable("callback_channel")
         services.spawn(_answered, services, request, until, channel, failed)
     session = _known(services, _session(services, uuid, request, policy), facts)
+    paying = _paying(services, data, uuid, request, session, stage)
+    services.metering.follow(paying)
     calls = CallsOut(
         services,
         node=request.node,
         numbers=facts.numbers,
         rang=rang_of(request, services.trunks.get()),
         plans=_plans(services, request.id, uuid, stage),
+        paying=paying,
     )
-    leg = ReturnLeg(services, socket, uuid, session, calls)
+    leg = ReturnLeg(services, socket, uuid, session, calls, paying)
     leg.node = request.node
     leg.many_hops = len(data.variable("cb_hops") or "") >= MANY_HOPS
     if stage is not None:
         services.metrics.taken_over.inc()
+        leg.talk_is_over()
     leg.begin(
         ReturnAttached(
             stage=stage,
@@ -84,6 +92,51 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
     )
     for event in early:
         leg.on_event(event)
+
+
+def _paying(
+    services: Services,
+    data: ChannelData,
+    uuid: str,
+    request: Request,
+    session: ReturnSession,
+    stage: str | None,
+) -> Paying:
+    """Give what is known of a leg's money: what we know, or what its variables say."""
+    before = services.legs.get(uuid)
+    if isinstance(before, ReturnLeg):
+        return before.paying
+    charged = data.variable(CHARGED_VARIABLE)
+    granted = None
+    now = services.clock.micros()
+    if charged is not None and charged.isdigit() and stage is None:
+        seconds = int(charged)
+        until = now + (seconds or services.settings.credit.dialogue_seconds) * MICROS
+        granted = Granted(charged=True, return_seconds=seconds, until=until)
+    # By the switch's own clock, whatever the time is here.
+    here = data.microseconds("Event-Date-Timestamp")
+    answered = data.microseconds("Caller-Channel-Answered-Time")
+    since = max(here - answered, 0) if here and answered else 0
+    number = request.number or ""
+    call = Call(
+        call=data.variable("callback_call") or request.attempt or uuid,
+        request=request.id,
+        leg=uuid,
+        node=request.node,
+        number=number,
+        free=session.platform.is_internal(number),
+        answered=now - since,
+    )
+    paying = Paying(services, call, session.policy, charged=charged is not None, granted=granted)
+    left = read_stage(stage)
+    if left is not None and left.state not in ASKED_WHO and not left.dialled and _asks(session):
+        # Whoever had the leg may not have got to say so.
+        paying.identified("" if session.caller is None else session.caller.number)
+    return paying
+
+
+def _asks(session: ReturnSession) -> bool:
+    return session.password_hash is not None or session.names_member
 
 
 def _plans(services: Services, request: str, leg: str, stage: str | None) -> Mapping[int, Plan]:
@@ -159,7 +212,7 @@ def _session(services: Services, uuid: str, request: Request, policy: Policy) ->
 def _known(services: Services, session: ReturnSession, facts: Facts) -> ReturnSession:
     """Give the session with what is known of whoever calls, and whether he is locked out (A3)."""
     session = msgspec.structs.replace(session, caller=facts.caller, redial=facts.redial)
-    if session.password_hash is None and not session.names_member:
+    if not _asks(session):
         return session
     numbers = (session.number,) if session.number else ()
     locks = services.lockouts.locked(session.policy.extension, numbers, session.did)
@@ -179,6 +232,7 @@ def unseen_end(services: Services, event: Event) -> None:
         stage=text(event.stage),
         talked_to=text(event.last_bridge_to),
         failed=failed_legs(event.originate_causes),
+        charged=text(event.charged) is not None,
     )
     session = _session(services, uuid, *found)
     for effect in conversation.record_of_unseen_end(session, ended):

@@ -10,15 +10,14 @@ nothing is known is `unknown`, and never made again by itself.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-import msgspec
 import structlog
 
+from controller.credit.model import Granted, Refused
 from controller.esl import commands
 from controller.esl.errors import EslError, NotConnected, UnsafeText
-from controller.esl.events import Event, text
 from controller.esl.switch import SwitchLink
 from controller.guard.destinations import refusal_of_return_call
 from controller.policy.model import Policy
@@ -26,9 +25,11 @@ from controller.policy.quiet import quiet_until
 from controller.routing.model import MOST_WAYS, Plan
 from controller.runtime.answers import Answers, finish, mark_of
 from controller.runtime.dialling import leg_uuids, originate_command
+from controller.runtime.paying import begin, release
 from controller.runtime.services import Services
+from controller.runtime.underway import Sent, Underway
 from controller.runtime.verifying import locked_until
-from controller.runtime.ways import find_return, give_back, note_causes
+from controller.runtime.ways import find_return, give_back
 from controller.store.plans import read_plan
 from controller.store.requests import Attempt, Begun, Request
 
@@ -49,61 +50,22 @@ NO_CHANNEL_SECONDS: Final = 10.0
 GOES_BY: Final = frozenset({"closed", "down", "full"})
 
 
-class Sent(msgspec.Struct, frozen=True):
-    """A return call that was sent and is neither answered nor refused.
-
-    Attributes:
-        until: when it counts as lost, seconds since 1970.
-        link, attempt: None until it is sent; the attempt is its job's uuid too.
-        number: whom it calls.
-        failed: the channels on which it has come to nothing so far, each with the cause.
-
-    """
-
-    until: float
-    link: SwitchLink | None = None
-    attempt: str | None = None
-    number: str = ""
-    failed: dict[str, str] = msgspec.field(default_factory=dict)
-
-
-class Calling:
-    """The return calls of one controller that are being set up."""
+class Calling(Underway):
+    """Sets up the return calls of one controller."""
 
     def __init__(self, services: Services) -> None:
-        self._services = services
+        super().__init__(services)
         self.answers = Answers(services)
-        self._calling: dict[str, Sent] = {}
-        services.on_attempt_over = self.over
 
-    def __len__(self) -> int:
-        return len(self._calling)
+    def is_calling(self, request: str) -> bool:
+        """Whether the call of a request is being made here."""
+        return request in self._calling
 
     def begin(self, request: Request, until: float) -> None:
         """Make the call of a request that was leased until then, in a greenlet of its own."""
         self._calling[request.id] = Sent(until)
         self._count()
         self._services.spawn(self._call, request)
-
-    def over(self, request: str) -> Mapping[str, str]:
-        """An attempt is over: its leg has attached, or its answer has come, or never will.
-
-        Gives the cause of each channel on which it came to nothing, as far as that was told.
-        """
-        sent = self._calling.pop(request, None)
-        if sent is not None and sent.link is not None and sent.attempt is not None:
-            sent.link.forget(sent.attempt)
-        self._count()
-        return {} if sent is None else sent.failed
-
-    def forget_lost(self, now: float) -> None:
-        """Let go of what counts as lost."""
-        for request, sent in list(self._calling.items()):
-            if sent.until < now:
-                self.over(request)
-
-    def _count(self) -> None:
-        self._services.metrics.calling.set(len(self._calling))
 
     # --- before it is sent ---------------------------------------------------------------------
 
@@ -176,8 +138,14 @@ class Calling:
             return
         link, plan = found
         attempt = str(uuid.uuid4())
-        command = self._command(request, policy, attempt, plan)
+        granted = begin(services, request, policy, attempt, number, plan)
+        if isinstance(granted, Refused):
+            self._end_leased(request, granted.reason)
+            return
+        command = self._command(request, policy, attempt, plan, granted)
         if command is None:
+            release(services, attempt)
+            self._end_leased(request, "failed", "UNSAFE_TEXT")
             return
         lasts = policy.return_ring_seconds * len(plan.ways) + CALLING_SLACK_SECONDS
         asked = services.clock.now()
@@ -198,6 +166,7 @@ class Calling:
             per_channel=limits.max_calling_per_channel,
         )
         if begun is not Begun.YES:
+            release(services, attempt)
             self._not_begun(request, begun)
         elif self._is_late(asked, request, attempt):
             self.over(request.id)
@@ -241,7 +210,9 @@ class Calling:
             self._end_leased(request, "no_channel")
         return None
 
-    def _command(self, request: Request, policy: Policy, attempt: str, plan: Plan) -> bytes | None:
+    def _command(
+        self, request: Request, policy: Policy, attempt: str, plan: Plan, granted: Granted
+    ) -> bytes | None:
         services, route = self._services, self._services.settings.route
         try:
             # Built before the attempt is written: what cannot be sent was never tried.
@@ -250,13 +221,13 @@ class Calling:
                 request=request.id,
                 attempt=attempt,
                 plan=plan,
+                granted=granted,
                 extension=route.extension,
                 context=route.context,
             )
         except UnsafeText as error:
             log.error("originate_unsafe", request=request.id, error=str(error))  # noqa: TRY400
             services.metrics.faults.labels("originate_unsafe").inc()
-            self._end_leased(request, "failed", "UNSAFE_TEXT")
             return None
 
     def _not_begun(self, request: Request, begun: Begun) -> None:
@@ -288,8 +259,10 @@ class Calling:
                 outcome=outcome,
             )
             if moved:
-                # Else it is somebody else's by now, and so are its places.
+                # Else it is somebody else's by now, and so are its places and what is held.
                 give_back(services, request.id)
+                if attempt is not None:
+                    release(services, attempt)
         finally:
             self.over(request.id)
         services.on_request(due / 1_000_000)
@@ -346,7 +319,12 @@ class Calling:
             # By a release that kept none: it was never sent, and is taken back.
             self._give_back(request, NODE_AWAY_SECONDS, attempt.id, lease)
             return
-        command = self._command(request, policy, attempt.id, plan)
+        # What was held for it is held still, or is held anew.
+        granted = begin(services, request, policy, attempt.id, request.number, plan)
+        if isinstance(granted, Refused):
+            self._end_claimed(request, attempt, lease, granted.reason)
+            return
+        command = self._command(request, policy, attempt.id, plan, granted)
         if command is None:
             self._end_claimed(request, attempt, lease, "failed", "UNSAFE_TEXT")
             return
@@ -360,7 +338,11 @@ class Calling:
     ) -> None:
         """End a request whose attempt we claimed and did not send."""
         services = self._services
-        finish(services, request.id, outcome, cause, attempt=attempt.id, leased=True, lease=lease)
+        ended = finish(
+            services, request.id, outcome, cause, attempt=attempt.id, leased=True, lease=lease
+        )
+        if ended:
+            release(services, attempt.id)
 
     def _is_late(self, asked: float, request: Request, attempt: str) -> bool:
         """Whether we were asleep, or the store was: who looks for unsent ones may be at it."""
@@ -385,16 +367,3 @@ class Calling:
             self.answers.take(request.id, attempt, policy, answer, failed)
         finally:
             self.over(request.id)
-
-    def leg_failed(self, event: Event) -> None:
-        """A leg of a return call has come to nothing on its channel; others may be tried."""
-        if text(event.answer_uepoch) not in (None, "0"):
-            return
-        channel, cause = text(event.channel), text(event.hangup_cause)
-        sent = self._calling.get(text(event.request) or "")
-        if sent is None or sent.attempt is None or channel is None or cause is None:
-            return
-        if sent.link is not None and text(event.uuid) in leg_uuids(sent.attempt):
-            sent.failed[channel] = cause
-            # Here and nowhere else: its answer and the leg that is answered may both come to us.
-            note_causes(self._services, sent.link.name, sent.number, {channel: cause}, None)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from controller.callback.effects import CallConnected, CallOver, FindRoute
+from controller.callback.events import RouteFound
 from controller.callback.return_session import ReturnSession
 from controller.callerid.model import Numbers, Rang
+from controller.credit.model import Refused
 from controller.routing.model import Plan
+from controller.runtime.paying import Paying
 from controller.runtime.services import Services
 from controller.runtime.ways import (
     PLACE_SLACK_SECONDS,
@@ -31,16 +36,21 @@ class CallsOut:
         numbers: Numbers,
         rang: Rang,
         plans: Mapping[int, Plan] | None = None,
+        paying: Paying | None = None,
     ) -> None:
         self._services = services
         self._node = node
         self._numbers = numbers
         self._rang = rang
+        self._paying = paying
         #: How the last destination is called, by its position.
         self.plans: Mapping[int, Plan] = plans or {}
 
-    def find(self, session: ReturnSession, effect: FindRoute) -> Plan:
-        """Find how a destination is called, and keep that. It waits for the store and Redis."""
+    def find(self, session: ReturnSession, effect: FindRoute) -> RouteFound:
+        """Find how a destination is called, hold for it (M4), and keep that.
+
+        It waits for the store and Redis.
+        """
         services = self._services
         plan = find_destination(
             services,
@@ -54,6 +64,12 @@ class CallsOut:
                 rang=self._rang,
             ),
         )
+        granted = None
+        if plan.ways and self._paying is not None:
+            granted = self._paying.dial(effect.number, effect.position, plan)
+        if isinstance(granted, Refused):
+            give_back(services, member_of(session.leg, effect.position))
+            plan, granted = msgspec.structs.replace(plan, ways=(), refusal=granted.reason), None
         self.plans = {effect.position: plan}
         now = services.clock.micros()
         key = (session.request, session.leg, effect.position)
@@ -61,7 +77,7 @@ class CallsOut:
         if not plan.ways:
             services.metrics.not_routed.labels(plan.refusal).inc()
             services.placing.over(*key, plan.refusal, {}, now)
-        return plan
+        return RouteFound(effect.step, plan, granted)
 
     def connected(self, session: ReturnSession, effect: CallConnected) -> None:
         """People talk: keep over which channel. It waits for Redis, where that has a limit."""
@@ -96,6 +112,8 @@ class CallsOut:
         key = (session.request, session.leg, effect.position)
         services.placing.over(*key, "too_late", {}, services.clock.micros())
         give_back(services, member_of(session.leg, effect.position))
+        if self._paying is not None:
+            services.spawn(self._paying.not_called, effect.position)
 
     def _causes(
         self, session: ReturnSession, position: int, failed: Iterable[tuple[str, str]]

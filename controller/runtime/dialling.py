@@ -7,6 +7,7 @@ from typing import Final
 
 from controller.callback.effects import Bridge
 from controller.callback.limits import TIME_OVER, longest_without_talking
+from controller.credit.model import Granted
 from controller.esl import commands
 from controller.esl.commands import Route
 from controller.policy.model import Policy
@@ -56,8 +57,8 @@ def leg_uuids(attempt: str, channels: int = MOST_WAYS) -> tuple[str, ...]:
     return (attempt, *others)
 
 
-def _common(leg: str, ring_seconds: int, limit: int) -> dict[str, str]:
-    """Give what all ways of a call have in common.
+def _common(leg: str, call: str, request: str, ring_seconds: int, limit: int) -> dict[str, str]:
+    """Give what all ways of a call have in common; `call` is the attempt that its legs are of.
 
     `leg_timeout` is how long each channel may ring. `originate_timeout` is above all of them: where
     the two are the same, a phone that rang to the end and a channel on which nothing was heard have
@@ -65,6 +66,8 @@ def _common(leg: str, ring_seconds: int, limit: int) -> dict[str, str]:
     """
     return {
         "callback_leg": leg,
+        "callback_call": call,
+        "callback_request": request,
         "originate_timeout": str((ring_seconds + 1) * MOST_WAYS),
         "leg_timeout": str(ring_seconds),
         # Whoever is called may say where to call instead (302): anywhere, at our cost, and again.
@@ -122,13 +125,19 @@ def originate_command(
     request: str,
     attempt: str,
     plan: Plan,
+    granted: Granted,
     extension: str,
     context: str,
 ) -> bytes:
-    """Build the return call: into the dialplan, with a limit that the switch keeps by itself."""
+    """Build the return call: into the dialplan, with a limit that the switch keeps by itself.
+
+    The limit is what is granted for it, or else the longest that the policy lets it last.
+    """
+    limit = granted.return_seconds or longest_return_leg(policy)
     common = {
-        **_common("return", policy.return_ring_seconds, longest_return_leg(policy)),
-        "callback_request": request,
+        **_common("return", attempt, request, policy.return_ring_seconds, limit),
+        # Without anybody who pays there is none.
+        "callback_charged": str(granted.return_seconds) if granted.charged else "",
         "hangup_after_bridge": "false",
         # Else its identity headers go along to every destination (mod_sofia.c, seen on 1.11.1).
         "sip_copy_custom_headers": "false",
@@ -144,11 +153,14 @@ def originate_command(
     )
 
 
-def bridge_command(bridge: Bridge, event_uuid: str) -> bytes:
+def bridge_command(bridge: Bridge, event_uuid: str, *, call: str, request: str) -> bytes:
     """Build the call to the destination; the switch itself ends it when its time is over (M5)."""
     longest = bridge.longest_seconds
     if bridge.plan.kind == "emergency":
         longest = max(longest, EMERGENCY_SECONDS)
-    common = _common("destination", bridge.ring_seconds, longest)
+    common = {
+        **_common("destination", call, request, bridge.ring_seconds, longest),
+        "callback_position": str(bridge.position),
+    }
     routes = _routes(bridge.plan, bridge.legs, bridge.ring_seconds)
     return commands.bridge(common, routes, event_uuid)

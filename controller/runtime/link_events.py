@@ -1,4 +1,4 @@
-"""What the nodes' links bring: answers to our jobs, ends of return legs, states of gateways."""
+"""What the nodes' links bring: answers to our jobs, ends of legs, states of gateways."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ LINK_EVENTS: Final = ("BACKGROUND_JOB", "CHANNEL_HANGUP_COMPLETE", *HEALTH_EVENT
 LINK_FILTERS: Final = (
     ("Event-Name", "BACKGROUND_JOB"),
     ("variable_callback_leg", "return"),
+    ("variable_callback_leg", "destination"),
     *HEALTH_FILTERS,
 )
 #: How long an answer, or the end of a return leg, is left to the one whose it is. Whoever takes it
@@ -31,11 +32,13 @@ class LinkEvents:
     def __init__(self, services: Services, calling: Calling) -> None:
         self._services = services
         self._calling = calling
+        services.settling.is_calling = calling.is_calling
         self._stopped = False
 
     def stop(self) -> None:
         """Take nothing more of what was left to others."""
         self._stopped = True
+        self._services.settling.stop()
 
     def take(self, node: str, event: Event) -> None:
         """Take one event of a node."""
@@ -45,6 +48,9 @@ class LinkEvents:
         if event.name == "BACKGROUND_JOB":
             self._later(self._calling.answers.unseen, event)
             return
+        if event.name == "CHANNEL_HANGUP_COMPLETE":
+            # First, as long as it is known who follows the call.
+            self._services.settling.leg_ended(node, event)
         leg = self._services.legs.get(text(event.uuid) or "")
         if leg is not None and leg.socket is None:
             leg.leg_ended(event)

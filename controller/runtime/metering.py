@@ -94,9 +94,8 @@ class Metering:
         now = self._services.clock.micros()
         for leg, paying in list(self._calls.items()):
             held = self._services.legs.get(leg)
-            if not paying.orphan and getattr(held, "paying", None) is not paying:
-                del self._calls[leg]
-            elif paying.orphan and held is not None:
+            ours = getattr(held, "paying", None) is paying
+            if held is not None if paying.orphan else not ours:
                 del self._calls[leg]
             elif paying.charged and not paying.busy and paying.next_look <= now:
                 more = self._needs_more(paying, now)
@@ -149,7 +148,7 @@ class Metering:
 
     # --- telling the switch --------------------------------------------------------------------
 
-    def _see_to(self, paying: Paying, more: bool) -> None:  # noqa: FBT001  (what is to be done)
+    def _see_to(self, paying: Paying, more: bool) -> None:
         services = self._services
         try:
             before = paying.granted
@@ -158,8 +157,8 @@ class Metering:
                     paying.extend()
                 except Away:
                     services.note_store_fault("extend")
-            moved = before is None or paying.granted is None or (
-                before.serial != paying.granted.serial
+            moved = (
+                before is None or paying.granted is None or (before.serial != paying.granted.serial)
             )
             self._tell(paying, warn=moved or not paying.orphan)
         except EslError as error:

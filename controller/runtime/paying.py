@@ -7,18 +7,19 @@ cannot take the place of a later one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import structlog
 from gevent.lock import BoundedSemaphore
 
-from controller.callback.limits import BRIDGE_SLACK_SECONDS
+from controller.callback.limits import BRIDGE_SLACK_SECONDS, TIME_OVER
 from controller.credit.model import Begin, Dial, Extend, Granted, Identify, Refused
 from controller.esl import commands
 from controller.policy.model import Policy
 from controller.routing.model import Plan
-from controller.runtime.dialling import EMERGENCY_SECONDS, TIME_OVER, longest_return_leg
+from controller.runtime.dialling import EMERGENCY_SECONDS, longest_return_leg
 from controller.store.requests import Request
 
 if TYPE_CHECKING:
@@ -133,6 +134,8 @@ class Paying:
         self.limit = Limit(call.leg, None if granted is None else granted.serial)
         #: The end before which a warning is heard, microseconds since 1970; 0: none is to be.
         self.warned = 0
+        #: Called with what is granted where another account pays from now on, or none.
+        self.on_payer: Callable[[Granted], None] = lambda granted: None
         self.busy = False
         self.next_look = 0
         self._pending: str | None = None
@@ -142,15 +145,15 @@ class Paying:
         """Have somebody's account pay from now on: before anything else is asked (M9)."""
         self._pending = caller
 
-    def identify(self) -> Granted | None:
-        """Ask that it does, where that was not done yet; what is granted, where it is. It blocks."""
+    def identify(self) -> None:
+        """Ask that it does, where that was not done yet. It blocks."""
         with self._turn:
-            return self._identify()
+            self._identify()
 
-    def _identify(self) -> Granted | None:
+    def _identify(self) -> None:
         caller = self._pending
         if caller is None:
-            return None
+            return
         services, call = self._services, self.call
         wanted, now = services.settings.credit.dialogue_seconds, services.clock.micros()
         answer = services.write(
@@ -174,15 +177,16 @@ class Paying:
         if isinstance(answer, Refused):
             log.info("not_paid", call=call.call, reason=answer.reason)
             self.refused = answer.reason
-            return None
+            return
         # Where nobody has paid and nobody does, the switch's limit is the policy's already.
-        told = answer if answer.charged or self.charged else None
+        told = answer.charged or self.charged
         self.refused, self.charged = "", answer.charged
         self.granted = answer if answer.charged else None
-        return told
+        if told:
+            self.on_payer(answer)
 
-    def dial(self, number: str, position: int, plan: Plan) -> tuple[Granted | Refused | None, bool]:
-        """Hold for a destination (M4); None: nobody pays. And whether the payer changed. It blocks.
+    def dial(self, number: str, position: int, plan: Plan) -> Granted | Refused | None:
+        """Hold for a destination (M4); None: nobody pays. It blocks.
 
         Who cannot pay may call all the same what costs nothing.
         """
@@ -190,11 +194,11 @@ class Paying:
         emergency = plan.kind == "emergency"
         free = emergency or plan.kind == "internal"
         with self._turn:
-            changed = self._identify() is not None
+            self._identify()
             if self.refused and not free:
-                return Refused(self.refused), changed
+                return Refused(self.refused)
             if not self.charged:
-                return None, changed
+                return None
             rings = policy.destination_ring_seconds * len(plan.ways) + int(BRIDGE_SLACK_SECONDS)
             longest = policy.longest_call_seconds
             answer = services.write(
@@ -217,7 +221,7 @@ class Paying:
             )
             if isinstance(answer, Granted):
                 self.granted = answer
-            return answer, changed
+            return answer
 
     def extend(self) -> Granted:
         """Hold for more of it (M4). It blocks."""
@@ -275,9 +279,7 @@ def begin(
     rings = policy.return_ring_seconds * len(plan.ways) + SETTING_UP_SECONDS
     listed = None
     if request.caller is not None:
-        listed = services.reads.run(
-            services.conversing.member, request.extension, request.caller
-        )
+        listed = services.reads.run(services.conversing.member, request.extension, request.caller)
     own = None if listed is None else listed.number
     # Of whom no password is asked is who he seems to be, from the start (M9).
     asked = policy.password_hash is not None or (

@@ -18,9 +18,12 @@ from controller.callback.effects import (
     FindRoute,
     ForgetSecret,
     HoldOn,
+    Identified,
     LetGo,
     LookUpCredit,
     LookUpTime,
+    MoveLimit,
+    NotCalled,
     Note,
     Record,
     SaveStage,
@@ -38,20 +41,26 @@ from controller.callback.events import (
 )
 from controller.callback.return_session import ReturnSession
 from controller.callback.said import Prompt
+from controller.callback.states import Return
 from controller.callback.transcript import words
+from controller.credit.model import Granted
 from controller.esl import commands
-from controller.esl.errors import NotConnected
+from controller.esl.errors import EslError, NotConnected
 from controller.esl.events import DIGITS_VARIABLE, Event, failed_legs, text
 from controller.esl.session import OutboundSession
+from controller.esl.wire import Frame
 from controller.prompts.segments import Files, Segment
 from controller.runtime.answers import finish
 from controller.runtime.calls_out import CallsOut
 from controller.runtime.dialling import bridge_command
 from controller.runtime.legs import VARIABLE, Leg, step_id, step_of
+from controller.runtime.metering import warning_name
 from controller.runtime.own_sounds import own_prompts, own_sounds
+from controller.runtime.paying import CHARGED_VARIABLE, Limit, Paying, Talk
 from controller.runtime.services import Services
 from controller.runtime.speaking import Speaking
 from controller.runtime.verifying import forget_wrong, verify
+from controller.store.database import Away
 
 log: Any = structlog.get_logger("leg")
 
@@ -68,6 +77,8 @@ SILENCE = "silence_stream://10"
 #: D4: the keys that drop the destination, and the realm that they are bound in while people talk.
 DROP_KEYS = "talk,**,api:uuid_kill,{leg} NORMAL_CLEARING,self,self"
 DROP_REALM = "talk"
+#: Where somebody who is known is asked or told something: more may be held for that (M3).
+DIALOGUE = frozenset({Return.MENU, Return.CREDIT, Return.DESTINATION})
 
 
 class ReturnLeg(Leg[ReturnSession]):
@@ -86,9 +97,12 @@ class ReturnLeg(Leg[ReturnSession]):
         uuid: str,
         session: ReturnSession,
         calls: CallsOut,
+        paying: Paying,
     ) -> None:
         super().__init__(services, link, uuid, session)
         self.calls = calls
+        self.paying = paying
+        paying.on_payer = self._payer_changed
         #: Ways that were found and are not taken up yet, by the step that asked for them.
         self._found: dict[int, FindRoute] = {}
         self._speaking = Speaking(self.transmit)
@@ -108,6 +122,8 @@ class ReturnLeg(Leg[ReturnSession]):
             other = text(event.bridge_b_uuid) or text(event.other_leg_uuid)
             self.post(Bridged(other, failed_legs(event.originate_causes)))
         elif event.name == "CHANNEL_HANGUP_COMPLETE":
+            # The link may be down.
+            self.services.settling.leg_ended(self.node, event)
             self.leg_ended(event)
 
     def _application_ended(self, event: Event) -> None:
@@ -145,6 +161,10 @@ class ReturnLeg(Leg[ReturnSession]):
                 self.calls.abandon(self.session, found)
         for line in words(effects):
             self.services.transcribing.add(self.session.request, self.uuid, line.what, line.text)
+        # The last words of a call whose caller nobody knows cost no more than is held.
+        told = after.state is Return.TELLING and bool(after.dialled)
+        self.paying.dialogue = told or after.state in DIALOGUE
+        self.paying.language = after.language
         return after, effects
 
     def perform(self, effect: Effect) -> None:
@@ -155,9 +175,7 @@ class ReturnLeg(Leg[ReturnSession]):
             case Ask():
                 self._ask(effect)
             case ForgetSecret():
-                # First the keys are reported again: who types on is not heard until then.
-                self.transmit(commands.unset_variable("sensitive_dtmf", VARIABLE))
-                self.transmit(commands.unset_variable(DIGITS_VARIABLE, VARIABLE))
+                self._forget_secret()
             case Tell(step, prompts, final):
                 if final:
                     # Who types on hears all the same why the call is over.
@@ -168,11 +186,18 @@ class ReturnLeg(Leg[ReturnSession]):
             case LookUpCredit(step):
                 self.spawn(self._look_up_credit, step)
             case LookUpTime(step):
-                # What ends a conversation is its longest length alone, until calls are rated.
-                self.post(TimeKnown(step, self.session.policy.longest_call_seconds))
+                self.post(TimeKnown(step, self.session.time_left))
             case FindRoute():
                 self.spawn(self._find_route, effect)
+            case Identified(caller):
+                self.paying.identified(caller)
+                self.spawn(self._identify)
+            case MoveLimit(seconds, serial):
+                self._move_limit(seconds, serial)
+            case NotCalled(position):
+                self.spawn(self.paying.not_called, position)
             case CallConnected():
+                self._talk_begins(effect.leg)
                 self.spawn(self.calls.connected, self.session, effect)
             case CallOver():
                 self.calls.over(self.session, effect)
@@ -184,7 +209,9 @@ class ReturnLeg(Leg[ReturnSession]):
                 self._hold_on(resume)
             case Bridge():
                 self._speaking.stop()
-                self.transmit(bridge_command(effect, step_id(effect.step)))
+                call, request = self.paying.call.call, self.session.request
+                command = bridge_command(effect, step_id(effect.step), call=call, request=request)
+                self.transmit(command)
             case LetGo():
                 self.let_go()
             case Record():
@@ -209,7 +236,9 @@ class ReturnLeg(Leg[ReturnSession]):
             # Nothing is counted in these questions.
             assert isinstance(part, Files)
             sounds += part.files
-        # No DTMF event, no log line and no `digits_dialed` shows these keys.
+        # No DTMF event, no log line and no `digits_dialed` shows these keys; and of who hangs up
+        # before they are forgotten there is no record, which would have them.
+        self.transmit(commands.set_variable("process_cdr", "false", VARIABLE))
         self.transmit(commands.set_variable("sensitive_dtmf", "true", VARIABLE))
         self.transmit(
             commands.play_and_get_digits(
@@ -221,6 +250,12 @@ class ReturnLeg(Leg[ReturnSession]):
                 digit_timeout_ms=max(int(ask.digit_timeout * 1000), 1),
             )
         )
+
+    def _forget_secret(self) -> None:
+        # First the keys are reported again: who types on is not heard until then.
+        self.transmit(commands.unset_variable("sensitive_dtmf", VARIABLE))
+        self.transmit(commands.unset_variable(DIGITS_VARIABLE, VARIABLE))
+        self.transmit(commands.unset_variable("process_cdr", VARIABLE))
 
     def _drop_keys(self, leg: str | None) -> None:
         """D4: let `**` drop the destination's leg, which is talked to; None: stop that.
@@ -255,17 +290,71 @@ class ReturnLeg(Leg[ReturnSession]):
 
     def _find_route(self, effect: FindRoute) -> None:
         # What cannot be found out is late, as the machine has it: the caller is told.
-        found = RouteFound(effect.step, self.calls.find(self.session, effect))
+        found = self.calls.find(self.session, effect)
         self._found[effect.step] = effect
         self.post(found)
         if self.over and self._found.pop(effect.step, None) is not None:
             self.calls.abandon(self.session, effect)
 
+    # --- money -------------------------------------------------------------------------------
+
+    def _identify(self) -> None:
+        try:
+            self.paying.identify()
+        except Away:
+            # It is asked again before anything is dialled.
+            self.services.note_store_fault("identify")
+
+    def _payer_changed(self, granted: Granted) -> None:
+        """Another account pays from now on: the leg says so, and has that one's limit (M9)."""
+        try:
+            if granted.charged:
+                seconds = str(granted.return_seconds)
+                self.transmit(commands.set_variable(CHARGED_VARIABLE, seconds, VARIABLE))
+            else:
+                self.transmit(commands.unset_variable(CHARGED_VARIABLE, VARIABLE))
+            if granted.return_seconds:
+                self._move_limit(granted.return_seconds, granted.serial)
+        except NotConnected:
+            return  # whoever goes on with the leg asks anew
+
+    def _move_limit(self, seconds: int, serial: int) -> None:
+        """Move this leg's own limit (M5): the new one is there before the old one goes."""
+        paying, socket = self.paying, self.socket
+        if socket is None:
+            raise NotConnected("the leg has no connection")
+        left = paying.left_in(paying.call.answered + seconds * 1_000_000)
+
+        def on_reply(frame: Frame | None, error: EslError | None) -> None:
+            if frame is None or not frame.body.startswith(b"+OK"):
+                # Metering tells it anew, over the node's link.
+                log.warning("limit_not_moved", leg=self.uuid, error=str(error or "refused"))
+                return
+            if (paying.limit.told or 0) < serial and socket.connected:
+                for command in paying.limit.moved(serial):
+                    socket.transmit(command)
+
+        socket.transmit(paying.limit.new(left, serial), on_reply)
+
+    def _talk_begins(self, leg: str | None) -> None:
+        paying = self.paying
+        if leg is not None and paying.granted is not None and paying.charged:
+            now = self.services.clock.micros()
+            # With its answer it got the limit that was granted for it.
+            paying.talk = Talk(now, Limit(leg, paying.granted.serial))
+            paying.next_look = 0
+
+    def talk_is_over(self) -> None:
+        """Have no warning heard any more: nobody talks."""
+        if self.paying.charged:
+            self.transmit(commands.forget_task(warning_name(self.uuid)))
+        self.paying.talk, self.paying.warned = None, 0
+
     def _look_up_credit(self, step: int) -> None:
         services, caller = self.services, self.session.caller
         try:
             credit = services.reads.run(
-                services.conversing.balance,
+                services.charging.credit,
                 self.session.policy.extension,
                 None if caller is None else caller.number,
             )

@@ -26,6 +26,7 @@ from controller.runtime.offload import Offload
 from controller.runtime.placing import Placing
 from controller.runtime.prompts import Prompts
 from controller.runtime.recent import Recent
+from controller.runtime.settling import Settling
 from controller.runtime.sound_watch import SoundWatch
 from controller.runtime.transcribing import Transcribing
 from controller.settings import Settings
@@ -136,6 +137,7 @@ class Services:
         self.transcribing = Transcribing(self, transcripts)
         self.charging = charging
         self.metering = Metering(self)
+        self.settling = Settling(self)
         self.legs = Legs(metrics)
         self.links: dict[str, SwitchLink] = {}
         self.greenlets: set[Any] = set()

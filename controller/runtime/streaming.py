@@ -114,7 +114,7 @@ class Stream:
         self.problem = None if there is None else there.problem
         self.behind = max(0, final - known)
         if final <= known or self._others(there):
-            return SOON_SECONDS if self._final.waits else POLL_SECONDS
+            return SOON_SECONDS if self._final.is_waiting() else POLL_SECONDS
         now = self._now()
         leased = self._store.lease(
             self.name, holder=self._holder, now=now, until=now + LEASE_MICROS

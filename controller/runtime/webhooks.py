@@ -32,6 +32,9 @@ KIND: Final = "Callbackd-Event"
 #: The header by which what comes twice is known: the same key has the same body.
 KEY: Final = "Idempotency-Key"
 
+#: Why nothing is sent any more.
+STOPS: Final = "the controller stops"
+
 #: What goes wrong with a server, its name, its certificate, or its answer.
 _ERRORS: Final = (OSError, http.client.HTTPException, UnicodeError, ValueError)
 
@@ -108,13 +111,22 @@ class Poster:
         watch.daemon = True
         watch.start()
         try:
-            return ask()
+            status = ask()
         except _ERRORS as error:
             if late.is_set() or isinstance(error, TimeoutError):
-                raise NotTaken(f"no answer within {self._target.seconds:g} s") from error
+                raise self._late() from error
             raise NotTaken(_said(error)) from error
         finally:
             watch.cancel()
+        # A head that was cut looks like one that has ended.
+        if late.is_set():
+            raise self._late()
+        if self._closed:
+            raise NotTaken(STOPS)
+        return status
+
+    def _late(self) -> NotTaken:
+        return NotTaken(f"no answer within {self._target.seconds:g} s")
 
     def _status(self, body: bytes, headers: Mapping[str, str]) -> int:
         parts = urlsplit(self._target.url)
@@ -148,7 +160,7 @@ class Poster:
                 self._socket = made
                 return made
         made.close()
-        raise NotTaken("the controller stops")
+        raise NotTaken(STOPS)
 
     def _cut(self) -> None:
         with self._lock:

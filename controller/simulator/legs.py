@@ -18,6 +18,7 @@ from gevent.event import Event as Signal
 from controller.simulator.actions import DigitActions
 from controller.simulator.events import Event, Value, micros, templates
 from controller.simulator.phones import Behaviour
+from controller.simulator.records import write_record
 from controller.simulator.report import report_variables
 
 if TYPE_CHECKING:
@@ -342,6 +343,8 @@ class Leg:
             self.variables.update(templates().rtp)
         self.emit("CHANNEL_STATE", variables=False)
         self.simulator.remove(self)
+        if self.simulator.records is not None and self.get("process_cdr") != "false":
+            write_record(self.simulator.records, self)
         odd = self.simulator.odd()
         if odd:
             self.simulator.links.leg_down(self)

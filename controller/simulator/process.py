@@ -68,13 +68,15 @@ def run(
     odd_orders: float = 0.0,
     seed: int = 0,
     linger: float | None = None,
+    records: Path | None = None,
     output: IO[str] | None = None,
     input_fd: int = 0,
 ) -> None:
     """Run until told to stop.
 
     ``controllers``: ``host:port|host:port``, where the dialplan's ``socket`` connects.
-    ``output``: where the lines go, standard output by default. Raises `OSError` if the address is
+    ``records``: the directory of call records. ``output``: where the lines go, standard output by
+    default. Raises `OSError` if the address is
     taken or a file is not there, `msgspec.ValidationError` for a script that is none.
     """
     lines = output or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - not ours
@@ -87,6 +89,7 @@ def run(
         odd_orders=odd_orders,
         seed=seed,
         linger=linger,
+        records=records,
     )
     plan = Script()
     if script is not None:

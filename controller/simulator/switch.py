@@ -51,7 +51,8 @@ class Simulator:
     controller asked for; None is as asked. ``odd_orders``: how probable the orders are that are
     rare but real, 0 to 1, drawn with ``seed``. ``unknown``: what a number without a `Phone` does.
     ``version``: whose line numbers events carry. ``profile``: the name of the one SIP profile, for
-    ``sofia``; ``gateways``: the directory of its gateways' files, see `Sofia`. Raises `OSError` if
+    ``sofia``; ``gateways``: the directory of its gateways' files, see `Sofia`. ``records``: the
+    directory that the record of each leg is written into, see `write_record`. Raises `OSError` if
     the dialplan cannot be read.
     """
 
@@ -71,9 +72,11 @@ class Simulator:
         version: str = "1.11.3-dev",
         profile: str = "callback_public",
         gateways: Path | None = None,
+        records: Path | None = None,
     ) -> None:
         self.password, self.node, self.version, self.linger = password, node, version, linger
         self.globals = {**DEFAULT_GLOBALS, **(globals or {})}
+        self.records = records
         #: Globals that were set while it runs (`global_setvar`), and are gone with it.
         self.marks: dict[str, str] = {}
         self.unknown = unknown or Behaviour(on_call="unallocated", after=0.0)

@@ -48,6 +48,7 @@ from controller.store.charging_accounts import (
 )
 from controller.store.charging_holds import Hold
 from controller.store.charging_legs import Charged, Facts
+from controller.store.charging_legs import kept as recorded
 from controller.store.charging_prices import price_of
 from controller.store.database import reader
 
@@ -210,7 +211,7 @@ class SqlCharging:
         """
         with self._engine.begin() as connection:
             hold = holds.find(connection, end.call)
-            if (known := legs.known(connection, end.leg)) is not None:
+            if (known := legs.known(connection, end)) is not None:
                 return _known(connection, known)
             facts = legs.facts(connection, end, None if hold is None else hold.extension)
             seconds = 0 if end.answered is None else billed(end.answered, end.ended)
@@ -220,7 +221,7 @@ class SqlCharging:
             row = legs.values_of(connection, end, facts, charged, self._now())
             if connection.execute(self._insert_leg, row).first() is None:
                 # Two told of it at once, of a call for which nothing is held.
-                known = legs.known(connection, end.leg)
+                known = legs.known(connection, end)
                 assert known is not None
                 return _known(connection, known)
             return Settled(True, seconds, charged.charge, charged.uncovered, left)
@@ -267,6 +268,11 @@ class SqlCharging:
             hold.amount = 0
             hold.ended = hold.changed if hold.ended is None else hold.ended
         holds.keep(connection, hold)
+
+    def settled(self, legs: Sequence[str]) -> frozenset[str]:
+        """Give those of these legs that are settled already. It only reads."""
+        with self._reader.connect() as connection:
+            return recorded(connection, legs)
 
     # --- what there is -----------------------------------------------------------------------
 

@@ -143,6 +143,8 @@ _HELD: Final = select(
     holds.c.destination_seconds,
     holds.c.serial,
     holds.c.until,
+    holds.c.return_answered,
+    holds.c.destination_answered,
 )
 # Written out, as in the index: no index is found by a condition of parameters.
 _OPEN: Final = text("credit_hold.ended IS NULL")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import (
+    Boolean,
     Connection,
     Executable,
     Integer,
     String,
+    and_,
     bindparam,
     case,
     literal_column,
+    or_,
     select,
     true,
 )
@@ -66,8 +70,25 @@ class Known(msgspec.Struct, frozen=True):
     uncovered: int
 
 
-_KNOWN: Final = select(*(legs.c[name] for name in Known.__struct_fields__)).where(
-    legs.c.leg == bindparam("of")
+#: Of several ways of a call that may have been answered an estimate takes one; where it was
+#: another, and its record comes after all, it is charged already.
+_KNOWN: Final = (
+    select(*(legs.c[name] for name in Known.__struct_fields__))
+    .where(
+        or_(
+            legs.c.leg == bindparam("of"),
+            and_(
+                bindparam("answered", type_=Boolean),
+                legs.c.request == bindparam("request"),
+                legs.c.call == bindparam("call"),
+                legs.c.side == bindparam("side"),
+                legs.c.position == bindparam("position"),
+                legs.c.source == "estimate",
+                legs.c.answered.is_not(None),
+            ),
+        )
+    )
+    .limit(1)
 )
 
 
@@ -117,10 +138,23 @@ _OF: Final = {
 _KEPT: Final = tuple(column.name for column in legs.columns if column.name != "serial")
 
 
-def known(connection: Connection, leg: str) -> Known | None:
-    """Give what is kept of a leg, or None."""
-    row = connection.execute(_KNOWN, {"of": leg}).first()
+def known(connection: Connection, end: LegEnd) -> Known | None:
+    """Give what is kept of a leg, or of the one that was taken for it; or None."""
+    values = {
+        "of": end.leg,
+        "answered": end.answered is not None,
+        "request": end.request,
+        "call": end.call,
+        "side": end.side.value,
+        "position": end.position,
+    }
+    row = connection.execute(_KNOWN, values).first()
     return None if row is None else Known(*row)
+
+
+def kept(connection: Connection, of: Sequence[str]) -> frozenset[str]:
+    """Give those of these legs that there is a record of."""
+    return frozenset(connection.execute(select(legs.c.leg).where(legs.c.leg.in_(of))).scalars())
 
 
 def facts(connection: Connection, end: LegEnd, extension: str | None) -> Facts:

@@ -133,6 +133,8 @@ callback_attempt: Final = Table(
     Column("causes", Text, nullable=False, server_default="{}"),
     Column("begun", BigInteger, nullable=False),
     Column("answered", BigInteger),
+    # When its leg was found alive last, where somebody pays for it.
+    Column("seen", BigInteger),
     Column("ended", BigInteger),
     Column("outcome", String(32)),
     Column("cause", String(64)),
@@ -187,6 +189,8 @@ callback_destination: Final = Table(
     # Over which channel people talked, from when; NULL: they did not.
     Column("channel", String(64)),
     Column("connected", BigInteger),
+    # When its leg was found alive last, where somebody pays for it.
+    Column("seen", BigInteger),
     Column("ended", BigInteger),
     Column("cause", String(64)),
     # JSON: the hang-up cause of each channel that failed.

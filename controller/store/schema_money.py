@@ -157,6 +157,7 @@ call_leg: Final = Table(
     Index("call_leg_of", "extension", "begun"),
     Index("call_leg_number", "number", "begun"),
     Index("call_leg_account", "account", "begun"),
+    Index("call_leg_client", "client", "begun"),
 )
 
 #: What is to be told to somebody else's server, in order (webhooks), until it was taken.

@@ -130,8 +130,7 @@ class FinalSerial:
         self._seen = 0
         self._writers: frozenset[str] = frozenset()
 
-    @property
-    def waits(self) -> bool:
+    def is_waiting(self) -> bool:
         """Whether more was seen than is final: others are still writing."""
         return self._seen > self._final
 

@@ -74,13 +74,25 @@ def test_d3_an_emergency_channel_that_there_is_not_is_said_so(world: World) -> N
     assert (subject, "no channel gone" in text) == ("settings", True)
 
 
-def test_a4_a_module_that_keeps_all_variables_is_warned_of(world: World) -> None:
-    """It would keep what a caller typed who hung up in the middle of his password."""
-    world.switch.applications.sounds.modules.add("mod_json_cdr")
+def test_m7_a_switch_without_call_records_is_warned_of(world: World) -> None:
+    """M7: what ends while no controller sees it is then estimated."""
     status, found = check(world)
     (warning,) = [one for one in found if one["subject"] == "call records"]
     assert "mod_json_cdr" in warning["remedy"]
     assert (status, warning["well"]) == (0, True)
+    world.switch.applications.sounds.modules.add("mod_json_cdr")
+    _, found = check(world)
+    assert not [one for one in found if one["subject"] == "call records"]
+
+
+def test_m7_records_that_cannot_be_read_are_said_so(world: World) -> None:
+    world.switch.applications.sounds.modules.add("mod_json_cdr")
+    port, gone = world.switch.address[1], world.directory / "gone"
+    nodes = f'[{{name = "sim1", port = {port}, records_dir = "{gone}"}}]'
+    status, found = check(world, CALLBACKD_NODES=nodes)
+    assert status == 1
+    ((subject, text),) = wrong(found)
+    assert (subject, str(gone) in text) == ("call records", True)
 
 
 def test_a_node_that_does_not_answer_or_does_not_know_us_is_said_so(world: World) -> None:

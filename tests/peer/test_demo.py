@@ -21,6 +21,11 @@ def test_fifty_callbacks_end_as_scripted_and_leave_nothing() -> None:
     assert summary["faults"] == []
     assert summary["not_as_scripted"] == {}
     assert (summary["calls"], summary["as_scripted"]) == (50, 50)
+    # M7: each call of a list has two destinations, and both its sides are charged.
+    charged = summary["charged"]
+    assert charged["legs"] >= 3 * 3
+    assert charged["micro_units"] == 5_000 * charged["seconds"]
+    assert charged["held"] == 0
     left = summary["left"]
     # The dispatcher, those that look after calls and sounds, and for a second those that write
     # transcripts and what became of destinations.

@@ -52,7 +52,7 @@ def free_port() -> int:
 class World:
     """One switch and its phones, a database, and as many controllers as a test starts."""
 
-    def __init__(self, directory: Path, controllers: int = 1) -> None:
+    def __init__(self, directory: Path, controllers: int = 1, url: str | None = None) -> None:
         self.directory = directory
         self.ports = [free_port() for _ in range(controllers)]
         self.switch = Simulator(
@@ -60,7 +60,7 @@ class World:
             globals={"callback_controllers": "|".join(f"127.0.0.1:{port}" for port in self.ports)},
         )
         self.switch.start()
-        self.engine = open_database(new_file(directory / "callbackd.sqlite3"))
+        self.engine = open_database(url or new_file(directory / "callbackd.sqlite3"))
         self.extensions = Extensions(self.engine)
         self.requests = Requests(self.engine)
         #: The channels of the table, once an extension is added.
@@ -127,13 +127,7 @@ class World:
 
     def process(self, index: int = 0, **environment: str) -> subprocess.Popen[bytes]:
         """Start a controller in a process of its own and wait for its link."""
-        config = self.directory / f"controller{index}.toml"
-        config.write_text(
-            f'name = "controller{index}"\ndata_dir = "{self.directory}"\n'
-            f"[listen]\nport = {self.ports[index]}\n[web]\nport = 0\n"
-            f'[[nodes]]\nname = "sim1"\nport = {self.switch.address[1]}\n'
-            "[dispatcher]\npoll_seconds = 0.2\n"
-        )
+        config = self.config(index)
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "controller", "--config", str(config)),
@@ -157,6 +151,17 @@ class World:
         # Read on, so that it never waits for us.
         gevent.spawn(self.logged.extend, process.stderr)
         return process
+
+    def config(self, index: int = 0) -> Path:
+        """Write the settings of a controller in a process of its own."""
+        config = self.directory / f"controller{index}.toml"
+        config.write_text(
+            f'name = "controller{index}"\ndata_dir = "{self.directory}"\n'
+            f"[listen]\nport = {self.ports[index]}\n[web]\nport = 0\n"
+            f'[[nodes]]\nname = "sim1"\nport = {self.switch.address[1]}\n'
+            "[dispatcher]\npoll_seconds = 0.2\n"
+        )
+        return config
 
     def fetch(self, path: str) -> str:
         """Fetch a page of the process that was started last."""

@@ -24,7 +24,13 @@ from controller.callback.effects import (
     Record,
     Tell,
 )
-from controller.callback.events import Key, PasswordChecked, ReturnAttached, TriggerAttached
+from controller.callback.events import (
+    Key,
+    PasswordChecked,
+    ReturnAttached,
+    RouteFound,
+    TriggerAttached,
+)
 from controller.callback.return_session import ReturnSession
 from controller.callback.said import Prompt
 from controller.callback.states import Return, Trigger
@@ -39,6 +45,7 @@ from controller.policy.sounds import SoundTable
 from controller.routing.model import Plan, Way
 from controller.runtime.clock import Clock
 from controller.runtime.legs import Leg, step_id
+from controller.runtime.paying import Call, Paying
 from controller.runtime.prompts import Prompts
 from controller.runtime.return_leg import ReturnLeg
 from controller.runtime.services import Legs
@@ -76,10 +83,11 @@ class Line:
 class Calls:
     """Every destination is called by way of one channel."""
 
-    def find(self, session: ReturnSession, wanted: FindRoute) -> Plan:
+    def find(self, session: ReturnSession, wanted: FindRoute) -> RouteFound:
         """Give it."""
         shown = Shown("+12025550111", rule="I5")
-        return Plan((Way("pstn", wanted.number.removeprefix("+"), shown, "12025550111"),))
+        way = Way("pstn", wanted.number.removeprefix("+"), shown, "12025550111")
+        return RouteFound(wanted.step, Plan((way,)))
 
     def connected(self, session: ReturnSession, effect: Effect) -> None:
         """People talk."""
@@ -116,7 +124,11 @@ class Bench:
         if data.get("Answer-State") == "answered":
             start = ReturnSession(leg=uuid, request="r", policy=policy)
             calls: Any = Calls()
-            self.leg = ReturnLeg(services, session, uuid, start, calls)
+            call = Call(
+                call="a", request="r", leg=uuid, node=None, number="", free=True, answered=0
+            )
+            paying = Paying(services, call, policy, charged=False)
+            self.leg = ReturnLeg(services, session, uuid, start, calls, paying)
             attached: object = ReturnAttached(
                 stage=stage,
                 last_bridge_to=self.ours(data.variable("last_bridge_to"), uuid),

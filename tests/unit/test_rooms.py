@@ -132,6 +132,7 @@ ALSO = {
     "controller/commands/gateway_nodes.py": ("esl",),
     "controller/commands/nodes.py": ("esl",),
     "controller/commands/switch.py": ("esl",),
+    "controller/commands/switch_records.py": ("runtime",),
 }
 
 

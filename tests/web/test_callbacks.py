@@ -31,7 +31,8 @@ def test_t11_a_callback_is_asked_for_and_shown(world: World) -> None:
     answer = ask(world)
     assert answer.status == 201
     made = answer.json
-    parts: dict[str, list[Any]] = {"tries": [], "destinations": [], "transcript": []}
+    names = ("tries", "destinations", "legs", "totals", "transcript")
+    parts: dict[str, list[Any]] = {name: [] for name in names}
     assert world.get(answer.headers["location"]).json == {**made, **parts}
     for name in TIMES:
         assert RFC_3339.match(made.pop(name))

@@ -21,6 +21,7 @@ from controller.web.api.application import create_api
 from controller.web.api.openapi import document
 from controller.web.api.records import Run
 from controller.web.api.sounds import UPLOADED_AS
+from tests.unit.store.called import uuid
 from tests.web.server import Running, running
 from tests.web.test_isolation import NEW
 from tests.web.world import BASE, SINCE, World, check_secret_free
@@ -68,6 +69,7 @@ THERE: Final[dict[str, list[str]]] = {
     "/accounts": [ACCOUNT, "00000000-0000-4000-8000-000000000000"],
     "/sounds": ["acme", "heard-acme", "shared", "zeta"],
     "/tokens": ["acme-reads", "zeta"],
+    "/calls": [uuid(1), uuid(2), uuid(9)],
     "/callbacks": [CALLBACK, "00000000-0000-4000-8000-000000000000"],
     "/stops": ["acme", "bolt", "1001", "2001", "9001"],
     "/lockouts": ["1001", "2001", "9001"],
@@ -137,7 +139,7 @@ class Stage:
 
     def parts(self) -> list[Any]:
         """Give the parts that the API is made with."""
-        names = ("directory", "callbacks", "stopping", "lockouts", "explaining")
+        names = ("directory", "callbacks", "calls", "stopping", "lockouts", "explaining")
         return [Part(self, name) for name in names]
 
     def fault(self) -> None:

@@ -31,7 +31,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.fixture(scope="module")
 def server(world: World) -> Iterator[Running]:
     parts = (
-        world.directory, world.callbacks, world.stopping, world.lockouts, world.explaining
+        world.directory, world.callbacks, world.calls, world.stopping, world.lockouts,
+        world.explaining,
     )  # fmt: skip
     with running(lambda run: create_api(*parts, run=run)) as made:
         yield made
@@ -323,7 +324,7 @@ def test_nobody_waits_for_the_database(world: World) -> None:
             return world.directory.get(*args)
 
     slow: Any = Slow()
-    parts = (world.callbacks, world.stopping, world.lockouts, world.explaining)
+    parts = (world.callbacks, world.calls, world.stopping, world.lockouts, world.explaining)
     with (
         running(lambda run: create_api(slow, *parts, run=run)) as server,
         Line(server) as waiting,

@@ -15,6 +15,7 @@ from flask import Flask
 from sqlalchemy import Engine, select
 from werkzeug.test import Client as Browser
 
+from controller.admin.call_records import CallRecords
 from controller.admin.callback_shapes import StopScope
 from controller.admin.callbacks import Callbacks
 from controller.admin.directory import Directory
@@ -36,6 +37,7 @@ from controller.store.sounds import NewFile, keep_audio
 from controller.web.api.application import create_api
 from controller.web.api.records import Run
 from tests.sounding import recording
+from tests.unit.store.called import keep_leg
 
 ADMIN: Final = Actor(name="cli:test", role=Role.ADMIN)
 BASE: Final = "/api/v1"
@@ -178,6 +180,7 @@ class World:
         self._ticks = itertools.count(self.ticked)
         self.directory = Directory(engine, passwords=lambda: PASSWORDS, now=self._now)
         self.callbacks = Callbacks(engine, now=self._now, expiry_seconds=900)
+        self.calls = CallRecords(engine)
         self.stopping = Stopping(engine, now=self._now)
         own = OwnMemory(self.now)
         for digit in ("1", "2") * 2:
@@ -208,9 +211,11 @@ class World:
             self.tokens.update(like.tokens)
             self.acme_account, self.bolt_account = like.acme_account, like.bolt_account
             self.acme_callback, self.bolt_callback = like.acme_callback, like.bolt_callback
+            self.acme_leg, self.bolt_leg = like.acme_leg, like.bolt_leg
         real: list[Any] = [
             self.directory,
             self.callbacks,
+            self.calls,
             self.stopping,
             self.lockouts,
             self.explaining,
@@ -291,6 +296,20 @@ class World:
             self.hear(f"heard-{client}")
             asked = {"extension": extension, "number": f"+120255505{digit}0", "key": f"{client}-1"}
             setattr(self, f"{client}_callback", self.callbacks.ask(ADMIN, asked).callback.id)
+            leg = keep_leg(
+                self.engine,
+                int(digit),
+                request=getattr(self, f"{client}_callback"),
+                extension=extension,
+                client=client,
+                caller=f"+120255505{digit}0",
+                number=f"+120255507{digit}0",
+                shown=number,
+                account=account,
+                node="fs1-of-ours",
+                channel="pstn",
+            )
+            setattr(self, f"{client}_leg", leg)
             self.issue(client, Role.CLIENT, client)
             self.issue(f"{client}-reads", Role.READ_ONLY, client)
         self.stopping.stop(ADMIN, StopScope.EXTENSION, "2001", reason="bolt-stopped")
@@ -314,6 +333,9 @@ class World:
     #: Pending.
     acme_callback: str
     bolt_callback: str
+    #: A leg of each callback.
+    acme_leg: str
+    bolt_leg: str
 
     def ask(
         self,
@@ -381,7 +403,8 @@ class World:
         numbers = [f"+120255501{end}" for end in ("20", "21")]
         others = [f"+120255502{end}" for end in ("20",)]
         dialled = ["+12025550320", "+12025550420", "+12025550421", "+12025550520", "+12025550620"]
-        ids = [self.bolt_account, self.bolt_callback]
+        dialled.append("+12025550720")
+        ids = [self.bolt_account, self.bolt_callback, self.bolt_leg]
         return ["bolt", '"2001', "2001/", *ids, *numbers, *others, *dialled]
 
     def check_own(self, answer: Answer) -> None:

@@ -14,6 +14,7 @@ from controller.admin.model import AdminError, Conflict, Kind
 from controller.policy.versions import StoredPolicyError
 from controller.web.api import problems
 from controller.web.api.callbacks import CallbackViews, StopViews
+from controller.web.api.calls import CallViews
 from controller.web.api.explain import ExplainViews
 from controller.web.api.files import Imports
 from controller.web.api.ledgers import Ledgers
@@ -26,6 +27,7 @@ from controller.web.api.sounds import AudioViews
 from controller.web.api.tokens import Tokens
 
 if TYPE_CHECKING:
+    from controller.admin.call_records import CallRecords
     from controller.admin.callbacks import Callbacks
     from controller.admin.directory import Directory
     from controller.admin.explaining import Explaining
@@ -41,6 +43,7 @@ _OPEN = "openapi"
 def create_api(
     directory: Directory,
     callbacks: Callbacks,
+    calls: CallRecords,
     stopping: Stopping,
     lockouts: LockoutDesk,
     explaining: Explaining,
@@ -53,7 +56,7 @@ def create_api(
 ) -> Flask:
     """Make the application, which is served under `/api/`.
 
-    `run` runs what blocks, and the first three do in every call: in a thread, that is, where an
+    `run` runs what blocks, and the first four do in every call: in a thread, that is, where an
     event loop serves; the other two see to that themselves. `away` are the errors that mean that
     the database cannot be reached now; `on_fault` is told of each fault of our own, which has been
     logged then; `on_callback` when a callback is due that was asked for, seconds since 1970. Both
@@ -107,6 +110,7 @@ def create_api(
     Ledgers(directory, run, imports).register(app)
     AudioViews(directory, run).register(app)
     CallbackViews(callbacks, run, on_callback).register(app)
+    CallViews(calls, run, away).register(app)
     StopViews(stopping, run).register(app)
     LockoutViews(lockouts).register(app)
     ExplainViews(explaining).register(app)
@@ -125,7 +129,7 @@ def _of_routing(error: HTTPException) -> Refusal:
 def _guarded(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    if not response.content_length:
+    if not response.is_streamed and not response.content_length:
         # There is no text of which it could be said what it is.
         response.headers.remove("Content-Type")
     return response

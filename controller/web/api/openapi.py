@@ -14,6 +14,7 @@ from controller.admin.model import Actor, Kind
 from controller.admin.shapes import INPUTS, PATCHES, VIEWS
 from controller.web.api import (
     openapi_callbacks,
+    openapi_calls,
     openapi_explain,
     openapi_files,
     openapi_lockouts,
@@ -75,7 +76,7 @@ def document() -> dict[str, Any]:
     for kind, path in FLAT.items():
         paths[path] = {"get": _list(kind, path, f"list_all_{kind.value}s")}
     paths |= openapi_callbacks.paths() | openapi_sounds.paths() | openapi_lockouts.paths()
-    paths |= openapi_explain.paths() | openapi_files.paths()
+    paths |= openapi_explain.paths() | openapi_files.paths() | openapi_calls.paths()
     paths["/audit"] = {"get": _audit()}
     paths["/whoami"] = {"get": parts.operation("whoami", "Who asks.", {200: parts.told(Actor)})}
     paths[_PATH] = {"get": _own()}
@@ -96,6 +97,7 @@ def document() -> dict[str, Any]:
             for name in (
                 *(kind.value for kind in Kind),
                 *openapi_callbacks.TAGS,
+                *openapi_calls.TAGS,
                 *openapi_lockouts.TAGS,
                 *openapi_explain.TAGS,
                 "general",

@@ -90,8 +90,9 @@ def _item() -> dict[str, Any]:
         "parameters": [parts.in_path("id", Id)],
         "get": parts.operation(
             "get_callback",
-            "Show a callback, with its tries, the destinations that it called and its transcript; "
-            "of each call by which channels, what each shows, and why.",
+            "Show a callback, with its tries, the destinations that it called, its legs that are "
+            "over and what they cost, and its transcript; of each call by which channels, what "
+            "each shows, and why.",
             {200: parts.told(shown.WHOLE_CALLBACK)},
             404,
             tag="callback",

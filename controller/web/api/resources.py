@@ -14,9 +14,10 @@ import msgspec
 from msgspec import Meta
 
 from controller.admin.audit import AuditKind
-from controller.admin.callback_shapes import ScopeName, Source, State
+from controller.admin.callback_shapes import Id, ScopeName, Source, State
 from controller.admin.model import MOST_ITEMS, Kind, NotFound
 from controller.admin.shapes import FILTERS, KEYS, VIEWS
+from controller.credit.model import Side
 from controller.guard.locking import LockKind
 from controller.policy.fields import ChannelName, ExtensionNumber, Moment, Number
 from controller.policy.records import EntryKind
@@ -118,6 +119,37 @@ CALLBACK_FILTERS: Final[dict[str, Any]] = {
     "since": Moment,
     "until": Moment,
 }
+
+#: Legs that are over (M7, O5), one by one and as a file; and what they can be filtered by.
+CALLS: Final = "/calls"
+CALL: Final = "/calls/{leg}"
+CALLS_EXPORT: Final = "/calls/export"
+CALL_FILTERS: Final[dict[str, Any]] = {
+    "extension": ExtensionNumber,
+    # Who asked for the callback.
+    "caller": Number,
+    # Whom the leg called.
+    "number": Annotated[
+        str,
+        Meta(pattern=r"^\+?[0-9]{1,15}\Z", description="E.164, or as the platform has it."),
+    ],
+    "side": Side,
+    "channel": ChannelName,
+    "account": AccountId,
+    "request": Id,
+    "cause": Annotated[
+        str, Meta(pattern=r"^[A-Z0-9_]{1,64}\Z", description="As the switch says why it ended.")
+    ],
+    # Begun then or later; before.
+    "since": Moment,
+    "until": Moment,
+    "charged": bool,
+    "uncovered": bool,
+}
+Order = Annotated[Literal["newest", "oldest"], Meta(description="Which come first.")]
+FileFormat = Annotated[
+    Literal["csv", "jsonl"], Meta(description="CSV, or JSON lines: a record in each.")
+]
 
 #: Stops (O6).
 STOPS: Final = "/stops"

@@ -34,6 +34,8 @@ _STRUCTS: Final[tuple[Any, ...]] = (
     shown.CALLBACK,
     shown.WHOLE_CALLBACK,
     shown.CALLBACK_PAGE,
+    shown.CALL,
+    shown.CALL_PAGE,
     StopInput,
     shown.STOP,
     shown.STOPS,

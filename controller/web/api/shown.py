@@ -22,6 +22,9 @@ from controller.admin.lockouts import Lockout
 from controller.admin.model import Audited, Item, Kind, Line
 from controller.admin.rates import FoundRate, RateInEffect
 from controller.admin.shapes import VIEWS
+from controller.credit.call_record import TIMES as CALL_TIMES
+from controller.credit.call_record import CallRecord, CallTotal
+from controller.credit.call_record import written as written_call
 from controller.policy.moments import written as when
 from controller.web.api.reading import JSON
 
@@ -59,12 +62,16 @@ _TRY: Final = _told(Try, "CallbackTry", *_TRY_TIMES)
 _DESTINATION_TIMES: Final = ("begun", "connected", "ended")
 _DESTINATION: Final = _told(DestinationTry, "CallbackDestination", *_DESTINATION_TIMES)
 _TRANSCRIPT: Final = _told(TranscriptEntry, "CallbackTranscriptEntry", "at")
-#: A callback with its tries, whom it called and its transcript.
+CALL: Final = _told(CallRecord, "Call", *CALL_TIMES)
+CALL_PAGE: Final = _page_of(CALL)
+#: A callback with its tries, whom it called, what that cost, and its transcript.
 WHOLE_CALLBACK: Final = msgspec.defstruct(
     "WholeCallback",
     [
         ("tries", list[_TRY]),  # type: ignore[valid-type]
         ("destinations", list[_DESTINATION]),  # type: ignore[valid-type]
+        ("legs", list[CALL]),  # type: ignore[valid-type]
+        ("totals", list[CallTotal]),
         ("transcript", list[_TRANSCRIPT]),  # type: ignore[valid-type]
     ],
     bases=(CALLBACK,),
@@ -146,8 +153,15 @@ def callback(found: Callback) -> dict[str, Any]:
     if isinstance(found, WholeCallback):
         made["tries"] = [_written(one, _TRY_TIMES) for one in found.tries]
         made["destinations"] = [_written(one, _DESTINATION_TIMES) for one in found.destinations]
+        made["legs"] = [call(one) for one in found.legs]
+        made["totals"] = list(found.totals)
         made["transcript"] = [_written(line, ("at",)) for line in found.transcript]
     return made
+
+
+def call(found: CallRecord) -> dict[str, Any]:
+    """Give a leg that is over, as it is shown."""
+    return written_call(found)
 
 
 def stop(found: Stopped) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from controller.callback.return_session import ReturnSession
 from controller.callback.states import Return, Trigger
 from controller.callback.trigger import TriggerSession
 from controller.callerid.model import Shown
+from controller.credit.model import Granted
 from controller.numbers.caller import Caller
 from controller.policy.fields import EarlyHangUp, ReturnCalls
 from controller.policy.model import Policy
@@ -148,6 +149,18 @@ platforms = st.builds(
     internal_prefixes=st.sampled_from([(), ("+4420",)]),
     emergency_connected=st.booleans(),
 )
+granted = st.one_of(
+    st.none(),
+    st.builds(
+        Granted,
+        charged=st.booleans(),
+        return_seconds=st.sampled_from([0, 1, 200]),
+        destination_seconds=st.sampled_from([0, 10, 100_000]),
+        lasts=st.sampled_from([None, 10, 1000]),
+        more=st.booleans(),
+        serial=st.integers(0, 3),
+    ),
+)
 plans = st.sampled_from(
     [
         plan("one"),
@@ -159,6 +172,8 @@ plans = st.sampled_from(
         Plan(refusal="no_caller_id"),
         Plan(refusal="own_number"),
         Plan(refusal="emergency"),
+        Plan(refusal="no_credit"),
+        Plan(refusal="no_rate"),
     ]
 )
 called = plans.filter(lambda plan: bool(plan.ways))
@@ -239,6 +254,7 @@ def return_sessions(draw: st.DrawFn, states: tuple[Return, ...] = tuple(Return))
         asked=draw(st.sampled_from([0.0, NOW])),
         hasty=draw(st.integers(0, limits.MAX_HASTY)),
         plan=draw(st.one_of(st.none(), called)),
+        granted=draw(granted),
     )
 
 
@@ -283,10 +299,12 @@ def return_events(session: ReturnSession) -> dict[str, st.SearchStrategy[ReturnE
         "TimeKnown": st.builds(
             TimeKnown, step=steps, seconds=st.sampled_from([None, 0, 59, 3600, -1])
         ),
-        "RouteFound": st.builds(RouteFound, step=steps, plan=plans),
+        "RouteFound": st.builds(RouteFound, step=steps, plan=plans, granted=granted),
         "Bridged": st.builds(Bridged, other=legs),
         "TimerFired": st.builds(TimerFired, number=around(session.timer)),
-        "LegEnded": st.builds(LegEnded, cause=causes, stage=stage_texts, talked_to=legs),
+        "LegEnded": st.builds(
+            LegEnded, cause=causes, stage=stage_texts, talked_to=legs, charged=st.booleans()
+        ),
         "SocketClosed": st.builds(SocketClosed),
     }
 

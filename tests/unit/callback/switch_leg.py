@@ -46,6 +46,7 @@ from controller.callback.events import (
 from controller.callback.platform import Platform
 from controller.callback.return_session import ReturnSession
 from controller.callback.states import Return
+from controller.credit.model import Granted
 from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
 from controller.routing.model import Plan
@@ -138,13 +139,15 @@ class SwitchLeg:
             effects += self.route_found()
         return effects
 
-    def route_found(self, found: Plan | None = None) -> tuple[Effect, ...]:
-        """Have a way found to what is to be called, or this one."""
+    def route_found(
+        self, found: Plan | None = None, granted: Granted | None = None
+    ) -> tuple[Effect, ...]:
+        """Have a way found to what is to be called, or this one; `granted`: for how long (M4)."""
         assert self.wanted is not None
         wanted, self.wanted = self.wanted, None
         if found is None and self.session.platform.is_internal(wanted.number):
             found = plan("inside", kind="internal")
-        return self.tell(RouteFound(wanted.step, found or plan(*self.channels)))
+        return self.tell(RouteFound(wanted.step, found or plan(*self.channels), granted))
 
     def attach(self, **variables: Any) -> tuple[Effect, ...]:
         """Connect to a controller, with the variables as they are."""

@@ -22,10 +22,13 @@ from controller.callback.effects import (
     ForgetSecret,
     Hangup,
     HoldOn,
+    Identified,
     Kill,
     LetGo,
     LookUpCredit,
     LookUpTime,
+    MoveLimit,
+    NotCalled,
     Note,
     Record,
     Release,
@@ -67,6 +70,9 @@ OUTCOMES: Final = frozenset(
         "check_failed",
         "dial_time_over",
         "not_reached",
+        "no_credit",
+        "no_rate",
+        "credit_over",
         "prompts_unheard",
         "stuck",
     }
@@ -102,6 +108,7 @@ UNEXPECTED: Final = frozenset(
         "speed_dial_unknown",
         "redial_unknown",
         "emergency_not_connected",
+        "credit_too_low",
         "credit_unknown",
     }
 )
@@ -341,6 +348,8 @@ class Watch:
                 self._look_at_call(effect)
             case LetGo():
                 assert self._in_bridge
+            case Identified() | MoveLimit() | NotCalled():
+                self._look_at_money(effect, after)
             case Kill():
                 assert self.session.state is Return.ENDING
             case Hangup():
@@ -356,6 +365,22 @@ class Watch:
                 self._released = True
             case _:
                 pass
+
+    def _look_at_money(
+        self, effect: Identified | MoveLimit | NotCalled, after: tuple[Effect, ...]
+    ) -> None:
+        match effect:
+            case Identified(caller):
+                assert isinstance(self._event, PasswordChecked)
+                assert self.proved, "M9: nobody pays for whom nobody knows"
+                who = self.session.caller
+                assert caller == ("" if who is None else who.number)
+            case MoveLimit(seconds):
+                assert not self._in_bridge
+                assert seconds > 0
+                assert [type(e) for e in after[:3]] == [SaveStage, HoldOn, Bridge]
+            case NotCalled(position):
+                assert position == self.session.dialled
 
     def _look_at_call(self, effect: FindRoute | CallConnected | CallOver) -> None:
         match effect:

@@ -159,7 +159,7 @@ def test_t10_a_callback_is_shown_with_its_tries_and_what_became_of_it(
     assert whole["tries"][0]["answered"] == "1970-01-01T00:00:02.000000Z"
     assert whole["transcript"] == []
     # A list is the same without them.
-    parts = {"tries", "destinations", "transcript"}
+    parts = {"tries", "destinations", "legs", "totals", "transcript"}
     assert listed(stocked) == [{k: v for k, v in whole.items() if k not in parts}]
     for name in ("x", "00000000-0000-4000-8000-000000000000"):
         refused(stocked("callback", "show", name), f"there is no callback {name}")

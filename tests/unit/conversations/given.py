@@ -9,6 +9,8 @@
   `is away` (no credit is known); `does not answer` (nor said to be unknown);
   `passwords cannot be checked`; `passwords are checked for ever`; `time is not known`;
   `no channel is to be had`; `nothing is left to show`;
+  `credit is too low`; `no rate is known`; `20 s of dialogue are paid for`;
+  `15 s of a call are paid for`;
   `passwords take 2 s` (0.2 s unless said); `answers after 2 s` (0.01 s unless said).
 """
 
@@ -24,6 +26,7 @@ from controller.callback.effects import CheckPassword
 from controller.callback.events import Credit, PasswordChecked
 from controller.callback.return_session import ReturnSession
 from controller.callerid.model import Shown
+from controller.credit.model import Granted
 from controller.policy.model import Policy, PolicyError
 from controller.policy.records import AuthorisedCaller
 from controller.policy.rules import validate
@@ -79,6 +82,9 @@ class Store:
         self.check_seconds = 0.2
         self.look_up_seconds = 0.01
         self._locks_after: int | None = None
+        #: M3, M4: how long the switch lets each leg last; None: as the policy does.
+        self.dialogue_seconds: int | None = None
+        self._call_seconds: int | None = None
         self._credit: dict[str, Credit] = {}
         self._is: set[str] = set()
         for line in row.store:
@@ -96,6 +102,11 @@ class Store:
                 self.check_seconds = float(found["seconds"])
             else:
                 self.look_up_seconds = float(found["seconds"])
+        elif found := _PAID.match(line):
+            if found["what"] == "dialogue":
+                self.dialogue_seconds = int(found["seconds"])
+            else:
+                self._call_seconds = int(found["seconds"])
         elif found := _CREDIT.match(line):
             micros = int(Decimal(found["amount"] or 0) * 1_000_000)
             self._credit[found["whose"] or ""] = Credit(
@@ -104,13 +115,16 @@ class Store:
         else:
             raise BadScript(f"{line!r} is nothing that a store does; `given` says what is")
 
-    def plan(self, number: str) -> Plan:
-        """Give how a number is called: over one channel, showing the default number."""
+    def route(self, number: str) -> tuple[Plan, Granted | None]:
+        """Give how a number is called: over one channel, showing the default number; and how long.
+
+        M4: None: nobody pays.
+        """
         for line, refusal in _REFUSALS.items():
             if line in self._is:
-                return Plan(refusal=refusal)
+                return Plan(refusal=refusal), None
         shown = Shown(self.policy.default_caller_id or "", rule="I5")
-        return Plan((Way("one", number.removeprefix("+"), shown),))
+        return Plan((Way("one", number.removeprefix("+"), shown),)), self._granted()
 
     # --- what it answers --------------------------------------------------------------------
 
@@ -136,10 +150,22 @@ class Store:
             return None
         return self._credit.get(number or "") or self._credit.get("")
 
-    def seconds(self) -> int | None:
+    def seconds(self, session: ReturnSession) -> int | None:
         """Give how long a call may last (D6)."""
-        unknown = "time is not known" in self._is
-        return None if unknown else self.policy.longest_call_seconds
+        return None if "time is not known" in self._is else session.time_left
+
+    def _granted(self) -> Granted | None:
+        seconds = self._call_seconds
+        if seconds is None:
+            return None
+        return Granted(
+            charged=True,
+            return_seconds=600,
+            destination_seconds=seconds,
+            lasts=seconds,
+            more=False,
+            serial=1,
+        )
 
     def check(self, session: ReturnSession, check: CheckPassword) -> PasswordChecked | None:
         """Check a password as `runtime.verifying` does; None: no answer ever comes."""
@@ -161,6 +187,8 @@ class Store:
 _REFUSALS: Final = {
     "no channel is to be had": "no_channel",
     "nothing is left to show": "no_caller_id",
+    "credit is too low": "no_credit",
+    "no rate is known": "no_rate",
 }
 _CONDITIONS: Final = frozenset(
     {
@@ -170,12 +198,14 @@ _CONDITIONS: Final = frozenset(
         "passwords cannot be checked",
         "passwords are checked for ever",
         "time is not known",
-        "no channel is to be had",
-        "nothing is left to show",
+        *_REFUSALS,
     }
 )
 _LAST: Final = re.compile(r"last dialled (\+\d+)\Z", re.ASCII)
 _LOCKS: Final = re.compile(r"locks out after (\d+) wrong\Z", re.ASCII)
+_PAID: Final = re.compile(
+    r"(?P<seconds>\d+) s of (?P<what>dialogue|a call) are paid for\Z", re.ASCII
+)
 _TAKES: Final = re.compile(
     r"(?P<what>passwords take|answers after) (?P<seconds>\d+(?:\.\d+)?) s\Z", re.ASCII
 )

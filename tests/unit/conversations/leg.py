@@ -21,10 +21,13 @@ from controller.callback.effects import (
     ForgetSecret,
     Hangup,
     HoldOn,
+    Identified,
     Kill,
     LetGo,
     LookUpCredit,
     LookUpTime,
+    MoveLimit,
+    NotCalled,
     Note,
     Record,
     Release,
@@ -113,10 +116,14 @@ class Leg:
         self._hidden = False  # sensitive_dtmf
         self._resumes = True  # socket_resume
         self._drops = False
+        self._limited: Ticket | None = None
+        self._answered_at = clock.now
 
     def answered(self) -> None:
         """Begin."""
         self.begins("answering")
+        if self.store.dialogue_seconds is not None:
+            self._limit(self.store.dialogue_seconds)
         self._connect()
 
     # --- what applications need ------------------------------------------------------------
@@ -214,12 +221,20 @@ class Leg:
             locked=store.is_locked,
         )
 
+    def _limit(self, seconds: float) -> None:
+        """Have the switch end the leg so long after its answer (M5)."""
+        if self._limited is not None:
+            self._limited.cancel()
+        at = self._answered_at + seconds
+        self._limited = self.clock.at(at, lambda: self._end("ALLOTTED_TIMEOUT"))
+
     def _end(self, cause: str) -> None:
         if self.over_at is not None:
             return
         self._clear()
         self.over_at = self.clock.now
-        ended = LegEnded(cause, self._stage, self._talked_to)
+        paid = self.store.dialogue_seconds is not None
+        ended = LegEnded(cause, self._stage, self._talked_to, charged=paid)
         for driver in self.drivers:
             self._post(driver, ended)
         if not self.drivers:
@@ -286,10 +301,11 @@ class Leg:
             case LookUpCredit() | LookUpTime():
                 self._look_up(driver, effect)
             case FindRoute(step, wanted):
-                found = RouteFound(step, self.store.plan(wanted))
-                self._answer(driver, "finding", 0.0, found)
-            case CallConnected() | CallOver():
+                self._answer(driver, "finding", 0.0, RouteFound(step, *self.store.route(wanted)))
+            case CallConnected() | CallOver() | Identified() | NotCalled() | Note():
                 pass
+            case MoveLimit(seconds):
+                self._limit(seconds)
             case DropKeys(on):
                 self._drops = on
             case HoldOn(resume):
@@ -309,8 +325,6 @@ class Leg:
             case Release():
                 driver.connected = False
                 self._stop_timer(driver)
-            case Note():
-                pass
             case _:
                 raise AssertionError(f"a return leg does not want {effect}")
 
@@ -336,7 +350,7 @@ class Leg:
     def _look_up(self, driver: Driver, effect: LookUpCredit | LookUpTime) -> None:
         event: ReturnEvent
         if isinstance(effect, LookUpTime):
-            event = TimeKnown(effect.step, self.store.seconds())
+            event = TimeKnown(effect.step, self.store.seconds(driver.session))
         else:
             caller = driver.session.caller
             credit = self.store.credit(None if caller is None else caller.number)

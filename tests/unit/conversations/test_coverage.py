@@ -20,7 +20,7 @@ NOT_REACHED = {(Return.NEW, "LegEnded"): _FIRST, (Return.NEW, "SocketClosed"): _
 #: The rules that are about conversations; each is named by some row.
 RULES = {
     *("T9", "A1", "A2", "A3", "A4", "A5", "C1", "C2"),
-    *("D1", "D2", "D3", "D4", "D5", "D6", "M5", "M9", "S2", "G2", "O4", "O5"),
+    *("D1", "D2", "D3", "D4", "D5", "D6", "M3", "M4", "M5", "M9", "S2", "G2", "O4", "O5"),
 }
 
 

@@ -32,6 +32,8 @@ from controller.runtime.dispatcher import Dispatcher
 from controller.runtime.link_events import LINK_EVENTS, LinkEvents
 from controller.runtime.reconcile import reconcile
 from controller.runtime.services import Services
+from controller.store.charging import SqlCharging
+from controller.store.conversing import Conversing
 from controller.store.database import Away
 from controller.store.stops import Stop
 from tests.unit.runtime.switches import MICROS, Leg, Node
@@ -348,13 +350,15 @@ class Running(Application):
             sounds=nothing,
             sound_watch=cast(Any, NoSounds()),
             lockouts=nothing,
-            conversing=nothing,
+            conversing=Conversing(world.engine),
+            charging=SqlCharging(world.engine),
             transcripts=cast(Any, SimpleNamespace(add=nothing)),
             health=cast(Any, NoTroubles()),
             places=nothing,
             destinations=cast(Any, SimpleNamespace(keep=nothing, open_of=lambda request: [])),
         )
         self.delivery = cast(Any, NoSounds())
+        self._unsettled = cast(Any, SimpleNamespace(look=lambda: None))
         self.services.owner = self
         self.legs = Legs()
         self.services.legs = cast(Any, self.legs)

@@ -7,6 +7,7 @@ import pytest
 
 from controller.callback.effects import Bridge
 from controller.callerid.model import Shown
+from controller.credit.model import Granted
 from controller.policy.endings import CAUSES
 from controller.policy.model import Policy
 from controller.routing.causes import CHANNEL_CAUSES, means_person
@@ -32,6 +33,8 @@ ONE = Way(
     p_asserted="sip:1001@example.com", p_preferred="sip:main@example.com", progress_seconds=5,
 )  # fmt: skip
 TWO = Way("two", "004930123456", Shown("+12025550102", rule="I5"), "+12025550102")
+#: Nobody pays.
+FREE = Granted(charged=False, return_seconds=0)
 HIDDEN = Way("one", "4930123456", Shown(hidden=True, rule="I6"))
 
 
@@ -46,16 +49,17 @@ def bridge(*ways: Way) -> DialString:
         ring_seconds=20,
         longest_seconds=60,
     )
-    head, _, body = bridge_command(effect, "step-3").partition(b"\n\n")
+    sent = bridge_command(effect, "step-3", call="a", request="r")
+    head, _, body = sent.partition(b"\n\n")
     assert b"execute-app-name: bridge" in head
     return parse(body.decode())
 
 
-def originate(*ways: Way, policy: Policy = POLICY) -> DialString:
+def originate(*ways: Way, policy: Policy = POLICY, granted: Granted = FREE) -> DialString:
     """Give the dial string of a return call."""
     sent = originate_command(
-        policy=policy, request="r", attempt="a", plan=Plan(ways), extension="return_call",
-        context="callback",
+        policy=policy, request="r", attempt="a", plan=Plan(ways), granted=granted,
+        extension="return_call", context="callback",
     ).decode()  # fmt: skip
     line, _, job = sent.partition("\n")
     assert job == "Job-UUID: a\n\n"
@@ -146,7 +150,7 @@ def test_m5_an_emergency_call_is_not_cut_short() -> None:
         step=3, position=1, number="911", plan=plan, legs=("leg",), ring_seconds=20,
         longest_seconds=60,
     )  # fmt: skip
-    assert b"sched_hangup +3600 " in bridge_command(effect, "step-3")
+    assert b"sched_hangup +3600 " in bridge_command(effect, "step-3", call="a", request="r")
 
 
 @pytest.mark.parametrize("made", [bridge, originate])
@@ -166,6 +170,27 @@ def test_m5_each_leg_carries_its_limit() -> None:
     limit = longest_return_leg(POLICY)
     said = originate(ONE).variables["execute_on_answer"]
     assert said == f"sched_hangup +{limit} ALLOTTED_TIMEOUT"
+
+
+def test_m3_what_is_granted_is_the_return_legs_limit() -> None:
+    granted = Granted(charged=True, return_seconds=120)
+    variables = originate(ONE, granted=granted).variables
+    assert variables["execute_on_answer"] == "sched_hangup +120 ALLOTTED_TIMEOUT"
+    assert variables["callback_charged"] == "120"
+    assert "callback_charged" not in originate(ONE).variables
+    # Who pays without a limit is limited by the policy.
+    unlimited = originate(ONE, granted=Granted(charged=True, return_seconds=0)).variables
+    assert unlimited["callback_charged"] == "0"
+    assert unlimited["execute_on_answer"] == originate(ONE).variables["execute_on_answer"]
+
+
+def test_m7_each_leg_says_of_which_call_it_is() -> None:
+    """M7, O3: whoever hears of its end knows what is to be charged."""
+    names = ("callback_leg", "callback_call", "callback_request")
+    assert [originate(ONE).variables[name] for name in names] == ["return", "a", "r"]
+    variables = bridge(ONE).variables
+    assert [variables[name] for name in names] == ["destination", "a", "r"]
+    assert variables["callback_position"] == "1"
 
 
 def test_o5_the_legs_of_an_attempt_are_known_from_its_own_name() -> None:

@@ -190,8 +190,8 @@ def test_what_a_node_lacks_is_degraded_and_counted_until_it_is_there() -> None:
     all_files = set(node.files)
     node.drop("/callback/16000/credit")
     sounds.ask(link)
-    assert value(metrics) == len(sounds.absent["fs1"]) == 4
-    assert fault(sounds) == "fs1 lacks 4 sounds or say modules; see callbackd check"
+    assert value(metrics) == len(sounds.absent["fs1"]) == 5
+    assert fault(sounds) == "fs1 lacks 5 sounds or say modules; see callbackd check"
     node.files = all_files
     sounds.ask(link)
     assert (value(metrics), fault(sounds), sounds.absent["fs1"]) == (0, None, frozenset())

@@ -226,7 +226,7 @@ LEGS = SESSION.destination_legs
 def calls(world: World) -> CallsOut:
     """Give a leg's calls, of which one is under way."""
     made = CallsOut(world.services, node="fs1", numbers=NUMBERS, rang=Rang())
-    plan = made.find(SESSION, FindRoute(step=4, number=DESTINATION, position=1))
+    plan = made.find(SESSION, FindRoute(step=4, number=DESTINATION, position=1)).plan
     micros = int(NOW * 1_000_000)
     assert world.placed == [("begin", "r", "leg", 1, DESTINATION, plan, micros)]
     world.placed.clear()
@@ -289,7 +289,7 @@ def test_g3_a_way_that_nobody_goes_gives_its_places_back() -> None:
 def test_i2_a_call_without_a_way_is_kept_with_its_reason() -> None:
     world = World()
     made = CallsOut(world.services, node="fs1", numbers=Numbers(), rang=Rang())
-    plan = made.find(SESSION, FindRoute(step=4, number=DESTINATION, position=1))
+    plan = made.find(SESSION, FindRoute(step=4, number=DESTINATION, position=1)).plan
     assert plan.refusal == "no_caller_id"
     assert [of[0] for of in world.placed] == ["begin", "over"]
     assert world.placed[1][4:6] == ("no_caller_id", {})

@@ -79,6 +79,7 @@ class World:
         self.policies: dict[str, Policy] = dict(POLICIES)
         self.stops: list[Stop] = []
         self.phones = dict.fromkeys(NUMBERS, Phone())
+        self.engine = engine
         self.requests = Requests(engine)
         self.kept = Kept(path)
         around = Around(

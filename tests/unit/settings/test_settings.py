@@ -236,3 +236,80 @@ def test_a3_one_rule_of_lockouts_is_set_and_all_else_is_as_it_was() -> None:
 def test_a3_a_rule_of_lockouts_that_cannot_be_is_named(field: str, value: str) -> None:
     with pytest.raises(SettingsError, match=rf"^lockouts\.number\.{field}: "):
         load(None, {f"CALLBACKD_LOCKOUTS__NUMBER__{field.upper()}": value})
+
+
+SECRET = "sixteen letters."
+
+
+def test_o5_streams_of_records_and_the_server_of_notices_are_set(tmp_path: Path) -> None:
+    settings = load(
+        written(
+            tmp_path,
+            f"""
+            [[records.streams]]
+            name = "tape"
+            file = "/var/log/callbackd/legs.jsonl"
+            [[records.streams]]
+            name = "billing"
+            url = "https://billing.example:8443/legs?from=us"
+            secret = "{SECRET}"
+            timeout_seconds = 5
+            [notices]
+            url = "http://[::1]:8080/"
+            """,
+        ),
+        {"CALLBACKD_NOTICES__SECRET": SECRET},
+    )
+    tape, billing = settings.records.streams
+    assert (tape.file, tape.url, tape.secret) == ("/var/log/callbackd/legs.jsonl", "", "")
+    assert (billing.secret, billing.timeout_seconds) == (SECRET, 5)
+    assert settings.notices.secret == SECRET
+    assert (Settings().records.streams, Settings().notices.url) == ((), "")
+
+
+@pytest.mark.parametrize(
+    ("stream", "says"),
+    [
+        ("", "set one of file and url"),
+        (f'file = "/x", url = "https://a/", secret = "{SECRET}"', "set one of file and url"),
+        ('file = "legs.jsonl"', "no absolute path"),
+        ('url = "https://a/"', "set secret"),
+        ('url = "https://a/", secret = "short"', r"^records\.streams\[1\]\.secret: "),
+        (f'url = "https://a/", secret = "{SECRET}", timeout_seconds = 61', "timeout_seconds: "),
+        ('file = "/x", colour = "red"', "colour"),
+        *(
+            (f'url = "{url}", secret = "{SECRET}"', says)
+            for url, says in (
+                ("billing.example/legs", "is no URL"),
+                ("ftp://billing.example/", "is no URL"),
+                ("https:///legs", "is no URL"),
+                ("https://a:99999/", "is no URL"),
+                ("https://a/b c", "is no URL"),
+                ("https://a/\\r\\nX: y", "is no URL"),
+                ("https://[::1/", "is no URL"),
+                ("https://b\u00fccher.example/", "is no URL"),
+                ("https://user:password@a/", "are not sent"),
+                ("https://a/#part", "are not sent"),
+            )
+        ),
+    ],
+)
+def test_o5_a_stream_that_cannot_be_is_named(stream: str, says: str) -> None:
+    streams = f'[{{name = "ok", file = "/ok"}}, {{name = "two", {stream}}}]'.replace(", }", "}")
+    with pytest.raises(SettingsError, match=says) as error:
+        load(None, {"CALLBACKD_RECORDS__STREAMS": streams})
+    assert str(error.value).startswith("records.streams")
+    assert "password" not in str(error.value).replace("a user, a password", "")
+    assert SECRET not in str(error.value)
+
+
+def test_o5_two_streams_have_two_names() -> None:
+    two = '[{name = "a", file = "/a"}, {name = "a", file = "/b"}]'
+    with pytest.raises(SettingsError, match=r"^records\.streams: two streams have one name"):
+        load(None, {"CALLBACKD_RECORDS__STREAMS": two})
+
+
+def test_m8_a_server_of_notices_that_cannot_be_is_named() -> None:
+    for url, says in (("nonsense", "is no URL"), ("https://a/", "set secret")):
+        with pytest.raises(SettingsError, match=rf"^notices\.url: .*{says}"):
+            load(None, {"CALLBACKD_NOTICES__URL": url})

@@ -1,0 +1,257 @@
+"""Finds calls that are over and that something is held for still, and settles them (M7).
+
+The end of a leg may be told to nobody: all controllers were away, or the link was. Then the switch
+has no such leg any more, which is found by asking it; its call record may tell of it later, where
+somebody reads that (`switch_records`). If nothing has come within `credit.records_seconds` it is
+estimated, and what is held is released: so a hold is never kept longer than its call and one slice.
+A node that cannot be asked keeps its holds until they have ended by themselves, and as long after.
+Of whoever died before he wrote which node was to call, nothing is held for longer than that either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from controller.callback.return_session import destination_legs
+from controller.credit.estimating import Lost, estimated
+from controller.credit.model import Held, Side
+from controller.esl.errors import EslError
+from controller.esl.switch import SwitchLink
+from controller.routing.model import MOST_WAYS
+from controller.runtime.dialling import leg_uuids
+from controller.runtime.switch_records import SwitchRecords
+from controller.store.database import Away
+from controller.store.sightings import Sighted, Sightings, Trace
+
+if TYPE_CHECKING:
+    from controller.runtime.services import Services
+
+log: Any = structlog.get_logger("unsettled")
+
+MICROS: Final = 1_000_000
+#: When all holds have ended by themselves.
+FOREVER: Final = 10**17
+
+
+class Unsettled:
+    """The calls that something is held for, as one controller finds them."""
+
+    def __init__(self, services: Services, sightings: Sightings) -> None:
+        self._services = services
+        self._sightings = sightings
+        self._records = SwitchRecords(services)
+        #: By node, when each call was found gone, microseconds since 1970.
+        self._gone: dict[str, dict[str, int]] = {}
+        #: When a call was found that no attempt was written of.
+        self._unwritten: dict[str, int] = {}
+        self._looking = False
+        self._again = False
+
+    def look(self) -> None:
+        """Look once: for records, then at the nodes. It waits for all of them.
+
+        Who asks meanwhile has it done once more.
+        """
+        self._again = True
+        if self._looking:
+            return
+        self._looking = True
+        try:
+            while self._again:
+                self._again = False
+                self._look()
+        finally:
+            self._looking = False
+
+    def _look(self) -> None:
+        services = self._services
+        if services.store_fault is not None:
+            # Ends that are known wait to be written: they are better than what is found here.
+            return
+        try:
+            self._records.read()
+            up = services.live_links()
+            for link in up:
+                self._look_at(link)
+            self._overdue({link.name for link in up})
+        except Away as error:
+            log.warning("not_looked", error=type(error).__name__)
+
+    def _wait(self) -> int:
+        credit = self._services.settings.credit
+        return min(credit.records_seconds, credit.slice_seconds) * MICROS
+
+    # --- nodes that can be asked ---------------------------------------------------------------
+
+    def _look_at(self, link: SwitchLink) -> None:
+        services = self._services
+        held = services.reads.run(services.charging.held_on, link.name)
+        traces = self._traces(held)
+        alive: list[Trace] = []
+        talking: list[tuple[str, str, int]] = []
+        gone: list[Held] = []
+        try:
+            for one in held:
+                trace = traces.get(one.call)
+                leg = None if trace is None else self._alive(link, _return_legs(trace))
+                if trace is None or leg is None:
+                    gone.append(one)
+                    continue
+                alive.append(trace)
+                if self._alive(link, _destination_legs(trace, leg, one.position)) is not None:
+                    talking.append((one.request, leg, one.position))
+        except EslError as error:
+            log.warning("not_looked", node=link.name, error=str(error))
+            return
+        now = services.clock.micros()
+        self._saw(alive, talking, now)
+        before = self._gone.get(link.name, {})
+        since = self._gone[link.name] = {one.call: before.get(one.call, now) for one in gone}
+        wait = self._wait()
+        for one in gone:
+            if since[one.call] + wait <= now:
+                self._end(one, traces.get(one.call))
+
+    def _alive(self, link: SwitchLink, legs: tuple[str, ...]) -> str | None:
+        for leg in legs:
+            if link.api("uuid_exists", leg) == "true":
+                return leg
+        return None
+
+    def _saw(self, alive: list[Trace], talking: list[tuple[str, str, int]], now: int) -> None:
+        services = self._services
+        # Another controller may have looked just now.
+        recent = now - int(services.settings.dispatcher.reconcile_seconds * MICROS / 2)
+        calls = [trace.call for trace in alive if (trace.seen or 0) < recent]
+        of = {trace.request for trace in alive if (trace.seen or 0) < recent}
+        others = [one for one in talking if one[0] in of]
+        if calls:
+            services.write(self._sightings.saw, calls, others, now)
+
+    # --- nodes that cannot ---------------------------------------------------------------------
+
+    def _overdue(self, up: set[str]) -> None:
+        services = self._services
+        now, wait = services.clock.micros(), self._wait()
+        # Those that end first.
+        held = services.reads.run(services.charging.overdue, FOREVER)
+        traces = self._traces(held)
+        before = self._unwritten
+        self._unwritten = {
+            one.call: before.get(one.call, now) for one in held if one.call not in traces
+        }
+        for one in held:
+            trace = traces.get(one.call)
+            if trace is None:
+                over = self._unwritten[one.call] + wait <= now
+            else:
+                over = trace.node not in up and one.until + wait <= now
+            if over:
+                self._end(one, trace)
+
+    # --- what is over --------------------------------------------------------------------------
+
+    def _traces(self, held: Sequence[Held]) -> Mapping[str, Trace]:
+        calls = [one.call for one in held]
+        return self._services.reads.run(self._sightings.of, calls) if calls else {}
+
+    def _end(self, held: Held, trace: Trace | None) -> None:
+        """Settle what is not settled of a call that is over, and hold nothing for it any more."""
+        services = self._services
+        if trace is not None:
+            if services.settling.is_waiting(_all_legs(trace)):
+                return
+            lost = _lost(held, trace)
+            legs = [one.leg for one in lost]
+            known = services.reads.run(services.charging.settled, legs) if legs else frozenset()
+            for one in lost:
+                if one.leg not in known:
+                    log.warning(
+                        "leg_estimated", leg=one.leg, call=held.call, node=one.node,
+                        records=self._records.has(trace.node),
+                    )  # fmt: skip
+                    services.settling.settle(estimated(held.call, held.request, one))
+        services.keep(services.charging.release, held.call, services.clock.micros())
+        log.info("hold_released", call=held.call, request=held.request)
+
+
+def _return_legs(trace: Trace) -> tuple[str, ...]:
+    """Give the uuids that the return leg may have: one, where it is known which was answered."""
+    legs = leg_uuids(trace.call, len(trace.channels) or MOST_WAYS)
+    called = [one.leg for one in trace.destinations if one.leg in legs]
+    if called:
+        return (called[0],)
+    if trace.channel in trace.channels:
+        return (legs[trace.channels.index(trace.channel)],)
+    return legs
+
+
+def _destination_legs(trace: Trace, leg: str, position: int) -> tuple[str, ...]:
+    """Give the uuids that the leg of a destination may have; none, where there is none."""
+    if not position:
+        return ()
+    for one in trace.destinations:
+        if one.leg == leg and one.position == position:
+            return _legs_of(one)
+    return destination_legs(leg, position)
+
+
+def _legs_of(one: Sighted) -> tuple[str, ...]:
+    legs = destination_legs(one.leg, one.position)[: len(one.channels) or MOST_WAYS]
+    if one.channel in one.channels:
+        return (legs[one.channels.index(one.channel)],)
+    return legs
+
+
+def _all_legs(trace: Trace) -> tuple[str, ...]:
+    legs = leg_uuids(trace.call, len(trace.channels) or MOST_WAYS)
+    others = (_legs_of(one) for one in trace.destinations if one.leg in legs)
+    return (*legs, *(leg for found in others for leg in found))
+
+
+def _lost(held: Held, trace: Trace) -> list[Lost]:
+    """Give the legs of a call that were answered, as far as anybody knows, the last one first."""
+    lost = []
+    leg = _return_legs(trace)[0]
+    seen = trace.seen or 0
+    for one in trace.destinations:
+        connected = one.connected
+        if one.leg == leg and one.position == held.position:
+            connected = connected or held.connected
+        if one.leg != leg or connected is None:
+            continue
+        last = one.over or one.seen or 0
+        seen = max(seen, connected, last)
+        lost.append(
+            Lost(
+                leg=_legs_of(one)[0],
+                side=Side.DESTINATION,
+                position=one.position,
+                node=trace.node,
+                channel=one.channel or (one.channels[0] if one.channels else None),
+                begun=one.begun,
+                answered=connected,
+                seen=last,
+                most=held.destination_seconds if one.position == held.position else 0,
+            )
+        )
+    answered = held.answered or trace.answered
+    if answered is not None:
+        channel = trace.channel or (trace.channels[0] if trace.channels else None)
+        lost.append(
+            Lost(
+                leg=leg,
+                side=Side.RETURN,
+                position=0,
+                node=trace.node,
+                channel=channel,
+                begun=trace.begun,
+                answered=answered,
+                seen=seen,
+                most=held.return_seconds,
+            )
+        )
+    return lost

@@ -1,0 +1,178 @@
+"""M7: each leg is charged once, to the second, whatever died while it ended."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+
+import gevent
+import pytest
+
+from controller.settings import Credit, Dispatcher, Node
+from controller.simulator import Behaviour, HangUp
+from tests.peer.money import CENT, HURRY, Money
+from tests.peer.world import CALLER, FRIEND, World, answering, kill, talking, typed
+
+
+def talk(world: World) -> None:
+    """Have somebody called back, and let him talk until he is made to hang up."""
+    world.phone(CALLER, answering(typed(FRIEND)))
+    world.phone(FRIEND, Behaviour(on_call="answer", after=0.1))
+    world.ring()
+    world.wait(lambda: world.switch.seen("bridged", role="return"))
+    world.wait(lambda: world.switch.connections["outbound"] == 0)
+
+
+def test_m7_both_legs_are_charged_to_the_second_by_the_switch(world: World) -> None:
+    """M2, M7: each from its own answer; the hold goes with the last."""
+    money = Money(world)
+    world.controller()
+    world.phone(CALLER, answering(typed(FRIEND)))
+    world.phone(FRIEND, talking(1.2))
+    world.ring()
+    world.ended()
+    rows = money.settled()
+    assert {(row.side, row.position, row.source) for row in rows} == {
+        ("return", 0, "event"),
+        ("destination", 1, "event"),
+    }
+    money.check()
+
+
+def test_m7_legs_on_channels_that_failed_have_their_records(world: World) -> None:
+    """M7: busy over both channels, so nothing is charged or held."""
+    money = Money(world)
+    world.controller()
+    world.phone(CALLER, Behaviour(on_call="congestion", after=0.1))
+    world.ring()
+    world.ended()
+    rows = money.settled()
+    assert [(row.side, row.channel, row.answered, row.charge) for row in rows] == [
+        ("return", "pstn", None, 0),
+        ("return", "pstn2", None, 0),
+    ]
+    assert all(row.cause for row in rows)
+    money.check()
+
+
+def test_m7_a_call_whose_controller_was_killed_is_charged_by_its_records(world: World) -> None:
+    """M7, O5: nobody saw it end; the switch's own records say when that was."""
+    money = Money(world)
+    directory = money.keep_records()
+    reading = money.reading(directory)
+    first = world.process(0, **reading)
+    talk(world)
+    kill(first)
+    world.hang_up()
+    world.wait(lambda: not world.switch.legs)
+    world.process(0, **reading)
+    rows = money.settled()
+    assert {row.source for row in rows} == {"record"}
+    money.check()
+    # Numbers must not lie about; they are young, and left alone for two seconds.
+    world.wait(lambda: not list(directory.iterdir()))
+
+
+def test_m7_without_records_it_is_estimated_and_nothing_stays_held(world: World) -> None:
+    """M7: charged until it was seen last, and never longer than it was."""
+    money = Money(world)
+    first = world.process(0, **HURRY)
+    talk(world)
+    gevent.sleep(1.5)  # it is looked at every half second
+    kill(first)
+    gevent.sleep(1.5)  # unseen
+    world.hang_up()
+    world.wait(lambda: not world.switch.legs)
+    world.process(0, **HURRY)
+    rows = money.settled()
+    assert {row.source for row in rows} == {"estimate"}
+    assert all(0 < row.seconds <= row_seconds(money, row.leg) for row in rows)
+    assert money.left == money.cents * CENT - sum(row.charge for row in rows)
+
+
+def row_seconds(money: Money, leg: str) -> int:
+    """Give the seconds that a leg has lasted, rounded up."""
+    times = money.legs[leg].profile.times
+    return -(-(times.hungup - times.answered) // 1_000_000)
+
+
+def test_m7_two_controllers_charge_a_leg_once(two: World) -> None:
+    """M7, O4: both are told of every end."""
+    money = Money(two)
+    directory = money.keep_records()
+    for index in (0, 1):
+        two.process(index, **money.reading(directory))
+    talk(two)
+    two.hang_up()
+    two.ended()
+    money.settled()
+    # Both have read the records too, when these are gone.
+    two.wait(lambda: not list(directory.iterdir()))
+    money.check()
+    assert len(money.rows) == 2
+
+
+def test_m7_an_end_while_the_link_is_down_is_read_from_the_records(world: World) -> None:
+    """M7: nobody is told of it; the controller lives on."""
+    money = Money(world)
+    directory = money.keep_records()
+    world.controller(
+        nodes=(Node(name="sim1", port=world.switch.address[1], records_dir=str(directory)),),
+        dispatcher=Dispatcher(poll_seconds=0.2, reconcile_seconds=0.5),
+    )
+    talk(world)
+    world.switch.stop_listening()
+    world.switch.kill_connections()
+    world.hang_up()
+    world.wait(lambda: not world.switch.legs)
+    rows = money.settled()
+    assert {row.source for row in rows} == {"record"}
+    money.check()
+    world.switch.listen()
+    (request,) = world.ended()
+    assert request.state == "done"
+
+
+def test_m7_the_leg_s_own_connection_tells_while_the_link_is_down(world: World) -> None:
+    """M7: in a dialogue the switch tells of the end on the leg's connection too."""
+    money = Money(world)
+    world.controller(credit=Credit(records_seconds=5))
+    world.phone(CALLER, answering())
+    world.ring()
+    world.wait(world.questions)
+    world.switch.stop_listening()
+    world.switch.kill_connections()
+    world.hang_up()
+    rows = money.settled(1)
+    assert [(row.side, row.source) for row in rows] == [("return", "event")]
+    money.check()
+
+
+def test_m7_a_locked_store_loses_no_charge(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """M7, O5: what a leg has cost is written when the store can be had again."""
+    monkeypatch.setattr("controller.store.database.BUSY_SECONDS", 0.05)
+    money = Money(world)
+    controller = world.controller()
+    talk(world)
+    locked = sqlite3.connect(world.directory / "callbackd.sqlite3", isolation_level=None)
+    locked.execute("BEGIN IMMEDIATE")
+    world.hang_up()
+    world.wait(lambda: not world.switch.legs)
+    world.wait(lambda: controller.readiness()["store"] is not None)
+    locked.execute("ROLLBACK")
+    locked.close()
+    money.settled()
+    money.check()
+
+
+def test_m7_a_controller_that_stops_has_settled_what_it_knew(world: World) -> None:
+    """M7: SIGTERM right after the end of a call."""
+    money = Money(world)
+    process = world.process(0, **HURRY, CALLBACKD_DRAIN_SECONDS="0")
+    world.phone(CALLER, answering(hang_up=HangUp(when="heard", what="enter", after=1)))
+    world.ring()
+    world.wait(lambda: world.switch.seen("ended", role="return"))
+    assert kill(process, signal.SIGTERM) == 0
+    world.process(0, **HURRY)
+    money.settled(1)
+    money.check()

@@ -1,0 +1,45 @@
+"""O5: `callbackd check` looks at where call records and notices go, and sends and makes nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .running import Run
+
+SECRET = "sixteen letters."
+
+
+def found(run: Run, streams: str, **more: str) -> list[dict[str, Any]]:
+    """Give what is found of records and notices."""
+    # No switch is there, which is told too.
+    result = run("check", "--json", CALLBACKD_RECORDS__STREAMS=streams, **more)
+    findings = json.loads(result.stdout)["findings"]
+    return [one for one in findings if one["subject"] in ("records", "notices")]
+
+
+def test_o5_files_are_looked_at(prepared: Run, tmp_path: Path) -> None:
+    there = tmp_path / "there.jsonl"
+    there.touch()
+    for path, well, says in (
+        (there, True, "can be written"),
+        (tmp_path / "new.jsonl", True, "can be written"),
+        (tmp_path, False, "is no regular file"),
+        (tmp_path / "none" / "x", False, "there is no such directory"),
+    ):
+        (one,) = found(prepared, f'[{{name = "tape", file = "{path}"}}]')
+        assert (one["well"], says in one["text"]) == (well, True), one
+        assert one["text"].startswith(f"records.streams: tape: {path}")
+        assert bool(one["remedy"]) is not well
+    assert not (tmp_path / "new.jsonl").exists()
+
+
+def test_o5_servers_are_told_apart_by_whether_others_can_read_along(prepared: Run) -> None:
+    streams = f'[{{name = "a", url = "https://a.invalid/", secret = "{SECRET}"}}]'
+    notices = {"CALLBACKD_NOTICES__URL": "http://b.invalid/", "CALLBACKD_NOTICES__SECRET": SECRET}
+    by = {one["subject"]: one for one in found(prepared, streams, **notices)}
+    assert (by["records"]["text"], by["records"]["remedy"]) == ("records.streams: a is signed", "")
+    assert by["notices"]["text"] == "notices.url is signed, and not encrypted"
+    assert by["notices"]["remedy"]
+    assert all(one["well"] for one in by.values())

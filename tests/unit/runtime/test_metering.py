@@ -1,0 +1,428 @@
+"""Calls on credit while they go on: more is held in time, limits are moved, a warning is heard.
+
+The engine and its database are real; the switch only notes what it is told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+from sqlalchemy import Engine
+
+from controller.callback import stage as stages
+from controller.callback.return_session import destination_legs
+from controller.callback.states import Return
+from controller.credit.model import Granted, Refused
+from controller.esl.errors import NotConnected
+from controller.esl.wire import Frame
+from controller.metrics import Metrics
+from controller.policy.model import Policy
+from controller.policy.sounds import SoundTable
+from controller.routing.model import Plan
+from controller.runtime.metering import Metering
+from controller.runtime.paying import Call, Limit, Paying, Talk, begin
+from controller.settings import Credit, Settings
+from controller.store.charging import SqlCharging
+from controller.store.conversing import Conversing
+from controller.store.database import open_database
+from tests.databases import new_file
+from tests.unit.store.paying import ABROAD, HOME, NOW, SECOND, account, add, extended, listed
+
+POLICY = Policy(extension="100", dids=("+12025550100",), country="US", warning_seconds=5)
+REQUEST = cast(Any, SimpleNamespace(id="of-a", extension="100", caller=None, number=HOME))
+PLAN = cast(Any, SimpleNamespace(ways=(1,), kind="public"))
+#: The attempt, and its leg.
+CALL = "a"
+FAR = "far"
+
+
+class Switch:
+    """A node, and the link to it."""
+
+    def __init__(self) -> None:
+        self.name = "fs1"
+        self.down = False
+        self.up = SimpleNamespace(is_set=lambda: not self.down)
+        self.answer = b"+OK Added: 1"
+        self.told: list[str] = []
+        self.dumps: dict[str, dict[str, str]] = {}
+
+    def request(self, command: bytes) -> Frame:
+        """Take a command and answer it."""
+        self.send(command)
+        return Frame({}, self.answer)
+
+    def send(self, command: bytes) -> None:
+        """Take a command."""
+        if self.down:
+            raise NotConnected("no link")
+        self.told.append(command.decode().strip().removeprefix("api "))
+
+    def api(self, command: str, *words: str) -> str:
+        """Give what is known of a leg."""
+        assert (command, words[1]) == ("uuid_dump", "json")
+        dump = self.dumps.get(words[0])
+        return "-ERR No such channel!" if dump is None else json.dumps(dump)
+
+
+class World:
+    """A controller's services, as far as money goes, and one call."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.now = NOW
+        self.switch = Switch()
+        self.legs: dict[str, Any] = {}
+        self.faults: list[str] = []
+        self.policy = POLICY
+        self.services = cast(
+            Any,
+            SimpleNamespace(
+                settings=Settings(credit=Credit(slice_seconds=30)),
+                clock=SimpleNamespace(micros=lambda: self.now),
+                charging=SqlCharging(engine, lambda: self.now),
+                conversing=Conversing(engine),
+                reads=SimpleNamespace(run=lambda function, *given: function(*given)),
+                write=lambda function, *given: function(*given),
+                keep=lambda function, *given: function(*given),
+                spawn=lambda function, *given: function(*given),
+                note_store_fault=self.faults.append,
+                links={"fs1": self.switch},
+                live_links=lambda: [] if self.switch.down else [self.switch],
+                legs=SimpleNamespace(get=self.legs.get),
+                sounds=SimpleNamespace(get=lambda: SoundTable((), "")),
+                metrics=Metrics(),
+                requests=SimpleNamespace(get=lambda request: REQUEST),
+                policies=SimpleNamespace(get=lambda extension: self.policy),
+            ),
+        )
+        self.metering = Metering(self.services)
+        self.paying = self.new()
+
+    def new(self, granted: Granted | None = None, *, charged: bool = True) -> Paying:
+        """Give what a controller knows of the call, whose leg it holds."""
+        call = Call(
+            call=CALL, request="of-a", leg=CALL, node="fs1", number=HOME, free=False, answered=NOW
+        )
+        paying = Paying(self.services, call, self.policy, charged=charged, granted=granted)
+        self.legs[CALL] = SimpleNamespace(paying=paying)
+        self.metering.follow(paying)
+        return paying
+
+    def begin(self, **policy: Any) -> Granted | Refused:
+        """Begin the return call, and have it answered."""
+        self.policy = msgspec.structs.replace(POLICY, **policy)
+        answer = begin(self.services, REQUEST, self.policy, CALL, HOME, PLAN)
+        if isinstance(answer, Granted):
+            self.paying = self.new(answer, charged=answer.charged)
+        return answer
+
+    def dial(self, number: str = ABROAD, kind: str = "public") -> Granted | Refused | None:
+        """Find whether a destination can be paid."""
+        plan = cast(Plan, SimpleNamespace(ways=(1,), kind=kind))
+        return self.paying.dial(number, 1, plan)
+
+    def talk(self) -> Granted:
+        """Dial a destination, which answers after ten seconds."""
+        granted = self.dial()
+        assert isinstance(granted, Granted)
+        self.paying.limit.moved(granted.serial)
+        self.now += 10 * SECOND
+        self.paying.talk = Talk(self.now, Limit(FAR, granted.serial))
+        return granted
+
+    def live(self, seconds: int) -> list[str]:
+        """Let time pass; give what the switch was told."""
+        before = len(self.switch.told)
+        for _ in range(seconds):
+            self.now += SECOND
+            self.metering.look()
+        return self.switch.told[before:]
+
+    def held(self) -> int:
+        """Give what is held for the call, micro-units."""
+        return sum(one.amount for one in self.services.charging.held_on("fs1")) or sum(
+            one.amount for one in self.services.charging.overdue(10**17)
+        )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """Give a world: a second of the return call costs a cent, one abroad two."""
+    engine = open_database(new_file(tmp_path / "callbackd.sqlite3"))
+    extended(engine, "100")
+    listed(engine)
+    yield World(engine)
+    engine.dispose()
+
+
+def money(world: World, cents: int, **of: Any) -> None:
+    """Put cents on an account of the extension."""
+    account(world.engine, "account", cents * 10_000, **of)
+
+
+def kinds(told: list[str]) -> list[str]:
+    """Give what was told, without the times."""
+    return [" ".join(w for w in line.split() if not w.startswith("+")) for line in told]
+
+
+def times(told: list[str], of: str) -> list[int]:
+    """Give the times that were told of something."""
+    return [int(line.split()[1]) for line in told if line.startswith("sched_api") and of in line]
+
+
+# --- before it is made -----------------------------------------------------------------------
+
+
+def test_m3_without_credit_no_return_call_is_made(world: World) -> None:
+    money(world, 5)
+    assert world.begin() == Refused("no_credit")
+
+
+def test_m3_no_more_is_held_than_may_be_spent_on_nobody(world: World) -> None:
+    money(world, 1000)
+    granted = world.begin(return_call_exposure=400_000)
+    assert isinstance(granted, Granted)
+    assert (granted.return_seconds, world.held()) == (40, 400_000)
+
+
+def test_m3_asked_twice_it_is_held_once(world: World) -> None:
+    """A controller died between holding and sending; the next one sends it."""
+    money(world, 1000)
+    assert world.begin() == world.begin()
+    assert world.held() == 120 * 10_000
+
+
+def test_m9_who_is_asked_for_no_password_pays_from_the_start(world: World) -> None:
+    money(world, 100, caller=HOME)
+    REQUEST.caller = HOME
+    try:
+        granted = world.begin()
+        asked = world.begin(password_hash="$argon2id$")
+    finally:
+        REQUEST.caller = None
+    assert isinstance(granted, Granted)
+    assert granted.charged
+    # Whom it is asked of pays too, where the extension has no account.
+    assert isinstance(asked, Granted)
+    assert asked.charged
+
+
+def test_m1_where_nobody_pays_nothing_is_asked_any_more(world: World) -> None:
+    granted = world.begin()
+    assert isinstance(granted, Granted)
+    assert not granted.charged
+    assert world.dial() is None
+    assert world.live(400) == []
+
+
+# --- who pays --------------------------------------------------------------------------------
+
+
+def test_m9_identification_moves_the_hold_and_the_limit(world: World) -> None:
+    money(world, 100)
+    world.begin()
+    account(world.engine, "his", 5_000_000, caller=HOME)
+    told: list[Granted] = []
+    world.paying.on_payer = told.append
+    world.paying.identified(HOME)
+    world.paying.identify()
+    (granted,) = told
+    assert granted.charged
+    assert granted.return_seconds == 120
+    assert world.services.charging.overdue(10**17)[0].account == "his"
+    # Once is enough.
+    world.paying.identify()
+    assert told == [granted]
+
+
+def test_m9_whose_account_has_too_little_calls_nobody(world: World) -> None:
+    """M9: nobody else pays for him; but what costs nothing he may call."""
+    money(world, 1000)
+    world.begin()
+    account(world.engine, "his", 1, caller=HOME)
+    world.paying.identified(HOME)
+    assert world.dial() == Refused("no_credit")
+    assert isinstance(world.dial("204", "internal"), Granted)
+    assert world.paying.refused == "no_credit"
+
+
+# --- while people talk -----------------------------------------------------------------------
+
+
+def test_m4_more_is_held_before_what_is_held_is_used(world: World) -> None:
+    money(world, 100_000)
+    world.begin()
+    granted = world.talk()
+    assert (granted.destination_seconds, granted.more) == (30, True)
+    told = world.live(29)
+    moved = [line for line in kinds(told) if "uuid_kill" in line]
+    assert moved[0] == f"sched_api limit_a_2 uuid_kill {CALL} ALLOTTED_TIMEOUT"
+    assert moved[1] == f"sched_api limit_{FAR}_2 uuid_kill {FAR} ALLOTTED_TIMEOUT"
+    assert world.paying.granted is not None
+    assert world.paying.granted.destination_seconds > 30
+
+
+def test_m5_the_new_limit_is_there_before_the_old_one_goes(world: World) -> None:
+    money(world, 100_000)
+    world.begin()
+    world.talk()
+    told = kinds(world.live(29))
+    for leg, old in ((CALL, "limit_a_1"), (FAR, FAR)):
+        added = told.index(f"sched_api limit_{leg}_2 uuid_kill {leg} ALLOTTED_TIMEOUT")
+        assert told.index(f"sched_del {old}") > added
+
+
+def test_m5_what_the_switch_does_not_take_leaves_the_old_limit(world: World) -> None:
+    money(world, 100_000)
+    world.begin()
+    world.talk()
+    world.switch.answer = b"-ERR no"
+    told = world.live(20)
+    assert not any(line.startswith("sched_del") for line in told)
+    world.switch.answer = b"+OK Added: 2"
+    assert any(line == f"sched_del {FAR}" for line in world.live(4))
+
+
+def test_m5_a_link_that_is_down_leaves_the_limits_and_is_told_when_it_is_back(
+    world: World,
+) -> None:
+    money(world, 100_000)
+    world.begin()
+    world.talk()
+    world.switch.down = True
+    assert world.live(25) == []
+    world.switch.down = False
+    assert any("uuid_kill" in line for line in world.live(4))
+
+
+def test_m6_the_warning_comes_before_the_end_and_only_there(world: World) -> None:
+    """40 s of both, and there is no more."""
+    money(world, 120)
+    world.begin()
+    world.talk()
+    told = world.live(25)
+    assert world.paying.granted is not None
+    assert not world.paying.granted.more
+    line = next(line for line in told if line.startswith("sched_api") and "warn_" in line)
+    assert "uuid_displace a start tone_stream://%(300,200,600) 0 mux" in line
+    # It was told within a look of the answer, for five seconds before the end.
+    talks = world.paying.granted.destination_seconds
+    assert talks - 5 - 5 <= int(line.split()[1]) <= talks - 5
+
+
+def test_m6_a_top_up_lets_it_run_on_and_moves_the_warning(world: World) -> None:
+    """Whoever takes it: an entry of the ledger is all there is."""
+    money(world, 120)
+    world.begin()
+    world.talk()
+    world.live(20)
+    before = world.paying.talk_end
+    add(world.engine, "account", 300_000, "more")
+    told = world.live(4)
+    # Two cents a second, since the return leg is paid for longer already.
+    assert world.paying.talk_end == before + 15 * SECOND
+    assert kinds(told)[-2:] == [
+        "sched_del warn_a",
+        "sched_api warn_a uuid_displace a start tone_stream://%(300,200,600) 0 mux",
+    ]
+
+
+def test_m6_without_a_warning_none_is_heard(world: World) -> None:
+    money(world, 120)
+    world.begin(warning_seconds=0)
+    world.talk()
+    assert not any("warn_" in line for line in world.live(30))
+
+
+def test_m4_nobody_talks_longer_than_the_policy_lets_him(world: World) -> None:
+    money(world, 100_000)
+    world.begin(longest_call_seconds=40)
+    world.talk()
+    world.live(39)
+    assert world.paying.granted is not None
+    assert world.paying.granted.destination_seconds == 40
+
+
+# --- while he is asked -----------------------------------------------------------------------
+
+
+def test_m3_the_dialogue_goes_on_for_somebody_who_is_known(world: World) -> None:
+    money(world, 100_000)
+    world.begin()
+    assert world.live(100) == []  # nobody is known yet
+    world.paying.dialogue = True
+    told = world.live(9)
+    assert times(told, "uuid_kill a")
+    assert f"sched_del {CALL}" in told
+
+
+def test_m3_nobody_else_is_asked_for_longer(world: World) -> None:
+    money(world, 100_000)
+    world.begin(return_call_exposure=400_000)
+    world.live(60)
+    assert world.held() == 400_000
+
+
+# --- other controllers -----------------------------------------------------------------------
+
+
+def test_o4_a_call_whose_controller_is_gone_runs_on(world: World) -> None:
+    """M4, M6: it died while they talked; another one asks the switch, and holds for more."""
+    money(world, 100_000)
+    world.begin()
+    world.talk()
+    connected = world.now
+    other = Metering(world.services)
+    world.legs.clear()
+    far = destination_legs(CALL, 1)[0]
+    stage = stages.write(stages.Stage(Return.BRIDGING, step=3, dialled=1, destination=ABROAD))
+    world.now += 5 * SECOND
+    world.switch.dumps = {
+        CALL: _dump(world, NOW) | {"variable_callback_stage": stage},
+        far: _dump(world, connected),
+    }
+    world.services.charging.held_on = lambda node: world.services.charging.overdue(10**17)
+    other.adopt()
+    assert len(other) == 1
+    for _ in range(24):
+        world.now += SECOND
+        other.look()
+    assert f"limit_{far}_2" in " ".join(world.switch.told)
+    # It is over: nobody looks after it any more.
+    world.services.charging.held_on = lambda node: ()
+    other.adopt()
+    assert len(other) == 0
+
+
+def test_o4_a_call_that_its_controller_holds_is_his(world: World) -> None:
+    money(world, 100_000)
+    world.begin()
+    world.talk()
+    world.services.charging.held_on = lambda node: world.services.charging.overdue(10**17)
+    world.metering.adopt()
+    assert not world.paying.orphan
+    assert len(world.metering) == 1
+
+
+def test_a_call_that_is_over_is_forgotten(world: World) -> None:
+    money(world, 100_000)
+    world.begin()
+    world.legs.clear()
+    world.live(1)
+    assert len(world.metering) == 0
+
+
+def _dump(world: World, answered: int) -> dict[str, str]:
+    # The switch has a clock of its own.
+    behind = 7 * SECOND
+    return {
+        "Event-Date-Timestamp": str(world.now - behind),
+        "Caller-Channel-Answered-Time": str(answered - behind),
+    }
