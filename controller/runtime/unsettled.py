@@ -21,7 +21,7 @@ from controller.credit.model import Held, Side
 from controller.esl.errors import EslError
 from controller.esl.switch import SwitchLink
 from controller.routing.model import MOST_WAYS
-from controller.runtime.dialling import leg_uuids
+from controller.runtime.dialling import LONGEST_LEG_SECONDS, leg_uuids
 from controller.runtime.switch_records import SwitchRecords
 from controller.store.database import Away
 from controller.store.sightings import Sighted, Sightings, Trace
@@ -47,6 +47,8 @@ class Unsettled:
         self._gone: dict[str, dict[str, int]] = {}
         #: When a call was found that no attempt was written of.
         self._unwritten: dict[str, int] = {}
+        #: By node that cannot be asked, since when.
+        self._away: dict[str, int] = {}
         self._looking = False
         self._again = False
 
@@ -143,12 +145,19 @@ class Unsettled:
         self._unwritten = {
             one.call: before.get(one.call, now) for one in held if one.call not in traces
         }
+        # One whose link is not up yet, at the start, is not away.
+        away = {trace.node for trace in traces.values()} - up
+        self._away = {node: self._away.get(node, now) for node in away}
         for one in held:
             trace = traces.get(one.call)
             if trace is None:
                 over = self._unwritten[one.call] + wait <= now
+            elif trace.node in up:
+                continue
             else:
-                over = trace.node not in up and one.until + wait <= now
+                # Where nothing is held its switch may let it go on for longer than was granted.
+                longer = wait if one.amount else LONGEST_LEG_SECONDS * MICROS
+                over = max(one.until + longer, self._away[trace.node] + wait) <= now
             if over:
                 self._end(one, trace)
 

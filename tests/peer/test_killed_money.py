@@ -3,8 +3,8 @@
 Whatever died, each account is exact in the end: what was put on it less what all legs have cost by
 the switch's own clock; and nothing is held any more. The switch writes call records, as it does.
 
-KILLS says how often a controller is killed, and how often the database is away (`make kills-money`:
-200), KILLS_SEED at which moments.
+KILLS says how often a controller is killed and the database away, half of it on either database
+(`make kills-money`: 200), KILLS_SEED at which moments.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.peer.forking import Forks
 from tests.peer.money import Money
 from tests.peer.world import DID, World, answering, talking, typed
 
-KILLS = int(os.environ.get("KILLS", "20"))
+KILLS = int(os.environ.get("KILLS", "20")) // 2
 SEED = int(os.environ.get("KILLS_SEED", "1"))
 #: How long the last call may take to be settled: seconds of the longest wait there is, and more.
 SETTLE_SECONDS = 120.0
@@ -83,19 +83,12 @@ def test_m7_o5_killed_at_any_moment_each_account_is_exact(paid: World, forks: Fo
         take_away(paid, moments)
     going = False
     ringing.join()
-    import time; t=time.time(); print("kills done")
     paid.switch.wait(timeout=SETTLE_SECONDS)
-    print("idle", time.time()-t)
     with gevent.Timeout(SETTLE_SECONDS, AssertionError("not all ended")):
         while any(r.state in OPEN_STATES for r in paid.requests.all(callers * 2)):
             gevent.sleep(0.1)
     paid.switch.wait(timeout=SETTLE_SECONDS)
-    print("ended", time.time()-t)
     money.settled(len(money.legs), SETTLE_SECONDS)
-    print("settled", time.time()-t, callers)
-    from collections import Counter
-    print(Counter(row.source for row in money.rows))
-    print(log.read_text().count("hold_released"))
     assert {row.source for row in money.rows} <= {"event", "record"}
     money.check()
 

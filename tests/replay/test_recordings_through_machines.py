@@ -114,6 +114,7 @@ class Bench:
             sounds=SimpleNamespace(get=lambda: SoundTable((), "")),
             sound_watch=SimpleNamespace(absent={}),
             transcribing=SimpleNamespace(add=self._write_down),
+            settling=SimpleNamespace(leg_ended=lambda node, event: None),
             spawn=self._spawn,
             note_esl_error=self._fail,
         )

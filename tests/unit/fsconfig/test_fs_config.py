@@ -293,6 +293,15 @@ def test_the_modules_are_those_that_the_callback_uses() -> None:
     assert not modules & {"mod_xml_rpc", "mod_verto", "mod_lua", "mod_v8", "mod_xml_curl"}
 
 
+def test_m7_call_records_are_files_of_all_legs_and_go_to_no_server() -> None:
+    """M7: a server that does not answer would hold up the end of every leg."""
+    modules = expanded(FS_CONFIG / "autoload_configs" / "modules.conf.xml")
+    assert "mod_json_cdr" in {e.get("module") for e in modules.iter("load")}
+    settings = params(FS_CONFIG / "autoload_configs" / "json_cdr.conf.xml")
+    assert settings["log-b-leg"] == "true"
+    assert "url" not in settings
+
+
 def test_the_public_profile_takes_calls_and_nothing_else() -> None:
     """G1: no MESSAGE, SUBSCRIBE, PUBLISH, REGISTER, REFER, nor API commands inside INFO."""
     profile = params(FS_CONFIG / "sip_profiles" / "callback_public.xml")

@@ -246,7 +246,7 @@ def test_i4_i9_nothing_of_revision_5_is_lost_and_a_channel_goes_on_as_it_did(
             new[table] = set(rows[0]) - set(was[0])
         assert new["callback_request"] == {"last_name"}
         assert {row["last_name"] for row in after["callback_request"]} == {None}
-        assert new["callback_attempt"] == {"plan", "channel", "causes"}
+        assert new["callback_attempt"] == {"plan", "channel", "causes", "seen"}
         for row in after["callback_attempt"]:
             assert (row["plan"], row["channel"], row["causes"]) == (None, None, "{}")
         assert {name for name, columns in new.items() if columns} == {

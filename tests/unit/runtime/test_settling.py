@@ -1,0 +1,319 @@
+"""Legs that are over are settled once, whoever tells of them, and whatever nobody tells of (M7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from controller.runtime import settling
+from controller.runtime.settling import EVENT, end_of
+from controller.store import schema
+from controller.store.database import open_database
+from tests.databases import new_file
+from tests.unit.store.paying import NOW, SECOND
+
+from .settling import CALL, FAR, REQUEST, Bench, ending, write_record
+
+CENT = 10_000
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """A controller that follows nothing yet; what is to be done later waits in `later`."""
+    engine = open_database(new_file(tmp_path / "callbackd.sqlite3"))
+    (tmp_path / "records").mkdir()
+    made = Bench(engine, tmp_path / "records")
+
+    def spawn_later(seconds: float, function: Any, *given: Any) -> None:
+        made.later.append((function, given))
+
+    monkeypatch.setattr(settling, "gevent", SimpleNamespace(spawn_later=spawn_later))
+    yield made
+    engine.dispose()
+
+
+def far(**values: Any) -> Any:
+    """The last event of a destination's leg, answered after 40 s, for 20 s."""
+    given: dict[str, Any] = {
+        "leg": "destination",
+        "position": "1",
+        "start_uepoch": str(NOW + 31 * SECOND),
+        "answer_uepoch": str(NOW + 40 * SECOND),
+    }
+    return ending(FAR, 60, **given | values)
+
+
+# --- what an event says --------------------------------------------------------------------------
+
+
+def test_m7_the_end_of_a_leg_is_the_switchs_own() -> None:
+    end = end_of(far(), node="fs1", source=EVENT)
+    assert end is not None
+    assert (end.leg, end.call, end.request, end.position) == (FAR, CALL, REQUEST, 1)
+    assert (end.begun, end.answered, end.ended) == (
+        NOW + 31 * SECOND,
+        NOW + 40 * SECOND,
+        NOW + 60 * SECOND,
+    )
+    assert (end.node, end.channel, end.cause) == ("fs1", "pstn", "NORMAL_CLEARING")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"leg": "trigger"},
+        {"leg": None},
+        {"call": None},
+        {"request": None},
+        {"uuid": "x" * 65},
+        {"call": "'; DROP TABLE account"},
+        {"request": ["a", "b"]},
+        {"start_uepoch": None},
+        {"end_uepoch": "0"},
+        {"leg": "destination", "position": None},
+        {"leg": "destination", "position": "-1"},
+    ],
+    ids=str,
+)
+def test_m7_g1_what_is_no_leg_of_ours_is_not_charged(values: dict[str, Any]) -> None:
+    assert end_of(ending(**values), node="fs1", source=EVENT) is None
+
+
+def test_m7_an_odd_channel_is_nobodys() -> None:
+    end = end_of(ending(channel="a b"), node="fs1", source=EVENT)
+    assert end is not None
+    assert end.channel is None
+
+
+# --- who settles -----------------------------------------------------------------------------
+
+
+def test_m7_who_follows_the_call_settles_its_legs_at_once(bench: Bench) -> None:
+    """M7: the destination's as well, of whose leg he holds none."""
+    bench.call()
+    bench.legs[CALL] = object()
+    bench.settling.leg_ended("fs1", far())
+    bench.settling.leg_ended("fs1", ending())
+    assert {leg: (row.seconds, row.charge) for leg, row in bench.rows.items()} == {
+        FAR: (20, 20 * 2 * CENT),
+        CALL: (90, 90 * CENT),
+    }
+    assert bench.held is None
+    assert bench.later == []
+
+
+def test_m7_who_makes_the_call_settles_what_failed(bench: Bench) -> None:
+    bench.call()
+    bench.settling.is_calling = lambda request: request == REQUEST
+    bench.settling.leg_ended("fs1", ending(answer_uepoch="0", hangup_cause="USER_BUSY"))
+    (row,) = bench.rows.values()
+    assert (row.answered, row.seconds, row.charge, row.cause) == (None, 0, 0, "USER_BUSY")
+
+
+def test_m7_all_others_look_later_whether_it_was_done(bench: Bench) -> None:
+    """M7, O4: who follows it may have died."""
+    bench.call()
+    bench.settling.leg_ended("fs1", ending())
+    assert bench.rows == {}
+    ((function, given),) = bench.later
+    function(*given)
+    assert bench.rows.keys() == {CALL}
+
+
+def test_m7_a_leg_that_was_settled_meanwhile_is_not_written_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.call()
+    bench.settling.leg_ended("fs1", ending())
+    end = end_of(ending(), node="fs1", source=EVENT)
+    assert end is not None
+    bench.services.charging.settle(end)
+    monkeypatch.setattr(bench.services, "keep", None)
+    ((function, given),) = bench.later
+    function(*given)
+    assert bench.rows.keys() == {CALL}
+
+
+def test_m7_one_end_that_is_told_twice_is_taken_once(bench: Bench) -> None:
+    """M7: by the link and by the leg's own connection."""
+    bench.call()
+    for _ in range(2):
+        bench.settling.leg_ended("fs1", ending())
+    assert len(bench.later) == 1
+
+
+def test_m7_who_stops_leaves_it_to_the_others(bench: Bench) -> None:
+    bench.call()
+    bench.settling.leg_ended("fs1", ending())
+    bench.settling.stop()
+    ((function, given),) = bench.later
+    function(*given)
+    assert bench.rows == {}
+
+
+def test_m7_what_was_not_held_is_counted(bench: Bench) -> None:
+    bench.call()
+    bench.legs[CALL] = object()
+    bench.settling.leg_ended("fs1", ending(seconds=7000))
+    (row,) = bench.rows.values()
+    assert row.uncovered > 0
+    read = bench.services.metrics.registry.get_sample_value
+    assert read("callbackd_legs_uncovered_total") == 1
+    assert read("callbackd_legs_settled_total", {"source": "event"}) == 1
+
+
+# --- what nobody tells of --------------------------------------------------------------------
+
+
+def test_m7_a_call_that_is_alive_is_left_alone(bench: Bench) -> None:
+    bench.call()
+    bench.link.alive = {CALL, FAR}
+    for _ in range(5):
+        bench.after(60)
+    assert bench.rows == {}
+    assert bench.held
+
+
+def test_m7_a_call_that_is_gone_is_charged_until_it_was_seen(bench: Bench) -> None:
+    """M7: each leg until it was seen last itself, once nothing better has come."""
+    bench.call()
+    bench.link.alive = {CALL, FAR}
+    bench.after(50)
+    bench.link.alive = {CALL}
+    bench.after(20)
+    bench.link.alive = set()
+    bench.after(10)
+    bench.after(59)
+    assert bench.rows == {}
+    bench.after(1)
+    assert {leg: (row.seconds, row.source) for leg, row in bench.rows.items()} == {
+        FAR: (10, "estimate"),
+        CALL: (70, "estimate"),
+    }
+    assert bench.held is None
+
+
+def test_m7_nobody_is_charged_beyond_what_was_granted(bench: Bench) -> None:
+    bench.call()
+    bench.link.alive = {CALL, FAR}
+    bench.after(5000)
+    bench.link.alive = set()
+    bench.after(1)
+    bench.after(60)
+    assert all(row.uncovered == 0 for row in bench.rows.values())
+    assert bench.rows[FAR].seconds < 4000
+
+
+def test_m7_an_end_that_came_before_is_not_estimated(bench: Bench) -> None:
+    bench.call()
+    bench.legs[CALL] = object()
+    bench.settling.leg_ended("fs1", ending())
+    bench.legs.clear()
+    bench.after(50)
+    bench.after(60)
+    assert {leg: row.source for leg, row in bench.rows.items()} == {
+        CALL: "event",
+        FAR: "estimate",
+    }
+    assert bench.held is None
+
+
+def test_m7_a_record_that_comes_after_an_estimate_charges_nothing_more(bench: Bench) -> None:
+    bench.call()
+    bench.after(1)
+    bench.after(60)
+    before = {leg: row.charge for leg, row in bench.rows.items()}
+    assert before.keys() == {CALL, FAR}
+    records = Path(bench.services.settings.nodes[0].records_dir)
+    write_record(records, ending())
+    # Another way than that which it was taken for.
+    write_record(records, ending("f" * 36, 60, leg="destination", position="1"))
+    bench.after(1)
+    assert {leg: row.charge for leg, row in bench.rows.items()} == before
+
+
+def test_m7_a_node_that_is_away_keeps_its_holds_until_they_end(bench: Bench) -> None:
+    """M7: and so long that its records may come after all."""
+    bench.call()
+    bench.link.alive = {CALL, FAR}
+    bench.after(50)
+    bench.up = False
+    (held,) = bench.services.charging.held_on("fs1")
+    bench.unsettled.look()
+    bench.now = held.until + 59 * SECOND
+    bench.unsettled.look()
+    assert bench.rows == {}
+    bench.after(2)
+    assert {leg: row.seconds for leg, row in bench.rows.items()} == {FAR: 10, CALL: 50}
+    assert bench.held is None
+
+
+def test_m7_at_the_start_a_node_is_waited_for(bench: Bench) -> None:
+    """M7: a call may have outlived its hold while no controller was up."""
+    bench.call()
+    bench.up = False
+    bench.after(100_000)
+    bench.after(59)
+    assert bench.rows == {}
+    bench.up = True
+    bench.link.alive = {CALL, FAR}
+    bench.after(600)
+    assert bench.rows == {}
+
+
+def test_m7_a_call_of_an_unlimited_account_may_go_on_meanwhile(bench: Bench) -> None:
+    """M7: nothing is held, and its switch ends it no earlier than the policy has it."""
+    unlimited(bench)
+    bench.call()
+    bench.up = False
+    bench.after(50)
+    bench.after(50_000)
+    assert bench.rows == {}
+    bench.after(100_000)
+    assert bench.rows.keys() == {CALL, FAR}
+
+
+def unlimited(bench: Bench) -> None:
+    """Let the account be without a limit."""
+    with bench.engine.begin() as connection:
+        connection.execute(schema.account.update().values(unlimited=True))
+
+
+def test_m7_a_link_that_breaks_meanwhile_says_nothing(bench: Bench) -> None:
+    bench.call()
+    bench.link.down = True
+    bench.after(50)
+    bench.after(100)
+    assert bench.rows == {}
+
+
+def test_m7_while_ends_wait_to_be_written_nothing_is_estimated(bench: Bench) -> None:
+    bench.call()
+    bench.after(1)
+    bench.services.store_fault = "away"
+    bench.after(600)
+    assert bench.rows == {}
+
+
+def test_m7_an_end_that_waits_is_not_estimated(bench: Bench) -> None:
+    bench.call()
+    bench.settling.leg_ended("fs1", ending())
+    bench.after(1)
+    bench.after(600)
+    assert bench.rows == {}
+
+
+def test_m7_what_is_held_for_a_call_that_was_never_made_is_released(bench: Bench) -> None:
+    """M7: its controller died before it wrote which node was to call."""
+    bench.begin()
+    bench.after(1)
+    bench.after(59)
+    held = bench.held
+    assert held
+    bench.after(1)
+    assert bench.held is None
+    assert bench.rows == {}
