@@ -133,11 +133,16 @@ class Account(Record, frozen=True, kw_only=True):
             )
 
 
+#: How the keys of those entries begin that say what a leg has cost (M7).
+LEG_KEY: Final = "leg:"
+
+
 class EntryKind(StrEnum):
-    """What an entry of an account is; calls come with M7."""
+    """What an entry of an account is. A call's (M7) is the charging engine's to write alone."""
 
     TOP_UP = "top_up"
     CORRECTION = "correction"
+    CALL = "call"
 
 
 class Entry(Record, frozen=True, kw_only=True):
@@ -158,6 +163,12 @@ class Entry(Record, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Check what types cannot say. Raises `PolicyError`."""
+        if self.kind is EntryKind.CALL:
+            raise PolicyError(
+                "kind: `call` is what a call was charged; write `top_up` or `correction`"
+            )
+        if self.key.startswith(LEG_KEY):
+            raise PolicyError(f"key: `{LEG_KEY}` begins those of what calls cost; write another")
         if self.amount == 0:
             raise PolicyError("amount: nothing would change; write an amount other than 0")
         if self.kind is EntryKind.TOP_UP and self.amount < 0:

@@ -55,6 +55,7 @@ class Api:
             "strepoch": lambda _: str(int(time.time())),
             "uuid_break": self._uuid_break,
             "uuid_broadcast": self._uuid_broadcast,
+            "uuid_displace": self._uuid_displace,
             "uuid_dump": self._uuid_dump,
             "uuid_exists": self._uuid_exists,
             "uuid_getvar": self._uuid_getvar,
@@ -199,7 +200,7 @@ class Api:
         path, _, which = rest.rpartition(" ") if rest.endswith(("leg", "both")) else (rest, "", "")
         leg = self._leg(uuid)
         if leg is None:
-            return _NO_CHANNEL
+            return "-ERR invalid uuid\n"
         self._broadcast(leg, path, which or "aleg")
         return "+OK Message sent\n"
 
@@ -216,6 +217,21 @@ class Api:
                 target.enqueue(command)
             else:
                 target.note("heard", file=data)
+
+    def _uuid_displace(self, text: str) -> str:
+        """A sound into what the leg hears; no application, and a conversation goes on."""
+        words = text.split(" ")
+        if len(words) < 3 or words[1] not in {"start", "stop"}:
+            return "-USAGE: <uuid> [start|stop] <path> [<limit>] [mux]\n"
+        leg = self._leg(words[0])
+        if leg is None:
+            return "-ERR Cannot locate session!\n"
+        if words[1] == "start":
+            if not leg.media or self._simulator.applications.sounds.is_missing(words[2]):
+                return "-ERR Cannot displace session!\n"
+            leg.note("heard", file=words[2])
+            leg.line.on("heard", words[2])
+        return "+OK Success\n"
 
     # -- schedule ----------------------------------------------------------------------------
 
@@ -250,11 +266,11 @@ class Api:
 
     def _sched_api(self, text: str) -> str:
         words = text.split(maxsplit=2)
-        when = self._when(words[0]) if len(words) == 3 else None
-        if when is None:
-            return "-ERR Invalid syntax. USAGE: [+@]<time> <group_name> <command_string>\n"
-        group = "" if words[1] == "none" else words[1]
-        task = self._simulator.scheduler.add(when, group, lambda: self.run(words[2]))
+        if len(words) < 3:
+            return "-ERR Invalid syntax. USAGE: [+@]<time> <group_name> <command_string>[&]\n"
+        # What is no time is one long ago: seen on 1.11.1, it is run at once.
+        when = self._when(words[0]) or 0
+        task = self._simulator.scheduler.add(when, words[1], lambda: self.run(words[2]))
         return f"+OK Added: {task}\n"
 
     def _sched_del(self, text: str) -> str:

@@ -93,10 +93,13 @@ def _joined(simulator: Simulator, a: Leg, b: Leg) -> None:
     if b.ended_by == "phone" and b_ended_first:
         a.set("sip_hangup_phrase", "OK")
         a.set("last_bridge_proto_specific_hangup_cause", "sip:200")
-    cause = b.cause if b_ended_first and b.cause else a.cause or "NORMAL_CLEARING"
-    if not b_ended_first:
+    cause = b.cause if b_ended_first and b.cause else "NORMAL_CLEARING"
+    if b_ended_first:
+        a.set("last_bridge_hangup_cause", cause)
+    else:
+        # Whatever ended the first leg, for the second it is the plain end of a conversation.
+        b.set("last_bridge_hangup_cause", a.cause)
         b.hangup(cause)
-    a.set("last_bridge_hangup_cause", cause)
     a.set("bridge_hangup_cause", cause)
     if not b.finished:
         b.call_uuid = b.uuid

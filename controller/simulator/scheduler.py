@@ -1,5 +1,7 @@
 """Scheduled tasks, which count whole seconds of the clock: ``+N`` comes N-1 to N seconds later.
 
+FreeSWITCH looks for what is due every half second only, so there it may be as much later again.
+
 FreeSWITCH: ``src/switch_scheduler.c``, ``switch_ivr_schedule_hangup``.
 """
 
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class Scheduler:
-    """The tasks of one switch; a group is the uuid of the leg a task is about."""
+    """The tasks of one switch.
+
+    A group is the uuid of the leg a task is about, and then ends with it; or any other word.
+    """
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator

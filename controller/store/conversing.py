@@ -13,10 +13,9 @@ from sqlalchemy import Connection, Engine, String, bindparam, null, select, type
 from controller.callback.events import Credit
 from controller.callerid.model import Numbers
 from controller.policy.records import AuthorisedCaller
+from controller.store.charging_accounts import credit_of
 from controller.store.database import reader
 from controller.store.kept import CALLERS
-from controller.store.ledger import balances
-from controller.store.schema import account as accounts
 from controller.store.schema import callback_request as requests
 from controller.store.schema import caller_id as caller_ids
 from controller.store.schema import did as dids
@@ -88,20 +87,7 @@ class Conversing:
         None where there is neither.
         """
         with self._reader.connect() as connection:
-            found = connection.execute(
-                select(
-                    accounts.c.id, accounts.c.caller, accounts.c.currency, accounts.c.unlimited
-                ).where(
-                    accounts.c.extension == extension,
-                    accounts.c.caller.is_(None)
-                    if number is None
-                    else accounts.c.caller.is_(None) | (accounts.c.caller == number),
-                )
-            ).all()
-            if not found:
-                return None
-            row = max(found, key=lambda candidate: candidate.caller is not None)
-            return Credit(balances(connection, [row.id])[row.id], row.currency, bool(row.unlimited))
+            return credit_of(connection, extension, number)
 
 
 class _Chosen(msgspec.Struct):

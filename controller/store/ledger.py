@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
-from controller.policy.records import Entry
-from controller.store.schema import account as accounts
+from controller.policy.records import LEG_KEY, Entry, EntryKind
+from controller.store.charging_accounts import forget_low, lock
 from controller.store.schema import account_entry as entries
 
 #: The most that can be on an account, either way: a 64-bit integer holds it.
@@ -33,9 +35,17 @@ class Line(msgspec.Struct, frozen=True):
     notes: str
     actor: str
     created: int
+    #: Of a charge (M7): the call, from whose hold it was taken.
+    call: str | None = None
 
 
-_FIELDS = [entries.c[name] for name in Line.__struct_fields__]
+#: Who is said to have made the line of a call.
+ACTOR: Final = "calls"
+#: The names of what is kept of a line.
+ENTRY_FIELDS: Final = Line.__struct_fields__
+_FIELDS = [entries.c[name] for name in ENTRY_FIELDS]
+_TAKE: Final = insert(entries).values({name: bindparam(name) for name in ENTRY_FIELDS})
+_LEG: Final = re.compile(r"[A-Za-z0-9_.:/+-]{1,60}\Z")
 
 
 def add(
@@ -45,9 +55,7 @@ def add(
 
     The account is locked: of two who add to it, one waits for the other.
     """
-    connection.execute(
-        select(accounts.c.id).where(accounts.c.id == account).with_for_update()
-    ).one()
+    locked = lock(connection, account)
     known = connection.execute(
         select(*_FIELDS).where(entries.c.account == account, entries.c.key == entry.key)
     ).first()
@@ -75,16 +83,77 @@ def add(
         created=now,
     )
     connection.execute(insert(entries).values(**msgspec.structs.asdict(line)))
+    forget_low(connection, locked, line.left_after)
     return line, True
 
 
-def lines(connection: Connection, account: str, after: int, limit: int) -> list[Line]:
-    """Give lines of an account in order, those after a position."""
+def take(
+    connection: Connection,
+    account: str,
+    call: str,
+    leg: str,
+    amount: int,
+    notes: str,
+    after: tuple[int, int],
+    now: int,
+) -> None:
+    """Add the line of what a leg has cost, micro-units (M7), to an account that is locked.
+
+    `after`: position and balance of the line before it. The database takes the amount from what is
+    held for the call as well, and refuses it where that is less.
+    """
+    position, left = after
+    # A key has its letters and its length; a leg's name is the switch's.
+    name = leg if _LEG.match(leg) else hashlib.sha256(leg.encode()).hexdigest()[:60]
+    connection.execute(
+        _TAKE,
+        {
+            "account": account,
+            "position": position + 1,
+            "key": f"{LEG_KEY}{name}",
+            "kind": EntryKind.CALL.value,
+            "amount": -amount,
+            "left_after": left - amount,
+            "order_number": "",
+            "notes": notes,
+            "actor": ACTOR,
+            "created": now,
+            "call": call,
+        },
+    )
+
+
+def line(connection: Connection, account: str, key: str) -> Line | None:
+    """Give the line of an account that has this key; None: there is none."""
+    row = connection.execute(
+        select(*_FIELDS).where(entries.c.account == account, entries.c.key == key)
+    ).first()
+    return None if row is None else Line(*row)
+
+
+def lines(
+    connection: Connection,
+    account: str,
+    after: int,
+    limit: int,
+    *,
+    kind: EntryKind | None = None,
+    since: int | None = None,
+    until: int | None = None,
+) -> list[Line]:
+    """Give lines of an account in order, those after a position.
+
+    `kind`: of it alone; `since`, `until`: made then or later, before; microseconds since 1970.
+    """
+    conditions = [entries.c.account == account, entries.c.position > after]
+    if kind is not None:
+        conditions.append(entries.c.kind == kind.value)
+    if since is not None:
+        conditions.append(entries.c.created >= since)
+    if until is not None:
+        conditions.append(entries.c.created < until)
     rows = connection.execute(
-        select(*_FIELDS)
-        .where(entries.c.account == account, entries.c.position > after)
-        .order_by(entries.c.position)
-        .limit(limit)
+        select(*_FIELDS).where(*conditions).order_by(entries.c.position).limit(limit)
     ).all()
     return [Line(*row) for row in rows]
 

@@ -2,7 +2,8 @@
 
 What the operator keeps has a `version`, raised by each change (optimistic locking), and when it was
 made and changed. `migrations` makes these tables; a test compares the two. Those of callbacks
-and stops are in `schema_callbacks`, and are had from here as well.
+and stops are in `schema_callbacks`, those of prices, holds and legs' records in `schema_money`, and
+are had from here as well.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from controller.store.schema_callbacks import (
     stop,
 )
 from controller.store.schema_metadata import metadata
+from controller.store.schema_money import call_leg, credit_hold, notice, price_list, rate, stream
 
 __all__ = [
     "LIVE_STATES",
@@ -46,6 +48,7 @@ __all__ = [
     "audio_file",
     "audit",
     "authorised_caller",
+    "call_leg",
     "callback_attempt",
     "callback_destination",
     "callback_key",
@@ -53,16 +56,21 @@ __all__ = [
     "caller_id",
     "channel",
     "client",
+    "credit_hold",
     "did",
     "extension",
     "metadata",
+    "notice",
     "pepper",
     "policy_change",
     "policy_clock",
+    "price_list",
     "public_number",
+    "rate",
     "sound",
     "sound_clock",
     "stop",
+    "stream",
     "token",
 ]
 
@@ -143,6 +151,8 @@ channel: Final = Table(
     Column("username", String(64)),
     Column("register", Boolean, nullable=False, server_default=text("false")),
     Column("ping_seconds", Integer),
+    # What its calls cost (M2).
+    Column("cost_list", String(64), ForeignKey("price_list.name")),
     *_kept(),
 )
 
@@ -203,6 +213,11 @@ account: Final = Table(
     Column("owner", String(32), nullable=False),
     Column("currency", String(3), nullable=False),
     Column("unlimited", Boolean, nullable=False),
+    # By what it is charged (M2); NULL: its calls are not.
+    Column("price_list", String(64), ForeignKey("price_list.name")),
+    # Below so much somebody is told (a webhook), once until it is above again.
+    Column("low_credit", BigInteger),
+    Column("low_told", Boolean, nullable=False, server_default=text("false")),
     Column("description", String(200), nullable=False),
     *_kept(),
     ForeignKeyConstraint(
@@ -241,6 +256,8 @@ account_entry: Final = Table(
     Column("notes", Text, nullable=False),
     Column("actor", String(80), nullable=False),
     Column("created", BigInteger, nullable=False),
+    # Of a charge (M7): the call, from whose hold it is taken; NULL of everything else.
+    Column("call", String(36)),
     UniqueConstraint("account", "key", name="account_entry_key"),
     CheckConstraint("position > 0", name="position"),
 )

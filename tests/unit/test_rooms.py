@@ -13,7 +13,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "controller").rglob("*.py"))
 
-PURE = ("callback", "policy", "numbers", "callerid", "gateways", "guard", "prompts", "routing")
+PURE = (
+    "callback", "policy", "numbers", "callerid", "credit", "gateways", "guard", "prompts",
+    "routing",
+)  # fmt: skip
 #: What waits, remembers, tells the time or rolls dice.
 IMPURE = {
     "asyncio", "datetime", "gevent", "random", "redis", "secrets", "select", "signal", "socket",
@@ -110,8 +113,8 @@ def test_a_pure_room_uses_pure_rooms_and_nothing_that_waits_or_remembers(path: P
 MAY_USE = {
     "esl": (),
     # Asking is decided by what it finds there; it finds and keeps, and decides nothing. A plan is
-    # kept with the call that it is of.
-    "store": ("policy", "callback", "callerid", "routing"),
+    # kept with the call that it is of. Credit is decided by what is locked meanwhile.
+    "store": ("policy", "callback", "callerid", "routing", "credit"),
     "cache": ("numbers", "policy", "guard"),
     "gateways": ("policy",),
     # Converting and copying: of what it keeps it is told.

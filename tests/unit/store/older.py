@@ -22,6 +22,42 @@ Rows = dict[str, list[dict[str, Any]]]
 #: Rows of each table as revision 0005 had it; bytes as Base64.
 AT_0005: Rows = json.loads((Path(__file__).parent / "at-0005.json").read_text(encoding="utf-8"))
 
+#: An account of revision 0006 with entries: what was written of a call by hand was a correction.
+AT_0006: Rows = {
+    "account": [
+        {
+            "id": "six",
+            "extension": "100",
+            "caller": None,
+            "owner": "100",
+            "currency": "EUR",
+            "unlimited": False,
+            "description": "Of revision 6",
+            "version": 2,
+            "created": 1_700_000_000_000_000,
+            "changed": 1_700_000_000_000_001,
+        }
+    ],
+    "account_entry": [
+        {
+            "account": "six",
+            "position": position,
+            "key": key,
+            "kind": kind,
+            "amount": amount,
+            "left_after": left,
+            "order_number": "",
+            "notes": "",
+            "actor": "admin",
+            "created": 1_700_000_000_000_000 + position,
+        }
+        for position, key, kind, amount, left in (
+            (1, "a", "top_up", 5_000_000, 5_000_000),
+            (2, "b", "correction", -1_500_000, 3_500_000),
+        )
+    ],
+}
+
 
 def before_revisions(url: str) -> None:
     """Make a file of SQLite as it was before there were revisions."""
@@ -96,6 +132,20 @@ def at_0005(url: str) -> None:
     engine.dispose()
 
 
+def at_0006(url: str) -> None:
+    """Make a database of revision 0006: what came of 0005, and more on the accounts."""
+    at_0005(url)
+    _raise_to(url, "0006")
+    engine = create_engine(url, poolclass=NullPool)
+    tables = MetaData()
+    tables.reflect(engine)
+    with engine.begin() as connection:
+        for name, made in AT_0006.items():
+            for row in made:
+                connection.execute(insert(tables.tables[name]).values(**row))
+    engine.dispose()
+
+
 def _unpacked(row: dict[str, Any]) -> dict[str, Any]:
     return {
         name: b64decode(value["base64"]) if isinstance(value, dict) else value
@@ -104,7 +154,14 @@ def _unpacked(row: dict[str, Any]) -> dict[str, Any]:
 
 
 #: Each revision that can be upgraded from. Whoever adds a revision adds the one before it here.
-OLDER = {"0001": at_0001, "0002": at_0002, "0003": at_0003, "0004": at_0004, "0005": at_0005}
+OLDER = {
+    "0001": at_0001,
+    "0002": at_0002,
+    "0003": at_0003,
+    "0004": at_0004,
+    "0005": at_0005,
+    "0006": at_0006,
+}
 
 
 def _raise_to(url: str, revision: str) -> None:

@@ -126,7 +126,10 @@ WRONG: list[tuple[dict[str, object], str]] = [
     ({"key": ""}, "key: "),
     ({"key": "a b"}, "key: is not written as it has to be: Letters"),
     ({"key": "x" * 65}, "key: "),
-    ({"kind": "call"}, "kind: "),
+    ({"kind": "call"}, "kind: `call` is what a call was charged"),
+    ({"kind": "call", "amount": -1, "key": "leg:x"}, "kind: `call` is what a call was charged"),
+    ({"key": "leg:x"}, "key: `leg:` begins those of what calls cost"),
+    ({"call": "x"}, "call: there is no such setting"),
     ({"order_number": "a\nb"}, "order_number: is not written as it has to be: One line"),
     ({"left_after": 5}, "left_after: there is no such setting"),
     ({"actor": "somebody"}, "actor: there is no such setting"),
@@ -315,7 +318,7 @@ def test_m1_not_even_an_insert_that_replaces_takes_an_entry_away(
         pytest.skip("only SQLite has such an INSERT")
     top_up(engine, account, 2, "a")
     for key, position in (("a", 2), ("b", 1)):
-        values = f"('{account}', {position}, '{key}', 'top_up', 5, 7, '', '', 'raw', 1)"
+        values = f"('{account}', {position}, '{key}', 'top_up', 5, 7, '', '', 'raw', 1, NULL)"
         with pytest.raises(IntegrityError), engine.begin() as connection:
             connection.execute(text(f"INSERT OR REPLACE INTO account_entry VALUES {values}"))
     assert balance(engine, account) == 2

@@ -23,11 +23,14 @@ from sqlalchemy.exc import IntegrityError
 
 import controller.store
 from controller.admin.model import Kind
+from controller.callback.events import Credit
+from controller.credit.model import Granted
 from controller.policy.channels import Channel, RefusalCause
 from controller.policy.fields import IdentityHeader
 from controller.policy.model import Policy
 from controller.policy.rules import DEFAULTS
 from controller.store import schema
+from controller.store.charging import SqlCharging
 from controller.store.database import DatabaseError, open_database
 from controller.store.extensions import Extensions
 from controller.store.kept import CHANNELS, Stored
@@ -38,7 +41,10 @@ from tests.postgres import PostgreSQL
 from tests.seed import ADMIN, directory
 from tests.sounding import recording
 from tests.unit.store import asked, older
+from tests.unit.store.paying import UNTIL, beginning
 
+#: The tables that 0007 makes.
+MONEY = {"price_list", "rate", "credit_hold", "call_leg", "notice", "stream"}
 #: Says that it is there, waits for a line, and opens the database.
 OPEN = """
 import sys
@@ -228,8 +234,9 @@ def test_i4_i9_nothing_of_revision_5_is_lost_and_a_channel_goes_on_as_it_did(
     assert [name for name, rows in before.items() if not rows] == []
     with opened(empty_url) as engine:
         after = older.rows(empty_url)
-        assert set(after) - set(before) == {"callback_destination"}
-        assert after.pop("callback_destination") == []
+        later = {"callback_destination", *MONEY}
+        assert set(after) - set(before) == later
+        assert [after.pop(name) for name in sorted(later)] == [[]] * len(later)
         assert after.pop("alembic_version") == [{"version_num": head()}]
         new: dict[str, set[str]] = {}
         for table, rows in after.items():
@@ -243,6 +250,8 @@ def test_i4_i9_nothing_of_revision_5_is_lost_and_a_channel_goes_on_as_it_did(
         for row in after["callback_attempt"]:
             assert (row["plan"], row["channel"], row["causes"]) == (None, None, "{}")
         assert {name for name, columns in new.items() if columns} == {
+            "account",
+            "account_entry",
             "callback_attempt",
             "callback_request",
             "channel",
@@ -270,6 +279,29 @@ def test_i4_i9_nothing_of_revision_5_is_lost_and_a_channel_goes_on_as_it_did(
         store.change(ADMIN, Kind.CHANNEL, "trunk", {"destinations": {"+49": 12_000}})
         hidden = Extensions(engine).get("500")
         assert hidden == msgspec.structs.replace(policy, hide_caller_id=True)
+
+
+def test_m1_accounts_of_revision_6_go_on_as_they_did_and_their_calls_cost_nothing(
+    empty_url: str,
+) -> None:
+    """0007: what is on them stays; without a price list nothing is held, and can be later."""
+    older.at_0006(empty_url)
+    before = older.rows(empty_url)
+    with opened(empty_url) as engine:
+        after = older.rows(empty_url)
+        assert set(after) - set(before) == MONEY
+        more = {"price_list": None, "low_credit": None, "low_told": False}
+        assert after["account"] == [row | more for row in before["account"]]
+        assert after["account_entry"] == [row | {"call": None} for row in before["account_entry"]]
+        assert {row["cost_list"] for row in after["channel"]} == {None}
+        store = directory(engine)
+        entry, _ = store.add_entry(ADMIN, "six", {"key": "c", "amount": 1})
+        assert (entry.position, entry.left_after) == (3, 3_500_001)
+        charging = SqlCharging(engine)
+        assert charging.credit("100", None) == Credit(3_500_001, "EUR", unlimited=False)
+        free = charging.begin(beginning("a", extension="100"))
+        assert free == Granted(charged=False, return_seconds=0, more=False, until=UNTIL)
+        assert older.rows(empty_url)["credit_hold"] == []
 
 
 def _channels(engine: Engine) -> list[Stored]:

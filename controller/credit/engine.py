@@ -1,0 +1,61 @@
+"""The one interface behind which credit is decided: another charging engine can take its place.
+
+`store.charging` is ours. All calls block, and raise `store.database.Away` (or an error of the
+engine's own) where it cannot be asked: then nothing is called, since nobody knows who pays.
+Each may be made again with the same values: what was granted or settled once is not again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from controller.callback.events import Credit
+from controller.credit.model import (
+    Begin,
+    Dial,
+    Extend,
+    Granted,
+    Held,
+    Identify,
+    LegEnd,
+    Refused,
+    Settled,
+)
+
+
+class Charging(Protocol):
+    """Who pays, for how long the credit lasts, and what a call has cost."""
+
+    def begin(self, call: Begin) -> Granted | Refused:
+        """Hold for a return call (M3), before it is made."""
+
+    def identify(self, call: Identify) -> Granted | Refused:
+        """Move what is held to the account of somebody who has identified himself (M9).
+
+        Refused: that account has not enough; what was held stays where it is held.
+        """
+
+    def dial(self, call: Dial) -> Granted | Refused:
+        """Hold for both legs (M4), before the destination is called."""
+
+    def extend(self, call: Extend) -> Granted:
+        """Hold for more of a call; what it gives is never less than what was granted before."""
+
+    def not_called(self, call: str, position: int) -> None:
+        """Release what was held for a destination that no leg of was answered."""
+
+    def settle(self, end: LegEnd) -> Settled:
+        """Charge a leg that is over, keep its record, and release what it does not need (M7)."""
+
+    def release(self, call: str, now: int) -> None:
+        """Release all that is held for a call of which no leg is left to settle."""
+
+    def overdue(self, now: int) -> Sequence[Held]:
+        """Give the calls whose hold has ended by itself and is still there."""
+
+    def held_on(self, node: str) -> Sequence[Held]:
+        """Give the calls of a node for which something is held."""
+
+    def credit(self, extension: str, caller: str | None) -> Credit | None:
+        """Give what whoever pays has to spend (C2): what is held is not. None: nobody pays."""

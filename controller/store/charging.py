@@ -1,0 +1,376 @@
+"""Our charging engine: accounts, rates, and what is held, in the database.
+
+Each operation is one transaction. It locks the call's hold, then the account that pays, and decides
+by `credit.deciding` on what is on that and not held by other calls: however many calls, controllers
+or threads ask at once, together they never hold more than there is. The database's own triggers
+see to it as well (migration 0007), whoever writes.
+
+Each may be made again when nobody knows whether it was made: what was granted is given again as it
+is kept, and a leg is charged once, whoever tells of it first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+from sqlalchemy import Connection, Engine
+
+from controller.callback.events import Credit
+from controller.credit import deciding
+from controller.credit.deciding import Decision, Payer
+from controller.credit.model import (
+    Begin,
+    Dial,
+    Extend,
+    Granted,
+    Held,
+    Identify,
+    LegEnd,
+    Price,
+    Refused,
+    Settled,
+    Side,
+)
+from controller.credit.rating import billed, charge
+from controller.store import charging_holds as holds
+from controller.store import charging_legs as legs
+from controller.store import ledger
+from controller.store.charging_accounts import (
+    Account,
+    Standing,
+    credit_of,
+    lock,
+    payer_of,
+    standing,
+    tell_low,
+)
+from controller.store.charging_holds import Hold
+from controller.store.charging_legs import Charged, Facts
+from controller.store.charging_prices import price_of
+from controller.store.database import reader
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+class SqlCharging:
+    """Decides over credit, and charges. Calls block; they raise `Away` where the store is."""
+
+    def __init__(self, engine: Engine, now: Callable[[], int] = _now) -> None:
+        self._engine = engine
+        self._reader = reader(engine)
+        self._now = now
+        self._insert_leg = legs.inserting(engine.dialect.name)
+
+    # --- while a call is under way -----------------------------------------------------------
+
+    def begin(self, call: Begin) -> Granted | Refused:
+        """Hold for a return call (M3), before it is made."""
+        with self._engine.begin() as connection:
+            account = _charged(
+                payer_of(connection, call.extension, call.caller, call.fallback), connection
+            )
+            if account is None:
+                return _granted(deciding.decide_begin(call, None, None))
+            price = _price(connection, account, call.number, call.now, free=call.free)
+            known = holds.find(connection, call.call)
+            found = standing(connection, account.id, call.call)
+            decision = deciding.decide_begin(call, price, found.payer(account))
+            if known is not None and known.ended is None:
+                return _again(known, decision)
+            if isinstance(decision, Refused):
+                return decision
+            hold = _new(call, account, price, decision)
+            _keep(connection, hold, account, found, new=known is None)
+            return decision.granted
+
+    def identify(self, call: Identify) -> Granted | Refused:
+        """Move what is held to the account of somebody who has identified himself (M9).
+
+        Where neither he nor the extension has one it stays where it is held. Refused: his has not
+        enough, and it stays there as well.
+        """
+        with self._engine.begin() as connection:
+            hold = holds.find(connection, call.call)
+            account = payer_of(connection, call.extension, call.caller)
+            if account is None and hold is not None:
+                account = lock(connection, hold.account)
+            account = _charged(account, connection)
+            if account is None:
+                if hold is not None:
+                    holds.forget(connection, call.call)
+                serial = 1 if hold is None else hold.serial + 1
+                return _granted(deciding.decide_identify(call, None, None, serial))
+            price = _price(connection, account, call.number, call.now, free=call.free)
+            found = standing(connection, account.id, call.call)
+            serial = 1 if hold is None else hold.serial + 1
+            decision = deciding.decide_identify(call, price, found.payer(account), serial)
+            if hold is not None and hold.account == account.id and hold.return_answered is not None:
+                return _again(hold, decision)
+            if isinstance(decision, Refused):
+                return decision
+            new = _new(call, account, price, decision)
+            new.return_answered = call.answered
+            if hold is not None:
+                new.created = hold.created
+            _keep(connection, new, account, found, new=hold is None)
+            return decision.granted
+
+    def dial(self, call: Dial) -> Granted | Refused:
+        """Hold for both legs (M4), before the destination is called."""
+        with self._engine.begin() as connection:
+            hold = holds.find(connection, call.call)
+            if hold is None:
+                return _granted(deciding.decide_dial(call, None, None, None, 0))
+            account = lock(connection, hold.account)
+            price = _price(connection, account, call.number, call.now, free=call.free)
+            found = standing(connection, account.id, call.call)
+            again = hold.position == call.position and hold.ended is None
+            if not again:
+                hold.put_aside(open=hold.ended is None)
+                hold.destinations = tuple(
+                    one for one in hold.destinations if one.position != call.position
+                )
+            decision = deciding.decide_dial(
+                call,
+                hold.return_price,
+                price,
+                _less(found.payer(account), hold.reserved()),
+                hold.serial + 1,
+                hold.return_seconds,
+            )
+            if again:
+                return _again(hold, decision)
+            if isinstance(decision, Refused):
+                return decision
+            hold.position, hold.destination_price = call.position, price
+            hold.return_answered = call.answered
+            _grant(hold, account, decision, call.now)
+            hold.amount += 0 if account.unlimited else hold.reserved()
+            _keep(connection, hold, account, found)
+            return decision.granted
+
+    def extend(self, call: Extend) -> Granted:
+        """Hold for more of a call; what it gives is never less than what was granted before."""
+        with self._engine.begin() as connection:
+            hold = holds.find(connection, call.call)
+            if hold is None:
+                talk = 0 if call.connected is None else call.longest
+                return Granted(
+                    charged=False, return_seconds=0, destination_seconds=talk, more=False
+                )
+            if hold.return_settled or (call.connected is not None and not hold.position):
+                # It is told of late: that is over.
+                return hold.granted()
+            account = lock(connection, hold.account)
+            found = standing(connection, account.id, call.call)
+            before = hold.amount if hold.limited else 0
+            decision = deciding.decide_extend(
+                call,
+                hold.return_price,
+                hold.destination_price,
+                _less(found.payer(account), hold.reserved()),
+                hold.granted(),
+            )
+            hold.return_answered = call.answered
+            hold.destination_answered = call.connected
+            _grant(hold, account, decision, call.now)
+            if hold.limited:
+                # What was granted stays held, also where somebody has taken money away meanwhile.
+                most = max(before, found.left - found.held)
+                hold.amount = min(max(before, hold.amount + hold.reserved()), most)
+            _keep(connection, hold, account, found)
+            return decision.granted
+
+    def not_called(self, call: str, position: int) -> None:
+        """Release what was held for a destination that no leg of was answered."""
+        with self._engine.begin() as connection:
+            hold = holds.find(connection, call)
+            if hold is not None and hold.close(position):
+                self._lower(connection, hold)
+
+    def release(self, call: str, now: int) -> None:
+        """Release all that is held for a call of which no leg is left to settle."""
+        with self._engine.begin() as connection:
+            hold = holds.find(connection, call)
+            if hold is not None and hold.ended is None:
+                hold.amount, hold.ended, hold.changed = 0, now, now
+                holds.keep(connection, hold)
+
+    # --- when a leg is over ------------------------------------------------------------------
+
+    def settle(self, end: LegEnd) -> Settled:
+        """Charge a leg that is over, keep its record, and release what it does not need (M7).
+
+        Of an account that is limited no more is taken than was held, or, where the hold has ended
+        by itself, than is there. The first who tells of a leg counts.
+        """
+        with self._engine.begin() as connection:
+            hold = holds.find(connection, end.call)
+            if (known := legs.known(connection, end.leg)) is not None:
+                return _known(connection, known)
+            facts = legs.facts(connection, end, None if hold is None else hold.extension)
+            seconds = 0 if end.answered is None else billed(end.answered, end.ended)
+            charged, left = Charged(seconds), None
+            if hold is not None:
+                charged, left = self._charge(connection, end, hold, facts, seconds)
+            row = legs.values_of(connection, end, facts, charged, self._now())
+            if connection.execute(self._insert_leg, row).first() is None:
+                # Two told of it at once, of a call for which nothing is held.
+                known = legs.known(connection, end.leg)
+                assert known is not None
+                return _known(connection, known)
+            return Settled(True, seconds, charged.charge, charged.uncovered, left)
+
+    def _charge(
+        self, connection: Connection, end: LegEnd, hold: Hold, facts: Facts, seconds: int
+    ) -> tuple[Charged, int]:
+        """Take what a leg costs from what is held, and give it, and what is left on the account."""
+        account, now = lock(connection, hold.account), self._now()
+        found = standing(connection, account.id, end.call)
+        side = 0 if end.side is Side.RETURN else end.position
+        price, left = hold.price(side), found.left
+        cost = charge(price, seconds)
+        taken = cost
+        if hold.limited:
+            if hold.ended is not None:
+                # It was released before anybody knew of this leg: what it costs is held again.
+                hold.amount = max(0, min(cost, found.left - found.held))
+                if hold.amount:
+                    hold.ended, hold.changed = None, now
+                    holds.keep(connection, hold)
+            taken = min(cost, hold.amount)
+        if taken:
+            left -= taken
+            notes = f"{facts.number or ''} {seconds} s".lstrip()
+            after = (found.position, found.left)
+            ledger.take(connection, account.id, end.call, end.leg, taken, notes, after, now)
+            tell_low(connection, account, left, found.position + 1, now)
+            hold.amount -= taken if hold.limited else 0
+        if end.answered is not None:
+            if end.side is Side.RETURN:
+                hold.return_settled = True
+            else:
+                hold.close(end.position)
+            self._lower(connection, hold)
+        charged = Charged(seconds, account.id, account.currency, price, taken, cost - taken)
+        return charged, left
+
+    def _lower(self, connection: Connection, hold: Hold) -> None:
+        """Hold no more than the legs need that are not over; nothing, where all are."""
+        hold.changed = self._now()
+        hold.amount = min(hold.amount, hold.needed())
+        if hold.idle():
+            hold.amount = 0
+            hold.ended = hold.changed if hold.ended is None else hold.ended
+        holds.keep(connection, hold)
+
+    # --- what there is -----------------------------------------------------------------------
+
+    def overdue(self, now: int) -> Sequence[Held]:
+        """Give the calls whose hold has ended by itself and is still there."""
+        with self._reader.connect() as connection:
+            return holds.overdue(connection, now)
+
+    def held_on(self, node: str) -> Sequence[Held]:
+        """Give the calls of a node for which something is held."""
+        with self._reader.connect() as connection:
+            return holds.held_on(connection, node)
+
+    def credit(self, extension: str, caller: str | None) -> Credit | None:
+        """Give what whoever pays has to spend (C2): what is held is not. None: nobody pays."""
+        with self._reader.connect() as connection:
+            return credit_of(connection, extension, caller)
+
+
+def _charged(account: Account | None, connection: Connection) -> Account | None:
+    """Lock an account, and give it as it is then; None where its calls are not charged to it."""
+    if account is None or account.price_list is None:
+        return None
+    account = lock(connection, account.id)
+    return None if account.price_list is None else account
+
+
+def _price(
+    connection: Connection, account: Account, number: str, at: int, *, free: bool
+) -> Price | None:
+    if free or account.price_list is None:
+        return None
+    return price_of(connection, account.price_list, number, at)
+
+
+def _granted(decision: Decision | Refused) -> Granted | Refused:
+    return decision if isinstance(decision, Refused) else decision.granted
+
+
+def _less(payer: Payer, reserved: int) -> Payer:
+    return msgspec.structs.replace(payer, available=payer.available - reserved)
+
+
+def _again(hold: Hold, decision: Decision | Refused) -> Granted:
+    """Give what was granted, of which whoever asked did not get to know.
+
+    How long all that there is would last is not kept, and decided anew.
+    """
+    kept = hold.granted()
+    if isinstance(decision, Refused):
+        return kept
+    granted = decision.granted
+    return msgspec.structs.replace(
+        granted,
+        return_seconds=kept.return_seconds if granted.return_seconds else 0,
+        destination_seconds=kept.destination_seconds,
+        serial=kept.serial,
+        until=kept.until,
+    )
+
+
+def _new(call: Begin | Identify, account: Account, price: Price | None, decided: Decision) -> Hold:
+    hold = Hold(
+        call=call.call,
+        request=call.request,
+        extension=call.extension,
+        account=account.id,
+        limited=not account.unlimited,
+        amount=0,
+        serial=0,
+        return_price=price,
+        return_seconds=0,
+        return_answered=None,
+        return_settled=False,
+        position=0,
+        destination_price=None,
+        destination_seconds=0,
+        destination_answered=None,
+        destinations=(),
+        until=0,
+        created=call.now,
+        changed=call.now,
+        ended=None,
+    )
+    _grant(hold, account, decided, call.now)
+    return hold
+
+
+def _grant(hold: Hold, account: Account, decided: Decision, now: int) -> None:
+    """Let what is decided be what is held, and open; 0 s: the return leg's limit stays."""
+    granted = decided.granted
+    hold.limited, hold.amount = not account.unlimited, decided.amount
+    hold.return_seconds = granted.return_seconds or hold.return_seconds
+    hold.destination_seconds = granted.destination_seconds
+    hold.serial, hold.until, hold.changed, hold.ended = granted.serial, granted.until, now, None
+
+
+def _keep(
+    connection: Connection, hold: Hold, account: Account, found: Standing, *, new: bool = False
+) -> None:
+    holds.keep(connection, hold, new=new)
+    tell_low(connection, account, found.left, found.position, hold.changed)
+
+
+def _known(connection: Connection, known: legs.Known) -> Settled:
+    left = None if known.account is None else standing(connection, known.account, "").left
+    return Settled(False, known.seconds, known.charge, known.uncovered, left)

@@ -1,0 +1,209 @@
+"""What is held for calls (M3, M4), as it lies in the database: one row for a call.
+
+`destinations` are those that were dialled before the one under way. Of one whose end is not known
+yet the cost is held still, and the price of each stays known: its leg may be told of late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
+
+from controller.credit.model import Granted, Held, Price
+from controller.credit.rating import charge
+from controller.store.charging_prices import read_price, write_price
+from controller.store.schema_callbacks import callback_attempt as attempts
+from controller.store.schema_money import call_leg as legs
+from controller.store.schema_money import credit_hold as holds
+
+#: So many calls are given at once; whoever asks again gets the next ones when these are dealt with.
+MOST_GIVEN: Final = 1000
+
+
+class Dialled(msgspec.Struct, frozen=True):
+    """A destination that was dialled earlier; `open`: what it has cost is not known yet."""
+
+    position: int
+    price: Price | None
+    seconds: int
+    open: bool
+
+
+class Hold(msgspec.Struct):
+    """What is held for a call; see the schema."""
+
+    call: str
+    request: str
+    extension: str
+    account: str
+    limited: bool
+    amount: int
+    serial: int
+    return_price: Price | None
+    return_seconds: int
+    return_answered: int | None
+    return_settled: bool
+    position: int
+    destination_price: Price | None
+    destination_seconds: int
+    destination_answered: int | None
+    destinations: tuple[Dialled, ...]
+    until: int
+    created: int
+    changed: int
+    ended: int | None
+
+    def reserved(self) -> int:
+        """Give what the destinations before this one cost at most, of which no end is known."""
+        return sum(charge(one.price, one.seconds) for one in self.destinations if one.open)
+
+    def needed(self) -> int:
+        """Give what the legs that are not over cost if they last as long as they may."""
+        cost = self.reserved() + charge(self.destination_price, self.destination_seconds)
+        return (
+            cost if self.return_settled else cost + charge(self.return_price, self.return_seconds)
+        )
+
+    def idle(self) -> bool:
+        """Whether no leg is left that this is held for."""
+        return (
+            self.return_settled
+            and not self.position
+            and not any(one.open for one in self.destinations)
+        )
+
+    def price(self, position: int) -> Price | None:
+        """Give what a leg is charged by; 0 is the return leg. None: it is free, or unknown."""
+        if position == 0:
+            return self.return_price
+        if position == self.position:
+            return self.destination_price
+        return next((one.price for one in self.destinations if one.position == position), None)
+
+    def put_aside(self, *, open: bool) -> None:  # noqa: A002  (what the field is called)
+        """Let there be no destination under way; it is kept with the earlier ones."""
+        if self.position:
+            one = Dialled(self.position, self.destination_price, self.destination_seconds, open)
+            others = (known for known in self.destinations if known.position != self.position)
+            self.destinations = (*others, one)
+        self.position, self.destination_price, self.destination_seconds = 0, None, 0
+        self.destination_answered = None
+
+    def close(self, position: int) -> bool:
+        """Take it that a destination is over; False where it was already, or is unknown."""
+        if position and position == self.position:
+            self.put_aside(open=False)
+            return True
+        known = self.destinations
+        self.destinations = tuple(
+            msgspec.structs.replace(one, open=False) if one.position == position else one
+            for one in known
+        )
+        return self.destinations != known
+
+    def granted(self) -> Granted:
+        """Give what was granted last, as far as it is kept."""
+        return Granted(
+            charged=True,
+            return_seconds=self.return_seconds,
+            destination_seconds=self.destination_seconds,
+            lasts=self.destination_seconds or self.return_seconds or None,
+            more=False,
+            serial=self.serial,
+            until=self.until,
+        )
+
+
+_NAMES: Final = Hold.__struct_fields__
+_FIELDS: Final = [holds.c[name] for name in _NAMES]
+_PRICES: Final = ("return_price", "destination_price")
+_DIALLED: Final = msgspec.json.Decoder(tuple[Dialled, ...])
+
+_OF: Final = select(*_FIELDS).where(holds.c.call == bindparam("of"))
+_LOCKED: Final = _OF.with_for_update()
+_INSERT: Final = insert(holds).values({name: bindparam(name) for name in _NAMES})
+_UPDATE: Final = (
+    update(holds)
+    .where(holds.c.call == bindparam("of"))
+    .values({name: bindparam(name) for name in _NAMES if name not in ("call", "created")})
+)
+_HELD: Final = select(
+    holds.c.call,
+    holds.c.request,
+    holds.c.account,
+    holds.c.amount,
+    select(func.coalesce(func.sum(legs.c.charge), 0))
+    .where(legs.c.request == holds.c.request, legs.c.call == holds.c.call)
+    .scalar_subquery(),
+    holds.c.position,
+    holds.c.return_seconds,
+    holds.c.destination_seconds,
+    holds.c.serial,
+    holds.c.until,
+)
+# Written out, as in the index: no index is found by a condition of parameters.
+_OPEN: Final = text("credit_hold.ended IS NULL")
+_OVERDUE: Final = (
+    _HELD.where(_OPEN, holds.c.until < bindparam("now")).order_by(holds.c.until).limit(MOST_GIVEN)
+)
+# Of those that are open, and not of all attempts there ever were; by `until` they are an index.
+_NODE: Final = (
+    select(attempts.c.node).where(attempts.c.id == holds.c.call).correlate(holds).scalar_subquery()
+)
+_ON: Final = _HELD.where(_OPEN, holds.c.until >= 0, bindparam("node") == _NODE)
+
+
+def find(connection: Connection, call: str, *, locking: bool = True) -> Hold | None:
+    """Give what is held for a call, or was; `locking` keeps others from changing it meanwhile.
+
+    A hold is locked before an account is, whoever locks: two never wait for each other.
+    """
+    row = connection.execute(_LOCKED if locking else _OF, {"of": call}).first()
+    if row is None:
+        return None
+    values = dict(zip(_NAMES, row, strict=True))
+    for name in _PRICES:
+        values[name] = read_price(values[name])
+    for name in ("limited", "return_settled"):
+        values[name] = bool(values[name])
+    values["destinations"] = _DIALLED.decode(values["destinations"])
+    return Hold(**values)
+
+
+def keep(connection: Connection, hold: Hold, *, new: bool = False) -> None:
+    """Write what is held; `new`: there is no row of that call yet."""
+    values: dict[str, Any] = {name: getattr(hold, name) for name in _NAMES}
+    for name in _PRICES:
+        values[name] = write_price(values[name])
+    values["destinations"] = msgspec.json.encode(hold.destinations).decode()
+    if new:
+        connection.execute(_INSERT, values)
+        return
+    del values["call"], values["created"]
+    connection.execute(_UPDATE, values | {"of": hold.call})
+
+
+def forget(connection: Connection, call: str) -> None:
+    """Remove what is held for a call of which nobody pays anything any more."""
+    connection.execute(holds.delete().where(holds.c.call == call))
+
+
+def overdue(connection: Connection, now: int) -> Sequence[Held]:
+    """Give the calls whose hold has ended by itself, those first that have so longest."""
+    return _held(connection.execute(_OVERDUE, {"now": now}).all())
+
+
+def held_on(connection: Connection, node: str) -> Sequence[Held]:
+    """Give the calls of a node for which something is held."""
+    return _held(connection.execute(_ON, {"node": node}).all())
+
+
+def _held(rows: Sequence[Any]) -> tuple[Held, ...]:
+    names = Held.__struct_fields__
+    return tuple(
+        Held(**{**dict(zip(names, row, strict=True)), "charged": int(row[names.index("charged")])})
+        for row in rows
+    )

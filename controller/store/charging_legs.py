@@ -1,0 +1,201 @@
+"""The records of legs that are over (M7): whose they were, what they showed and have cost us."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import (
+    Connection,
+    Executable,
+    Integer,
+    String,
+    bindparam,
+    case,
+    literal_column,
+    select,
+    true,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from controller.credit.model import LegEnd, Price, Side
+from controller.credit.rating import charge
+from controller.store.charging_prices import price_of, write_price
+from controller.store.plans import LONGEST_CAUSE, read_plan
+from controller.store.schema import channel as channels
+from controller.store.schema import extension as extensions
+from controller.store.schema_callbacks import callback_attempt as attempts
+from controller.store.schema_callbacks import callback_destination as destinations
+from controller.store.schema_callbacks import callback_request as requests
+from controller.store.schema_money import call_leg as legs
+from controller.store.schema_money import price_list as price_lists
+
+#: What is shown where the number is hidden (I6).
+ANONYMOUS: Final = "anonymous"
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What is known of a leg besides what the switch says. `cost_list`: its channel's, if any."""
+
+    extension: str | None = None
+    client: str | None = None
+    caller: str | None = None
+    number: str | None = None
+    plan: str | None = None
+    cost_list: str | None = None
+    cost_currency: str | None = None
+
+
+class Charged(msgspec.Struct, frozen=True):
+    """What a leg was charged, and to whom; `account` None: nobody pays."""
+
+    seconds: int
+    account: str | None = None
+    currency: str | None = None
+    price: Price | None = None
+    charge: int = 0
+    uncovered: int = 0
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A leg of which there is a record already."""
+
+    account: str | None
+    seconds: int
+    charge: int
+    uncovered: int
+
+
+_KNOWN: Final = select(*(legs.c[name] for name in Known.__struct_fields__)).where(
+    legs.c.leg == bindparam("of")
+)
+
+
+def _facts(number: Any, plan: Any, called: Any) -> Any:  # noqa: ANN401  (parts of a query)
+    # There is a row whatever is known.
+    one = select(literal_column("1", Integer).label("one")).subquery("one")
+    extension = case(
+        (requests.c.extension.is_not(None), requests.c.extension),
+        else_=bindparam("extension", type_=String),
+    )
+    return (
+        select(
+            extension,
+            extensions.c.client,
+            requests.c.caller,
+            number,
+            plan,
+            channels.c.cost_list,
+            price_lists.c.currency,
+        )
+        .select_from(one)
+        .outerjoin(requests, requests.c.id == bindparam("request"))
+        .outerjoin(extensions, extensions.c.extension == extension)
+        .outerjoin(called, true() if called is not attempts else attempts.c.id == bindparam("call"))
+        .outerjoin(channels, channels.c.name == bindparam("channel", type_=String))
+        .outerjoin(price_lists, price_lists.c.name == channels.c.cost_list)
+    )
+
+
+#: Of several return calls of a request each has destinations of its own, counted from 1: it is the
+#: last one that was begun before that leg ended.
+_CALLED: Final = (
+    select(destinations.c.number, destinations.c.plan)
+    .where(
+        destinations.c.request == bindparam("request"),
+        destinations.c.position == bindparam("position"),
+        destinations.c.begun <= bindparam("ended"),
+    )
+    .order_by(destinations.c.begun.desc())
+    .limit(1)
+    .subquery("called")
+)
+_OF: Final = {
+    Side.RETURN: _facts(attempts.c.number, attempts.c.plan, attempts),
+    Side.DESTINATION: _facts(_CALLED.c.number, _CALLED.c.plan, _CALLED),
+}
+_KEPT: Final = tuple(column.name for column in legs.columns if column.name != "serial")
+
+
+def known(connection: Connection, leg: str) -> Known | None:
+    """Give what is kept of a leg, or None."""
+    row = connection.execute(_KNOWN, {"of": leg}).first()
+    return None if row is None else Known(*row)
+
+
+def facts(connection: Connection, end: LegEnd, extension: str | None) -> Facts:
+    """Give what is known of a leg; `extension`: whose it is where its request is gone."""
+    values = {
+        "request": end.request,
+        "extension": extension,
+        "channel": end.channel,
+    }
+    if end.side is Side.RETURN:
+        values["call"] = end.call
+        return Facts(*connection.execute(_OF[end.side], values).one())
+    more = {"position": end.position, "ended": end.ended}
+    return Facts(*connection.execute(_OF[end.side], values | more).one())
+
+
+def inserting(dialect: str) -> Executable:
+    """Give the statement that keeps a leg and gives its serial; none where it is kept already."""
+    database = postgresql if dialect == "postgresql" else sqlite
+    values: dict[str, Any] = {name: bindparam(name) for name in _KEPT}
+    statement: Executable = (
+        database.insert(legs)
+        .values(values)
+        .on_conflict_do_nothing(index_elements=[legs.c.leg])
+        .returning(legs.c.serial)
+    )
+    return statement
+
+
+def values_of(
+    connection: Connection, end: LegEnd, facts: Facts, charged: Charged, now: int
+) -> dict[str, Any]:
+    """Give the row of a leg. What its channel takes is by the rate of when it began."""
+    number = facts.number or ""
+    cost_price, cost = None, None
+    if facts.cost_list is not None and number:
+        cost_price = price_of(connection, facts.cost_list, number, end.begun)
+        if cost_price is not None:
+            cost = charge(cost_price, charged.seconds)
+    return {
+        "leg": end.leg,
+        "call": end.call,
+        "request": end.request,
+        "side": end.side.value,
+        "position": end.position,
+        "extension": facts.extension or "",
+        "client": facts.client,
+        "caller": facts.caller,
+        "number": number,
+        "node": end.node,
+        "channel": end.channel,
+        "shown": _shown(facts.plan, end.channel),
+        "begun": end.begun,
+        "answered": end.answered,
+        "ended": end.ended,
+        "cause": None if end.cause is None else end.cause[:LONGEST_CAUSE],
+        "seconds": charged.seconds,
+        "account": charged.account,
+        "currency": charged.currency,
+        "price": write_price(charged.price),
+        "charge": charged.charge,
+        "uncovered": charged.uncovered,
+        "cost_currency": None if cost is None else facts.cost_currency,
+        "cost_price": write_price(cost_price),
+        "cost": cost,
+        "source": end.source,
+        "kept": now,
+    }
+
+
+def _shown(document: str | None, channel: str | None) -> str | None:
+    plan = read_plan(document)
+    if plan is None:
+        return None
+    for way in plan.ways:
+        if way.channel == channel:
+            return ANONYMOUS if way.shown.hidden else way.shown.number or None
+    return None
