@@ -41,10 +41,9 @@ class Line(msgspec.Struct, frozen=True):
 
 #: Who is said to have made the line of a call.
 ACTOR: Final = "calls"
-#: The names of what is kept of a line.
-ENTRY_FIELDS: Final = Line.__struct_fields__
-_FIELDS = [entries.c[name] for name in ENTRY_FIELDS]
-_TAKE: Final = insert(entries).values({name: bindparam(name) for name in ENTRY_FIELDS})
+_NAMES: Final = Line.__struct_fields__
+_FIELDS: Final = [entries.c[name] for name in _NAMES]
+_TAKE: Final = insert(entries).values({name: bindparam(name) for name in _NAMES})
 _LEG: Final = re.compile(r"[A-Za-z0-9_.:/+-]{1,60}\Z")
 
 
@@ -123,37 +122,13 @@ def take(
     )
 
 
-def line(connection: Connection, account: str, key: str) -> Line | None:
-    """Give the line of an account that has this key; None: there is none."""
-    row = connection.execute(
-        select(*_FIELDS).where(entries.c.account == account, entries.c.key == key)
-    ).first()
-    return None if row is None else Line(*row)
-
-
-def lines(
-    connection: Connection,
-    account: str,
-    after: int,
-    limit: int,
-    *,
-    kind: EntryKind | None = None,
-    since: int | None = None,
-    until: int | None = None,
-) -> list[Line]:
-    """Give lines of an account in order, those after a position.
-
-    `kind`: of it alone; `since`, `until`: made then or later, before; microseconds since 1970.
-    """
-    conditions = [entries.c.account == account, entries.c.position > after]
-    if kind is not None:
-        conditions.append(entries.c.kind == kind.value)
-    if since is not None:
-        conditions.append(entries.c.created >= since)
-    if until is not None:
-        conditions.append(entries.c.created < until)
+def lines(connection: Connection, account: str, after: int, limit: int) -> list[Line]:
+    """Give lines of an account in order, those after a position."""
     rows = connection.execute(
-        select(*_FIELDS).where(*conditions).order_by(entries.c.position).limit(limit)
+        select(*_FIELDS)
+        .where(entries.c.account == account, entries.c.position > after)
+        .order_by(entries.c.position)
+        .limit(limit)
     ).all()
     return [Line(*row) for row in rows]
 
