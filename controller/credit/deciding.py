@@ -56,7 +56,7 @@ def decide_begin(call: Begin, price: Price | None, payer: Payer | None) -> Decis
     `price` is the return call's; `payer` None: nobody pays. What is granted is counted from the
     answer, and no more of it is granted than `exposure` pays for.
     """
-    if payer is not None and price is None and not call.free:
+    if _lacks_rate(payer, price, free=call.free):
         return Refused(NO_RATE)
     if payer is None or payer.unlimited or call.free:
         granted = Granted(charged=payer is not None, return_seconds=0, more=False, until=call.until)
@@ -91,7 +91,7 @@ def decide_identify(
     that of this grant. The limits are given also where nothing is held: those that were set for
     the account that has paid till now may be shorter than the policy's.
     """
-    if payer is not None and price is None and not call.free:
+    if _lacks_rate(payer, price, free=call.free):
         return Refused(NO_RATE)
     elapsed = _seconds_up(call.answered, call.now)
     seconds, bought = call.longest, call.longest
@@ -129,7 +129,7 @@ def decide_dial(
     leg's limit till now, 0 where that is the policy's.
     """
     free = call.free or call.emergency
-    if payer is not None and price is None and not free:
+    if _lacks_rate(payer, price, free=free):
         return Refused(NO_RATE)
     if free:
         price = None
@@ -155,10 +155,7 @@ def decide_dial(
     lasts, more = _outlook(talk, bought, call.longest)
     if return_price is None and payer is not None and not payer.unlimited:
         lasting = 0
-    amount = 0
-    if payer is not None and not payer.unlimited:
-        cost = charge(return_price, lasting or around + talk) + charge(price, talk)
-        amount = min(cost, max(0, payer.available))
+    cost = charge(return_price, lasting or around + talk) + charge(price, talk)
     granted = Granted(
         charged=payer is not None,
         return_seconds=lasting,
@@ -168,7 +165,7 @@ def decide_dial(
         serial=serial,
         until=_over(call.answered, max(lasting, around + talk)),
     )
-    return Decision(amount, granted)
+    return Decision(_held(payer, cost), granted)
 
 
 def decide_extend(
@@ -195,12 +192,7 @@ def decide_extend(
         lasting, bought = _more_dialogue(call, return_price, payer, lasting)
         lasts, more = _outlook(lasting, bought, call.longest)
         going_on = _seconds_up(call.answered, call.now) + call.slice
-    amount = 0
-    if payer is not None and not payer.unlimited:
-        # It is more than there is only where a call was begun that needed none: what it costs is
-        # held as far as it goes.
-        cost = charge(return_price, lasting or going_on) + charge(price, talk)
-        amount = min(cost, max(0, payer.available))
+    cost = charge(return_price, lasting or going_on) + charge(price, talk)
     moved = (lasting, talk) != (before.return_seconds, before.destination_seconds)
     granted = Granted(
         charged=payer is not None,
@@ -211,7 +203,7 @@ def decide_extend(
         serial=before.serial + moved,
         until=max(before.until, _over(call.answered, lasting or going_on)),
     )
-    return Decision(amount, granted)
+    return Decision(_held(payer, cost), granted)
 
 
 def _more_dialogue(
@@ -253,6 +245,22 @@ def _more_talk(
         rest = money - charge(price, talk)
         lasting = max(lasting, seconds_for(return_price, rest, around + talk))
     return lasting, talk, bought
+
+
+def _lacks_rate(payer: Payer | None, price: Price | None, *, free: bool) -> bool:
+    """Whether somebody would pay for a call of which nobody knows the price."""
+    return payer is not None and price is None and not free
+
+
+def _held(payer: Payer | None, cost: int) -> int:
+    """Give what is held of a cost: nothing where no credit is needed.
+
+    It is more than there is only where a call was begun that needed none: then it is held as far
+    as it goes.
+    """
+    if payer is None or payer.unlimited:
+        return 0
+    return min(cost, max(0, payer.available))
 
 
 def _outlook(granted: int, bought: int, most: int) -> tuple[int | None, bool]:

@@ -1,11 +1,11 @@
 """What seconds cost, and how many of them money buys (M2, M4): in integers, rounded one way.
 
-The rules, which the public documents state too:
+The rules:
 
 * A leg's length is from its answer to its end by the switch's own clock, to the nearest second,
-  half a second up. The switch cuts a leg that may last N seconds after N-1 to N (its scheduler
-  counts whole seconds of the clock), so that it is never charged for N+1. An answered leg is
-  charged for 1 s at least.
+  half a second up. The switch cuts a leg that may last N seconds after N-1 to about N + 0.5 (its
+  scheduler counts whole seconds of the clock, and looks twice in each), so that it is hardly ever
+  charged for N+1, and never for more than is held. An answered leg is charged for 1 s at least.
 * The first block is charged whole; what goes beyond it, in whole intervals.
 * The price of these seconds is rounded up to a whole micro-unit, once for a leg.
 

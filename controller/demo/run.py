@@ -21,6 +21,7 @@ from sqlalchemy import func, select
 
 from controller.admin.directory import Directory
 from controller.admin.model import Actor, Kind
+from controller.callback.limits import MAX_TRIES
 from controller.demo.scripts import (
     CALLER_ID,
     COMMON,
@@ -141,6 +142,9 @@ class Demo:
             f"[listen]\nport = {self._esl_port}\n[web]\nport = {self._web_port}\n"
             f'[[nodes]]\nname = "simulator"\nport = {self._switch_port}\n'
             f'password = "{EVENT_SOCKET_PASSWORD}"\n'
+            # On a machine that stalls Redis may answer late; wrong passwords are counted more
+            # strictly then (A3), and whoever is to err three times is locked out after two.
+            f"[lockouts.number]\nfailures = {2 * MAX_TRIES}\n"
         )
         self._controller = self._spawn("controller.log", f"--config={config}", "serve")
         until = time.monotonic() + READY_SECONDS

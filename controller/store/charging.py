@@ -100,14 +100,13 @@ class SqlCharging:
             if account is None and hold is not None:
                 account = lock(connection, hold.account)
             account = _charged(account, connection)
+            serial = 1 if hold is None else hold.serial + 1
             if account is None:
                 if hold is not None:
                     holds.forget(connection, call.call)
-                serial = 1 if hold is None else hold.serial + 1
                 return _granted(deciding.decide_identify(call, None, None, serial))
             price = _price(connection, account, call.number, call.now, free=call.free)
             found = standing(connection, account.id, call.call)
-            serial = 1 if hold is None else hold.serial + 1
             decision = deciding.decide_identify(call, price, found.payer(account), serial)
             if hold is not None and hold.account == account.id and hold.return_answered is not None:
                 return _again(hold, decision)

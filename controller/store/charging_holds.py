@@ -122,8 +122,7 @@ _FIELDS: Final = [holds.c[name] for name in _NAMES]
 _PRICES: Final = ("return_price", "destination_price")
 _DIALLED: Final = msgspec.json.Decoder(tuple[Dialled, ...])
 
-_OF: Final = select(*_FIELDS).where(holds.c.call == bindparam("of"))
-_LOCKED: Final = _OF.with_for_update()
+_OF: Final = select(*_FIELDS).where(holds.c.call == bindparam("of")).with_for_update()
 _INSERT: Final = insert(holds).values({name: bindparam(name) for name in _NAMES})
 _UPDATE: Final = (
     update(holds)
@@ -158,12 +157,12 @@ _NODE: Final = (
 _ON: Final = _HELD.where(_OPEN, holds.c.until >= 0, bindparam("node") == _NODE)
 
 
-def find(connection: Connection, call: str, *, locking: bool = True) -> Hold | None:
-    """Give what is held for a call, or was; `locking` keeps others from changing it meanwhile.
+def find(connection: Connection, call: str) -> Hold | None:
+    """Give what is held for a call, or was, and keep others from changing it meanwhile.
 
     A hold is locked before an account is, whoever locks: two never wait for each other.
     """
-    row = connection.execute(_LOCKED if locking else _OF, {"of": call}).first()
+    row = connection.execute(_OF, {"of": call}).first()
     if row is None:
         return None
     values = dict(zip(_NAMES, row, strict=True))

@@ -36,7 +36,7 @@ from controller.store.schema_callbacks import (
     callback_request,
     stop,
 )
-from controller.store.schema_metadata import metadata
+from controller.store.schema_metadata import SERIAL, kept, metadata
 from controller.store.schema_money import call_leg, credit_hold, notice, price_list, rate, stream
 
 __all__ = [
@@ -74,18 +74,6 @@ __all__ = [
     "token",
 ]
 
-#: A number that counts up by itself; SQLite does so only for INTEGER.
-_SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
-
-
-def _kept() -> list[Column[int]]:
-    return [
-        Column("version", Integer, nullable=False),
-        Column("created", BigInteger, nullable=False),
-        Column("changed", BigInteger, nullable=False),
-    ]
-
-
 client: Final = Table(
     "client",
     metadata,
@@ -93,7 +81,7 @@ client: Final = Table(
     Column("description", String(200), nullable=False),
     Column("contact_name", String(40), nullable=False),
     Column("enabled", Boolean, nullable=False),
-    *_kept(),
+    *kept(),
 )
 
 #: One extension; `policy` is a document of `policy.versions`, without what lies beside it.
@@ -105,7 +93,7 @@ extension: Final = Table(
     # As in the policy; here it can be looked for.
     Column("enabled", Boolean, nullable=False),
     Column("policy", Text, nullable=False),
-    *_kept(),
+    *kept(),
 )
 
 did: Final = Table(
@@ -153,7 +141,7 @@ channel: Final = Table(
     Column("ping_seconds", Integer),
     # What its calls cost (M2).
     Column("cost_list", String(64), ForeignKey("price_list.name")),
-    *_kept(),
+    *kept(),
 )
 
 #: What may be shown on a channel (I8); without a client it is in nobody's pool.
@@ -164,7 +152,7 @@ public_number: Final = Table(
     Column("channel", String(64), ForeignKey("channel.name"), nullable=False, index=True),
     Column("client", String(32), ForeignKey("client.name"), index=True),
     Column("description", String(200), nullable=False),
-    *_kept(),
+    *kept(),
 )
 
 #: The numbers that an extension may show (I8).
@@ -199,7 +187,7 @@ authorised_caller: Final = Table(
     Column("speed_dials", Text, nullable=False),
     Column("presets", Text, nullable=False),
     Column("notes", Text, nullable=False),
-    *_kept(),
+    *kept(),
 )
 
 #: Money of an extension, or of one authorised CallerID (M1). Where its owner is removed, the
@@ -219,7 +207,7 @@ account: Final = Table(
     Column("low_credit", BigInteger),
     Column("low_told", Boolean, nullable=False, server_default=text("false")),
     Column("description", String(200), nullable=False),
-    *_kept(),
+    *kept(),
     ForeignKeyConstraint(
         ["extension", "caller"],
         ["authorised_caller.extension", "authorised_caller.number"],
@@ -275,7 +263,7 @@ sound: Final = Table(
     # What was uploaded, and how the file was called there.
     Column("audio", String(64), ForeignKey("audio.id"), index=True),
     Column("uploaded_name", String(200)),
-    *_kept(),
+    *kept(),
     CheckConstraint("path IS NULL OR audio IS NULL", name="one_source"),
 )
 
@@ -317,14 +305,14 @@ token: Final = Table(
     Column("role", String(16), nullable=False),
     Column("client", String(32), ForeignKey("client.name"), index=True),
     Column("expires", BigInteger),
-    *_kept(),
+    *kept(),
 )
 
 #: Who changed what, from what to what; never a password, nor its hash.
 audit: Final = Table(
     "audit",
     metadata,
-    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
     Column("at", BigInteger, nullable=False, index=True),
     Column("actor", String(80), nullable=False),
     # create, change, delete

@@ -1,10 +1,10 @@
-"""What all tables are in, and how their keys and indexes are called."""
+"""What all tables are in, how their keys and indexes are called, and columns that many have."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import MetaData
+from sqlalchemy import BigInteger, Column, Integer, MetaData
 
 metadata: Final = MetaData(
     naming_convention={
@@ -15,3 +15,15 @@ metadata: Final = MetaData(
         "pk": "%(table_name)s_pkey",
     }
 )
+
+#: A number that counts up by itself; SQLite does so only for INTEGER.
+SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
+
+
+def kept() -> list[Column[int]]:
+    """Give the columns of what the operator keeps: its version, when it was made and changed."""
+    return [
+        Column("version", Integer, nullable=False),
+        Column("created", BigInteger, nullable=False),
+        Column("changed", BigInteger, nullable=False),
+    ]

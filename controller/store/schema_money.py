@@ -22,10 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-from controller.store.schema_metadata import metadata
-
-#: A number that counts up by itself; SQLite does so only for INTEGER.
-_SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
+from controller.store.schema_metadata import SERIAL, kept, metadata
 
 #: Lists of rates (M2): what an account is charged by, or what a channel costs.
 price_list: Final = Table(
@@ -34,13 +31,11 @@ price_list: Final = Table(
     Column("name", String(64), primary_key=True),
     Column("currency", String(3), nullable=False),
     Column("description", String(200), nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("created", BigInteger, nullable=False),
-    Column("changed", BigInteger, nullable=False),
+    *kept(),
 )
 
-#: A rate of a list: of the longest beginning, from `since` on. Of one beginning that which began
-#: last counts, until it ends (`until`) or the next one begins.
+#: A rate of a list: that of the longest beginning counts, from `since` until `until`; of several of
+#: one beginning that are in effect, that which began last (`credit.pricing.in_effect`).
 rate: Final = Table(
     "rate",
     metadata,
@@ -54,9 +49,7 @@ rate: Final = Table(
     Column("first_block", Integer, nullable=False),
     Column("interval", Integer, nullable=False),
     Column("description", String(200), nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("created", BigInteger, nullable=False),
-    Column("changed", BigInteger, nullable=False),
+    *kept(),
 )
 
 #: What is held for a callback (M3, M4): one row for an attempt, over both legs. `amount` is held
@@ -115,7 +108,7 @@ call_leg: Final = Table(
     "call_leg",
     metadata,
     # In the order in which they were kept: where streams and pages go on.
-    Column("serial", _SERIAL, primary_key=True, autoincrement=True),
+    Column("serial", SERIAL, primary_key=True, autoincrement=True),
     Column("leg", String(64), nullable=False),
     # The attempt, and the request that it is of.
     Column("call", String(36), nullable=False),
@@ -164,7 +157,7 @@ call_leg: Final = Table(
 notice: Final = Table(
     "notice",
     metadata,
-    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
     # low_credit, …
     Column("kind", String(32), nullable=False),
     # The same key again is the same notice.

@@ -58,6 +58,80 @@ AT_0006: Rows = {
     ],
 }
 
+#: What revision 0007 has more: an account that pays by a list, with a call under way and one over.
+AT_0007: Rows = {
+    "price_list": [
+        {
+            "name": "retail",
+            "currency": "EUR",
+            "description": "Of revision 7",
+            "version": 1,
+            "created": 1_700_000_000_000_000,
+            "changed": 1_700_000_000_000_000,
+        }
+    ],
+    "rate": [
+        {
+            "price_list": "retail",
+            "prefix": "+1",
+            "since": 0,
+            "until": None,
+            "setup_fee": 0,
+            "per_minute": 60_000,
+            "first_block": 1,
+            "interval": 1,
+            "description": "",
+            "version": 1,
+            "created": 1_700_000_000_000_000,
+            "changed": 1_700_000_000_000_000,
+        }
+    ],
+    "credit_hold": [
+        {
+            "call": "try-100",
+            "request": "two-100",
+            "extension": "100",
+            "account": "six",
+            "limited": True,
+            "amount": 500_000,
+            "serial": 1,
+            "return_price": None,
+            "return_seconds": 120,
+            "return_answered": None,
+            "return_settled": False,
+            "position": 0,
+            "destination_price": None,
+            "destination_seconds": 0,
+            "destination_answered": None,
+            "destinations": "[]",
+            "until": 1_700_000_200_000_000,
+            "created": 1_700_000_000_000_100,
+            "changed": 1_700_000_000_000_100,
+            "ended": None,
+        }
+    ],
+    "call_leg": [
+        {
+            "leg": "leg-200",
+            "call": "try-200",
+            "request": "two-200",
+            "side": "return",
+            "position": 0,
+            "extension": "200",
+            "client": "main",
+            "number": "+12125550177",
+            "begun": 1_700_000_000_000_200,
+            "ended": 1_700_000_000_000_900,
+            "cause": "NO_ANSWER",
+            "seconds": 0,
+            "charge": 0,
+            "uncovered": 0,
+            "source": "event",
+            "kept": 1_700_000_000_001_000,
+        }
+    ],
+}
+
 
 def before_revisions(url: str) -> None:
     """Make a file of SQLite as it was before there were revisions."""
@@ -136,12 +210,23 @@ def at_0006(url: str) -> None:
     """Make a database of revision 0006: what came of 0005, and more on the accounts."""
     at_0005(url)
     _raise_to(url, "0006")
+    _add(url, AT_0006)
+
+
+def at_0007(url: str) -> None:
+    """Make a database of revision 0007: what came of 0006, with calls that are paid for."""
+    at_0006(url)
+    _raise_to(url, "0007")
+    _add(url, AT_0007)
+
+
+def _add(url: str, made: Rows) -> None:
     engine = create_engine(url, poolclass=NullPool)
     tables = MetaData()
     tables.reflect(engine)
     with engine.begin() as connection:
-        for name, made in AT_0006.items():
-            for row in made:
+        for name, rows in made.items():
+            for row in rows:
                 connection.execute(insert(tables.tables[name]).values(**row))
     engine.dispose()
 
@@ -161,6 +246,7 @@ OLDER = {
     "0004": at_0004,
     "0005": at_0005,
     "0006": at_0006,
+    "0007": at_0007,
 }
 
 

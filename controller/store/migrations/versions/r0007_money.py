@@ -32,8 +32,6 @@ def upgrade() -> None:
         sa.Column("low_told", sa.Boolean, nullable=False, server_default=sa.text("false")),
     )
     op.add_column("account_entry", sa.Column("call", sa.String(36)))
-    for table in ("callback_attempt", "callback_destination"):
-        op.add_column(table, sa.Column("seen", sa.BigInteger))
     postgresql = op.get_bind().dialect.name == "postgresql"
     for statement in _POSTGRESQL if postgresql else _SQLITE:
         op.execute(statement)
@@ -146,7 +144,6 @@ def _legs() -> None:
         ("of", ["extension", "begun"]),
         ("number", ["number", "begun"]),
         ("account", ["account", "begun"]),
-        ("client", ["client", "begun"]),
     ):
         op.create_index(f"call_leg_{name}", "call_leg", columns)
 
