@@ -126,6 +126,12 @@ def set_variable(name: str, value: str, event_uuid: str) -> bytes:
     return execute("set", f"{_checked(_NAME, name, 'variable name')}={value}", event_uuid)
 
 
+def set_sound(name: str, sound: str, event_uuid: str) -> bytes:
+    """Build `set` of a sound, for the dialplan to play."""
+    data = f"{_checked(_NAME, name, 'variable name')}={_checked(_SOUND, sound, 'sound')}"
+    return execute("set", data, event_uuid)
+
+
 def unset_variable(name: str, event_uuid: str) -> bytes:
     """Build `unset`."""
     return execute("unset", _checked(_NAME, name, "variable name"), event_uuid)

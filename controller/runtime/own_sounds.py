@@ -34,6 +34,12 @@ def own_sounds(
     return tuple(_found(sounds, prompt, policy, language) for prompt in prompts)
 
 
+def farewell_sound(sounds: SoundTable, policy: Policy, language: str) -> str | None:
+    """Give the operator's sound for whoever was cut off (M5); None: he has chosen none."""
+    chosen = policy.sound_before_disconnecting
+    return None if chosen is None else _path(sounds, chosen, policy, language)
+
+
 def warning_sound(sounds: SoundTable, policy: Policy, language: str) -> str:
     """Give the sound that is heard before the credit ends (M6)."""
     chosen = policy.warning_sound

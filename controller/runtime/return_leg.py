@@ -55,7 +55,7 @@ from controller.runtime.calls_out import CallsOut
 from controller.runtime.dialling import bridge_command
 from controller.runtime.legs import VARIABLE, Leg, step_id, step_of
 from controller.runtime.metering import warning_name
-from controller.runtime.own_sounds import own_prompts, own_sounds
+from controller.runtime.own_sounds import farewell_sound, own_prompts, own_sounds
 from controller.runtime.paying import CHARGED_VARIABLE, Limit, Paying, Talk
 from controller.runtime.services import Services
 from controller.runtime.speaking import Speaking
@@ -77,6 +77,8 @@ SILENCE = "silence_stream://10"
 #: D4: the keys that drop the destination, and the realm that they are bound in while people talk.
 DROP_KEYS = "talk,**,api:uuid_kill,{leg} NORMAL_CLEARING,self,self"
 DROP_REALM = "talk"
+#: What the dialplan plays to whoever was cut off, where no controller is there.
+FAREWELL_VARIABLE = "callback_farewell"
 #: Where somebody who is known is asked or told something: more may be held for that (M3).
 DIALOGUE = frozenset({Return.MENU, Return.CREDIT, Return.DESTINATION})
 
@@ -209,6 +211,7 @@ class ReturnLeg(Leg[ReturnSession]):
                 self._hold_on(resume)
             case Bridge():
                 self._speaking.stop()
+                self._leave_farewell()
                 call, request = self.paying.call.call, self.session.request
                 command = bridge_command(effect, step_id(effect.step), call=call, request=request)
                 self.transmit(command)
@@ -256,6 +259,14 @@ class ReturnLeg(Leg[ReturnSession]):
         self.transmit(commands.unset_variable("sensitive_dtmf", VARIABLE))
         self.transmit(commands.unset_variable(DIGITS_VARIABLE, VARIABLE))
         self.transmit(commands.unset_variable("process_cdr", VARIABLE))
+
+    def _leave_farewell(self) -> None:
+        # The dialplan plays it where no controller is there when the conversation is cut off (M5).
+        session = self.session
+        sounds = self.services.sounds.get()
+        sound = farewell_sound(sounds, session.policy, session.language)
+        if sound is not None:
+            self.transmit(commands.set_sound(FAREWELL_VARIABLE, sound, VARIABLE))
 
     def _drop_keys(self, leg: str | None) -> None:
         """D4: let `**` drop the destination's leg, which is talked to; None: stop that.

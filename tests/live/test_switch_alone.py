@@ -46,6 +46,22 @@ def test_a_return_call_without_any_controller_ends_with_a_sentence(bench: Bench)
     assert bench.legs.wait("return")["variable_cb_hops"] == "x" * 21
 
 
+def test_whoever_was_cut_off_hears_the_extensions_sound_without_any_controller(
+    bench: Bench,
+) -> None:
+    """M5: the controller has left the sound on the leg, and died while people talked."""
+    phone = bench.phones.expect(CALLER)
+    said = bench.switch.api(
+        "originate {callback_leg=return,origination_caller_id_number=12025550100,"
+        f"bridge_hangup_cause=ALLOTTED_TIMEOUT,callback_farewell={GOODBYE}}}"
+        f"sofia/gateway/pstn/{CALLER} return_call XML callback"
+    )
+    assert said.startswith("+OK")
+    phone.finish()
+    assert phone.media.names() == [GOODBYE]
+    assert bench.legs.wait("return")["Hangup-Cause"] == "NORMAL_CLEARING"
+
+
 def test_a_return_call_can_only_be_entered_by_the_controllers_own_legs(bench: Bench) -> None:
     """G1: a leg that strays into the context is ended at once."""
     phone = bench.phones.expect(CALLER)

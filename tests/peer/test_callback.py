@@ -90,6 +90,24 @@ def test_m5_the_switch_ends_the_conversation_and_the_caller_hears_why(world: Wor
     assert world.heard("own/time-over.wav")
 
 
+def test_m5_the_dialplan_plays_the_extensions_sound_where_no_controller_is_there(
+    world: World,
+) -> None:
+    """M5: the controller dies while people talk; the switch cuts, and the caller hears why."""
+    world.extension(longest_call_seconds=3, sound_before_disconnecting="own/time-over.wav")
+    controller = world.controller()
+    world.phone(CALLER, answering(typed(FRIEND)))
+    world.phone(FRIEND, answering())
+    world.ring()
+    world.wait(lambda: list(world.switch.seen("answered", role="destination")))
+    controller.close()
+    world.wait(lambda: list(world.switch.seen("ended", role="return")))
+    (ended,) = world.switch.seen("ended", role="destination")
+    assert ended.detail["cause"] == "ALLOTTED_TIMEOUT"
+    assert world.heard("own/time-over.wav")
+    assert not world.heard("im_sorry")
+
+
 def test_a3_three_wrong_passwords_end_the_call(world: World) -> None:
     """A3: three tries in a call, and no destination is ever asked for."""
     world.extension(password=PASSWORD)

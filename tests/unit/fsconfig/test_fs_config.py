@@ -133,6 +133,32 @@ def test_the_return_call_gives_up_with_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cause", "sound", "taken_by"),
+    [
+        ("ALLOTTED_TIMEOUT", "custom/over.wav", "return_call_cut"),
+        ("ALLOTTED_TIMEOUT", "", "return_call_lost"),
+        ("NORMAL_CLEARING", "custom/over.wav", "return_call_lost"),
+        ("", "custom/over.wav", "return_call_lost"),
+    ],
+)
+def test_whoever_was_cut_off_hears_the_extensions_sound_without_a_controller(
+    cause: str, sound: str, taken_by: str
+) -> None:
+    """M5: the sound is there that the controller left before the conversation."""
+    who = first_match(
+        "callback",
+        destination_number="return_call",
+        cb_hops="x" * 21,
+        callback_leg="return",
+        bridge_hangup_cause=cause,
+        callback_farewell=sound,
+    )
+    assert who == taken_by
+    cut = actions(extensions("callback")["return_call_cut"])
+    assert cut == [("playback", "${callback_farewell}"), ("hangup", "NORMAL_CLEARING")]
+
+
+@pytest.mark.parametrize(
     ("hops", "leg", "taken_by"),
     [
         ("", "return", "return_call"),
