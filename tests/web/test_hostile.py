@@ -9,6 +9,7 @@ from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from controller.web.api.reading import MOST_BYTES
+from tests.unit.store.called import uuid
 from tests.web.world import SINCE, World, is_problem
 
 CLIENT = b'{"name":"new","description":%s}'
@@ -241,6 +242,7 @@ def every_route(world: World) -> list[tuple[str, str, Any]]:
         path = path.replace("<name>", "acme").replace("<scope>", "client")
         path = path.replace("<did>", "+12025550210").replace("<price_list>", "retail")
         path = path.replace("<prefix>", "+49").replace("<since>", SINCE)
+        path = path.replace("<leg>", uuid(1))
         assert "<" not in path, "what is this part of a path?"
         if rule.endpoint == "explain.callback":
             path += "?did=+12025550210&hidden=true"

@@ -95,9 +95,9 @@ def test_no_label_of_a_metric_can_hold_a_person(metrics: Metrics) -> None:
     labels = {
         label for metric in vars(metrics).values() for label in getattr(metric, "_labelnames", ())
     }
-    ours = {"outcome", "kind", "reason", "node", "result", "where", "cause"}
-    # A channel's name is the operator's.
-    assert labels <= ours | {"channel"}
+    ours = {"outcome", "kind", "reason", "node", "result", "where", "cause", "source"}
+    # The names of channels and streams are the operator's.
+    assert labels <= ours | {"channel", "stream"}
 
 
 def test_o3_alive_is_alive_though_it_is_not_ready(server: HealthServer, checks: Checks) -> None:
