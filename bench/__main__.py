@@ -10,15 +10,19 @@ from pathlib import Path
 from typing import Any, Final
 
 #: Every benchmark: a module of this package with `run() -> dict`. The keys `what`, `unit`, `value`,
-#: `peer`, `peer_value` and `ratio` are shown; whatever else it gives goes into the file only.
-BENCHMARKS: Final = ("callerid", "conversations", "events", "policies", "triggers")
+#: `peer`, `peer_value` and `ratio` are shown, and those of each of its `others`, if any; whatever
+#: else it gives goes into the file only.
+BENCHMARKS: Final = (
+    "callerid", "charging", "conversations", "credit", "events", "policies", "triggers",
+)  # fmt: skip
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:
     """Give the results as lines for people."""
     head = ("benchmark", "what", "unit", "ours", "peer", "peer's", "ratio")
     rows = [head]
-    for name, result in results.items():
+    every = ((name, one) for name, own in results.items() for one in (own, *own.get("others", ())))
+    for name, result in every:
         shown = (result.get(key, "") for key in ("what", "unit", "value", "peer", "peer_value"))
         what, unit, value, peer, peer_value = (
             f"{one:,}" if isinstance(one, int | float) else str(one) for one in shown

@@ -7,6 +7,9 @@ second by second and kept in lists. After every step: a balance is the sum of it
 that is limited is below zero or has more held than is on it, and what is held pays for each leg up
 to the moment at which the switch will end it. In the end each answered leg was charged once, to
 the account that held it, for what the slow count says, and nothing is held.
+
+As a benchmark (`run`) it measures what a decision costs: the peer finds the same by trying one
+second after the other, each charge looked up in a table that was made before.
 """
 
 from __future__ import annotations
@@ -15,13 +18,15 @@ import argparse
 import math
 import os
 import random
+import statistics
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -590,6 +595,83 @@ class Sequence:
         self.check()
         demand(not any(call.hold.amount for call in self.calls), "something is held for ever")
         return self.seen
+
+
+# --- what a decision costs -----------------------------------------------------------------
+
+#: Decisions that are measured, and how often in turns with the peer's.
+DECISIONS: Final = 500
+TURNS: Final = 5
+LONGEST: Final = 3600
+#: Sequences that are measured: how much of all this a second goes through.
+MEASURED_SEQUENCES: Final = 1_000
+
+
+def dials(chance: random.Random) -> list[tuple[Dial, Price, Price, Payer]]:
+    """Make destinations that are to be called, on credit for a second up to more than an hour."""
+    made = []
+    for _ in range(DECISIONS):
+        first, second = chance.choice(PRICES), chance.choice(PRICES)
+        lasts = chance.randrange(1, 2 * LONGEST)
+        money = counted(first, 60 + lasts) + counted(second, lasts)
+        call = Dial(
+            call="c", request="r", extension="1", position=1, number="+44", free=False,
+            emergency=False, answered=BEGUN, rings=20, tail=15, longest=LONGEST, slice=300,
+            now=BEGUN + 25 * SECOND,
+        )  # fmt: skip
+        made.append((call, first, second, Payer(money, unlimited=False)))
+    return made
+
+
+def decided(call: Dial, first: Price, second: Price, payer: Payer) -> tuple[int, int]:
+    """Give for how long a conversation is granted, and how long all the credit lasts."""
+    found = decide_dial(call, first, second, payer, 1)
+    if isinstance(found, Refused):
+        return 0, 0
+    return found.granted.destination_seconds, found.granted.lasts or call.longest
+
+
+def tried(call: Dial, first: Price, second: Price, payer: Payer) -> tuple[int, int]:
+    """Find the same by the slow count."""
+    around = math.ceil((call.now - call.answered) / SECOND) + call.rings + call.tail
+    most = min(call.slice, call.longest)
+    talk = counted_longest(first, around, second, payer.available, most)
+    if talk < min(WORTH_TALKING, most):
+        return 0, 0
+    return talk, counted_longest(first, around, second, payer.available, call.longest)
+
+
+def microseconds(
+    find: Callable[[Dial, Price, Price, Payer], tuple[int, int]],
+    calls: list[tuple[Dial, Price, Price, Payer]],
+) -> float:
+    """Give the CPU that one decision costs."""
+    begin = time.process_time()
+    for call in calls:
+        find(*call)
+    return (time.process_time() - begin) / len(calls) * 1e6
+
+
+def run() -> dict[str, Any]:
+    """Measure decisions, after seeing that both find the same; and sequences of all of them."""
+    calls = dials(random.Random(1))
+    for call in calls:
+        demand(decided(*call) == tried(*call), f"not the same: {call}")
+    turns = [[microseconds(find, calls) for find in (decided, tried)] for _ in range(TURNS)]
+    ours, peers = (statistics.median(some) for some in zip(*turns, strict=True))
+    begin = time.process_time()
+    steps = sequences(1, 0, MEASURED_SEQUENCES).total()
+    spent = time.process_time() - begin
+    return {
+        "what": "a destination decided on: both legs' limits, and how long the credit lasts",
+        "unit": "us of CPU",
+        "value": round(ours, 1),
+        "peer": "second by second",
+        "peer_value": round(peers, 1),
+        "ratio": round(ours / peers, 4),
+        "sequences_per_second": round(MEASURED_SEQUENCES / spent),
+        "events_per_sequence": round(steps / MEASURED_SEQUENCES, 1),
+    }
 
 
 # --- many of them --------------------------------------------------------------------------

@@ -146,7 +146,7 @@ def _our_dialplan() -> Path:
 
 
 @main.command()
-@click.option("--calls", type=click.IntRange(1, 10_000), default=13, show_default=True)
+@click.option("--calls", type=click.IntRange(1, 10_000), default=15, show_default=True)
 @click.option("--rate", type=click.FloatRange(0.1, 1000), default=2.0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="No table; the summary as JSON.")
 def demo(calls: int, rate: float, as_json: bool) -> None:

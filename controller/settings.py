@@ -33,8 +33,6 @@ _VOICE: Final = r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){1,2}\Z"
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 PositiveSeconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
-#: What a request is signed with; none, or long enough not to be guessed.
-Secret = Annotated[str, msgspec.Meta(pattern=r"^([ -~]{16,128})?\Z")]
 #: Shorter than what is sent is leased for.
 AnswerSeconds = Annotated[float, msgspec.Meta(gt=0, le=60)]
 Path_ = Annotated[str, msgspec.Meta(min_length=1)]
@@ -192,7 +190,7 @@ class RecordStream(_Section, frozen=True):
     #: Some records are posted here at a time; http or https.
     url: str = ""
     #: What these are signed with.
-    secret: Secret = ""
+    secret: str = ""
     #: How long the server may take to answer.
     timeout_seconds: AnswerSeconds = 10.0
 
@@ -207,7 +205,7 @@ class Notices(_Section, frozen=True):
     """Which server is told at once what an operator should know: that credit is low."""
 
     url: str = ""
-    secret: Secret = ""
+    secret: str = ""
     timeout_seconds: AnswerSeconds = 10.0
 
 
@@ -375,8 +373,10 @@ def _check_told(settings: Settings) -> None:
     """Check whom records and notices are told."""
     told = [("notices.url", settings.notices.url, settings.notices.secret)]
     streams = settings.records.streams
-    if len({stream.name for stream in streams}) != len(streams):
-        raise SettingsError("records.streams: two streams have one name; give each its own")
+    for what in ("name", "file"):
+        given = [value for stream in streams if (value := getattr(stream, what))]
+        if len(set(given)) != len(given):
+            raise SettingsError(f"records.streams: two streams have one {what}; give each its own")
     for stream in streams:
         where = f"records.streams: {stream.name}"
         if bool(stream.file) == bool(stream.url):

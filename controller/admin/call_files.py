@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ _AMOUNTS: Final = ("charge", "uncovered", "cost", "margin")
 _FEES: Final = ("per_minute", "setup_fee")
 #: What others write, and not we.
 _TEXTS: Final = ("cause", "channel", "node", "shown", "client", "leg", "call", "request")
+#: A number that was shown: none of these has an apostrophe before it.
+_NUMBER: Final = re.compile(r"\+?[0-9]{1,20}\Z", re.ASCII)
 
 
 def _columns(*, operator: bool) -> Iterator[tuple[str, str]]:
@@ -79,7 +82,7 @@ def _cells(record: CallRecord, columns: Sequence[tuple[str, str]]) -> list[str]:
         if values[name] is not None:
             values[name] = amounts.written(values[name])
     for name in _TEXTS:
-        if values[name] is not None:
+        if values[name] is not None and not _NUMBER.match(values[name]):
             values[name] = guarded(values[name])
     return [_cell(values[name]) for name, _ in columns]
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import BinaryIO, Final
 
 import msgspec
@@ -21,6 +22,8 @@ from controller.admin.importing import Importer
 from controller.admin.model import Invalid, Kind
 from controller.admin.rehearsal import Seen
 
+#: So many rows of a file that is given are one piece of it.
+ROWS: Final = 500
 #: What a spreadsheet takes for a formula, and an apostrophe before it that was there already.
 _FORMULA: Final = re.compile(r"'*[=+\-@\t]")
 
@@ -136,6 +139,15 @@ def unguarded(cell: str) -> str:
 def guarded(text: str) -> str:
     """Give a text such that no spreadsheet takes it for a formula."""
     return f"'{text}" if _FORMULA.match(text) else text
+
+
+def pieces(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Give a file piece by piece, its first line in the first; no more of it is in memory."""
+    left = chain([head], rows)
+    while some := list(islice(left, ROWS)):
+        stream = io.StringIO(newline="")
+        csv.writer(stream).writerows(some)
+        yield stream.getvalue()
 
 
 def take(

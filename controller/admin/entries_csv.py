@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, BinaryIO, Final, TextIO
+from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from controller.admin.csv_lines import Bad, check_utf8, guarded, table, unguarded
+from controller.admin.csv_lines import Bad, check_utf8, guarded, pieces, table, unguarded
 from controller.admin.model import Invalid, Line
 from controller.policy import amounts
 from controller.policy.moments import written
@@ -96,13 +95,12 @@ _MISSING: Final = {
 }
 
 
-def save(lines: Iterable[Line], account: str, currency: str, stream: TextIO) -> None:
-    """Write entries of an account, whose name is the one of its owner."""
-    writer = csv.writer(stream)
-    writer.writerow(HISTORY)
-    for line in lines:
-        writer.writerow(
-            [
+def file_of(lines: Iterable[Line], account: str, currency: str) -> Iterator[str]:
+    """Give entries of an account as a file, piece by piece; it is named as its owner is."""
+    return pieces(
+        HISTORY,
+        (
+            (
                 guarded(line.order_number),
                 written(line.created),
                 amounts.written(line.amount),
@@ -110,9 +108,11 @@ def save(lines: Iterable[Line], account: str, currency: str, stream: TextIO) -> 
                 line.actor,
                 guarded(line.notes),
                 line.kind,
-                line.key,
+                guarded(line.key),
                 line.call or "",
                 account,
                 currency,
-            ]
-        )
+            )
+            for line in lines
+        ),
+    )

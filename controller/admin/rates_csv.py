@@ -6,11 +6,10 @@ and nothing is guessed of numbers: they begin with their country's code.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, BinaryIO, Final, TextIO
+from typing import Any, BinaryIO, Final
 
 import msgspec
 
@@ -19,6 +18,7 @@ from controller.admin.csv_lines import (
     Report,
     check_utf8,
     guarded,
+    pieces,
     table,
     take,
     unguarded,
@@ -221,12 +221,13 @@ def _since(file: RatesFile, row: dict[str, Any], there: CallRate | None) -> str:
 # --- out -------------------------------------------------------------------------------------
 
 
-def save(rates: Iterable[CallRate], stream: TextIO) -> None:
-    """Write rates: what is written is imported as it is."""
-    writer = csv.writer(stream)
-    writer.writerow(COLUMNS)
-    for rate in rates:
-        values = {name: getattr(rate, name) for name in COLUMNS}
-        values |= {name: amounts.written(values[name]) for name in _AMOUNTS}
-        values["description"] = guarded(values["description"])
-        writer.writerow(["" if values[name] is None else values[name] for name in COLUMNS])
+def file_of(rates: Iterable[CallRate]) -> Iterator[str]:
+    """Give rates as a file, piece by piece: what is given is imported as it is."""
+    return pieces(COLUMNS, map(_cells, rates))
+
+
+def _cells(rate: CallRate) -> list[object]:
+    values = {name: getattr(rate, name) for name in COLUMNS}
+    values |= {name: amounts.written(values[name]) for name in _AMOUNTS}
+    values["description"] = guarded(values["description"])
+    return ["" if values[name] is None else values[name] for name in COLUMNS]

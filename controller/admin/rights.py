@@ -69,7 +69,7 @@ def may_change(actor: Actor, kind: Kind, fields: Iterable[str]) -> None:
     if actor.role is Role.ADMIN:
         return
     if kind not in CLIENT_CHANGES:
-        raise Forbidden(f"a token of role `client` does not change a {kind.word}")
+        raise Forbidden(f"a token of role `client` changes no {kind.word}")
     refused = set(fields)
     if kind is Kind.CLIENT:
         refused -= CLIENT_FIELDS

@@ -10,7 +10,16 @@ from typing import Final
 
 from controller.callback import authentication, destination, machine, menu, steps
 from controller.callback import stage as stages
-from controller.callback.effects import CallOver, Effect, ForgetSecret, Kill, Note, Record, Release
+from controller.callback.effects import (
+    CallOver,
+    Effect,
+    ForgetSecret,
+    Kill,
+    NotCalled,
+    Note,
+    Record,
+    Release,
+)
 from controller.callback.events import LegEnded, ReturnAttached, ReturnEvent, StepDone
 from controller.callback.limits import GONE_SECONDS, TIME_OVER
 from controller.callback.return_session import ReturnSession
@@ -58,8 +67,12 @@ def _begin(session: ReturnSession, event: ReturnAttached, now: float) -> Step:
     if stage.state is Return.ENDING:
         return steps.hang_up(session, "hung_up", now)
     # Whoever had the leg may have left it in the middle of a password, or of finding a way to a
-    # destination: of one that is over already nothing more is kept.
-    over = (CallOver(stage.dialled, None),) if stage.dialled else ()
+    # destination: of one that is over already nothing more is kept, and nothing is held.
+    over: tuple[Effect, ...] = ()
+    if stage.dialled:
+        over = (CallOver(stage.dialled, None),)
+        if event.last_bridge_to not in session.destination_legs:
+            over = (*over, NotCalled(stage.dialled))
     session, effects = _ask_again(session, stage.state, now)
     return session, (Note("decided", "taken_over"), ForgetSecret(), *over, *effects)
 
@@ -127,7 +140,11 @@ def _record(session: ReturnSession, event: LegEnded) -> tuple[Effect, ...]:
     # is nothing more is kept.
     if session.state not in MAY_BE_CALLING or not session.dialled:
         return (record,)
-    return CallOver(session.dialled, event.cause, leg, event.failed), record
+    over = CallOver(session.dialled, event.cause, leg, event.failed)
+    # Whether anybody talked is the switch's to say: nobody knows where it was not heard.
+    if leg is not None or session.state is Return.TALKING or event.stage is None:
+        return over, record
+    return over, NotCalled(session.dialled), record
 
 
 ACTIONS: Final[dict[str, machine.Action]] = {

@@ -30,9 +30,11 @@ CHOICE_SECONDS: Final = 2.0
 QUESTION_SECONDS: Final = 90.0
 #: The longest that a last sentence may take which is the operator's: uploads are five minutes long.
 OWN_SOUND_SECONDS: Final = 330.0
-#: The longest a password check may take, what is looked up, and a leg that was hung up.
+#: The longest a password check may take, what is looked up, and a leg that was hung up. Where
+#: somebody pays it is held for first, and a write waits for others: longer than
+#: `store.database.BUSY_SECONDS`.
 CHECK_SECONDS: Final = 10.0
-LOOK_UP_SECONDS: Final = 3.0
+LOOK_UP_SECONDS: Final = 10.0
 GONE_SECONDS: Final = 5.0
 #: What was typed while a destination rang comes when it is over, at once: it is no next number.
 DEAF_SECONDS: Final = 0.15

@@ -111,7 +111,8 @@ _key = click.option(
 _notes = click.option("--notes", default="", help="For the operator.")
 
 
-@account.command("top-up")
+# A negative amount begins like an option.
+@account.command("top-up", context_settings={"ignore_unknown_options": True})
 @_owner
 @click.argument("amount")
 @click.option("--order", required=True, help="What it is in your books: the order number.")
@@ -123,10 +124,13 @@ def top_up(
     context: Context, /, owner: str, amount: str, order: str, key: str | None, **more: Any
 ) -> None:
     """Add AMOUNT, such as 12.50, in the account's own currency."""
+    if micros(amount) < 0:
+        raise click.ClickException(
+            f"amount: a top-up adds; take away by: callbackd account correct {owner:.80} {amount}"
+        )
     _enter(context, owner, amount, "top_up", order, key, **more)
 
 
-# A negative amount begins like an option.
 @account.command("correct", context_settings={"ignore_unknown_options": True})
 @_owner
 @click.argument("amount")
@@ -221,7 +225,7 @@ def history(
 
     The CSV has one line for each entry, with its key; of what a call has cost, which one.
     """
-    from controller.admin.entries_csv import save
+    from controller.admin.entries_csv import file_of
     from controller.policy.records import EntryKind
 
     if file is not None and as_json:
@@ -233,7 +237,7 @@ def history(
             lines = store.directory.history(store.actor, item.key, **filters)
             with complete(None if str(file) == "-" else file, private=False) as stream:
                 some = itertools.islice(lines, limit)
-                save(some, item.values["owner"], item.values["currency"], stream)
+                stream.writelines(file_of(some, item.values["owner"], item.values["currency"]))
             return
 
         def fetch(after: Any, most: int) -> Any:

@@ -22,8 +22,8 @@ def audit() -> None:
     "--kind",
     type=click.Choice(
         [
-            "client", "channel", "number", "extension", "callerid", "account", "sound", "token",
-            "callback", "stop", "lockout",
+            "client", "price_list", "rate", "channel", "number", "extension", "callerid", "account",
+            "sound", "token", "callback", "stop", "lockout",
         ]
     ),
     help="Changes of this kind of record; callbacks that were asked for or cancelled; stops; "

@@ -26,7 +26,13 @@ REMOVE: Final = "remove__"
 NONE: Final = "no__"
 #: Amounts of money that are written as such, `0.0125`.
 _AMOUNTS: Final = frozenset(
-    {("rate", "per_minute"), ("rate", "setup_fee"), ("account", "low_credit")}
+    {
+        ("rate", "per_minute"),
+        ("rate", "setup_fee"),
+        ("account", "low_credit"),
+        ("extension", "minimum_credit"),
+        ("extension", "return_call_exposure"),
+    }
 )
 #: Times.
 _TIMES: Final = frozenset({("rate", "since"), ("rate", "until")})

@@ -151,9 +151,9 @@ def import_(context: Context, /, file: Path, name: str, dry_run: bool, as_json: 
 @pass_context
 def export(context: Context, /, file: Path | None, name: str) -> None:
     """Write all rates of a price list as CSV, to FILE or standard output, as it is imported."""
-    from controller.admin.rates_csv import save
+    from controller.admin.rates_csv import file_of
 
     with opened(context.settings()) as store:
         rates = store.directory.export_rates(store.actor, name)
         with complete(file, private=False) as stream:
-            save(rates, stream)
+            stream.writelines(file_of(rates))

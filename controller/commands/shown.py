@@ -90,7 +90,7 @@ def plain(name: str, value: Any, record: dict[str, Any]) -> str:
         return ("on" if value else "off") if name == "enabled" else ("yes" if value else "no")
     if name == "balance":
         return money(value, record["currency"])
-    if name in ("setup_fee", "per_minute"):
+    if name in ("setup_fee", "per_minute", "minimum_credit", "return_call_exposure"):
         from controller.policy.amounts import written
 
         return written(value)

@@ -27,28 +27,26 @@ def records(context: Context, directory: Path, *, keep: bool) -> None:
     DIRECTORY is where mod_json_cdr writes on this machine (`log_dir`/json_cdr). Run it there by a
     timer where no controller can read that directory; else [[nodes]] records_dir does the same. A
     leg that is settled already is not settled again. The records of other calls are left alone; one
-    that stays broken is renamed. Ends with status 1 if any was, or could not be read or removed.
+    that stays broken is renamed. Ends with status 1 if any was, or could not be read, settled or
+    removed.
     """
-    from controller.runtime.switch_records import look
+    from controller.runtime.switch_records import look, names_in
     from controller.store.charging import SqlCharging
 
     settings = context.settings()
     node = _node_of(settings, directory)
     counts: Counter[str] = Counter()
-    passed: frozenset[str] = frozenset()
     faults: list[str] = []
     with opened(settings) as store:
         charging = SqlCharging(store.engine)
-        while True:
-            try:
-                found = look(directory, passed, node)
-            except OSError as error:
-                raise click.ClickException(f"{directory}: {error.strerror or error}") from error
-            counts += _settle(charging, found)
+        try:
+            parts = names_in(directory, set())
+        except OSError as error:
+            raise click.ClickException(f"{directory}: {error.strerror or error}") from error
+        for names in parts:
+            found = look(directory, names, node)
+            faults += _settle(charging, found, counts)
             faults += _tidy(found, keep=keep)
-            passed |= found.names
-            if found.whole:
-                break
     click.echo(
         f"settled {counts['settled']}, known {counts['known']}, of others {counts['others']}, "
         f"broken {counts['broken']}"
@@ -67,13 +65,24 @@ def _node_of(settings: Settings, directory: Path) -> str | None:
     return settings.nodes[0].name if len(settings.nodes) == 1 else None
 
 
-def _settle(charging: SqlCharging, found: Found) -> Counter[str]:
+def _settle(charging: SqlCharging, found: Found, counts: Counter[str]) -> list[str]:
+    """Settle what was found, and count it; give what was wrong. What could not be is left there."""
+    from controller.store.database import Away
+
+    faults: list[str] = []
     known = charging.settled([end.leg for _, end in found.ends]) if found.ends else frozenset()
-    counts: Counter[str] = Counter(others=len(found.others), broken=len(found.bad))
-    for _, end in found.ends:
-        first = end.leg not in known and charging.settle(end).first
-        counts["settled" if first else "known"] += 1
-    return counts
+    counts.update(others=len(found.others), broken=len(found.bad))
+    for path, end in found.ends:
+        try:
+            first = end.leg not in known and charging.settle(end).first
+        except Away:
+            raise
+        except Exception as error:  # noqa: BLE001  (it keeps no other from being settled)
+            faults.append(f"{path}: {error}")
+        else:
+            counts["settled" if first else "known"] += 1
+            found.done.append(path)
+    return faults
 
 
 def _tidy(found: Found, *, keep: bool) -> list[str]:
@@ -82,5 +91,5 @@ def _tidy(found: Found, *, keep: bool) -> list[str]:
     faults = [f"{path}: is no JSON" for path in found.bad]
     failed = list(found.unreadable)
     if not keep:
-        failed += remove([path for path, _ in found.ends] + found.done) + set_aside(found.bad)
+        failed += remove(found.done) + set_aside(found.bad)
     return faults + [f"{path}: {error.strerror or error}" for path, error in failed]

@@ -129,7 +129,7 @@ class When(click.ParamType[Any]):
 
 
 class Amount(click.ParamType[Any]):
-    """An amount of a currency's unit, `0.0125`, as micro-units."""
+    """An amount of a currency's unit, `0.0125`, as micro-units; it is not negative."""
 
     name = "amount"
 
@@ -144,9 +144,12 @@ class Amount(click.ParamType[Any]):
         if isinstance(value, int):
             return value
         try:
-            return counted(str(value))
+            amount = counted(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+        if amount < 0:
+            self.fail(f"{value} is less than nothing; write 0 or more", param, ctx)
+        return amount
 
 
 class Expires(click.ParamType[Any]):

@@ -99,10 +99,9 @@ HELP: Final[dict[str, str]] = {
     "hide_caller_id": "I6: the callee sees Anonymous.",
     "p_asserted_identity": "I7: P-Asserted-Identity is sent, with the extension's number.",
     "p_preferred_identity": "I7: the address sent as P-Preferred-Identity; without one, none is.",
-    "minimum_credit": "M3: millionths without which no callback is made; by default what its first "
-    "seconds cost.",
-    "return_call_exposure": "M3: millionths that a return call may cost before anybody is "
-    "identified.",
+    "minimum_credit": "M3: without so much no callback is made; by default what its first seconds "
+    "cost.",
+    "return_call_exposure": "M3: what a return call may cost before anybody is identified.",
     "warning_seconds": "M6: the caller hears a warning so long before the credit's end; 0: none.",
     "warning_sound": "M6: what he hears then; by default a tone.",
     "sound_before_disconnecting": "M5: played when the switch ended the conversation.",

@@ -40,7 +40,10 @@ class Charging(Protocol):
         """Hold for both legs (M4), before the destination is called."""
 
     def extend(self, call: Extend) -> Granted:
-        """Hold for more of a call; what it gives is never less than what was granted before."""
+        """Hold for more of a call.
+
+        What it gives is never less than what was granted before, or what the switch was told since.
+        """
 
     def not_called(self, call: str, position: int) -> None:
         """Release what was held for a destination that no leg of was answered."""
@@ -60,5 +63,8 @@ class Charging(Protocol):
     def held_on(self, node: str) -> Sequence[Held]:
         """Give the calls of a node for which something is held."""
 
-    def credit(self, extension: str, caller: str | None) -> Credit | None:
-        """Give what whoever pays has to spend (C2): what is held is not. None: nobody pays."""
+    def credit(self, extension: str, caller: str | None, call: str = "") -> Credit | None:
+        """Give what whoever pays has to spend (C2): what is held is not, but for `call` itself.
+
+        None: nobody pays.
+        """

@@ -126,12 +126,17 @@ class Extend(msgspec.Struct, frozen=True, kw_only=True):
 
     `connected`: when the destination answered; None: nobody is talked to, and it is the dialogue
     that goes on, `slice` seconds from now, and `longest` is how long the return leg may last from
-    its answer on. Others as in `Dial`.
+    its answer on. `position`: of that destination, 0: the one under way. `shortened`: after so many
+    seconds from its answer on the switch ends the return leg by now, instead of what the grant
+    `serial` said, so that no more need be held; 0: as that said. Others as in `Dial`.
     """
 
     call: str
     answered: int
     connected: int | None
+    position: int = 0
+    shortened: int = 0
+    serial: int = 0
     tail: int
     longest: int
     slice: int

@@ -17,16 +17,14 @@ from typing import IO, Any, Final
 
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import func, select
 
 from controller.admin.directory import Directory
 from controller.admin.model import Actor, Kind
 from controller.callback.limits import MAX_TRIES
+from controller.demo.books import Books, Charged
 from controller.demo.scripts import (
     CALLER_ID,
     COMMON,
-    CREDIT,
-    ERRING,
     EXTENSIONS,
     LISTED,
     PASSWORD,
@@ -42,17 +40,14 @@ from controller.simulator.phones import JournalEntry, TriggerCall
 from controller.store.database import open_database
 from controller.store.passwords import Passwords, load_pepper
 from controller.store.requests import Requests
-from controller.store.schema_money import call_leg as legs
-from controller.store.schema_money import credit_hold as holds
 
 #: How long the two processes may take to be ready, the last call to end after it was placed, and
-#: what lingers after it to go.
+#: what lingers after it to go and to be settled.
 READY_SECONDS: Final = 60.0
 LAST_CALL_SECONDS: Final = 60.0
-LINGER_SECONDS: Final = 15.0
+LINGER_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.25
-#: What callers of the list pay by, from long ago.
-PRICES: Final = "demo"
+#: From when the rates are, which is long ago.
 SINCE: Final = "2026-01-01T00:00:00Z"
 EVENT_SOCKET_PASSWORD: Final = "ClueCon"  # noqa: S105  (of a switch that listens on loopback)
 
@@ -77,6 +72,9 @@ class Demo:
         self._esl_port, self._web_port = free_port(), free_port()
         self._engine = open_database(f"sqlite:///{directory / 'callbackd.sqlite3'}")
         self._requests = Requests(self._engine)
+        self._records = directory / "records"
+        self._records.mkdir()
+        self.books = Books(self._engine, self._records)
 
     # --- starting and stopping ---------------------------------------------------------------
 
@@ -93,35 +91,32 @@ class Demo:
         directory.create(
             actor, Kind.NUMBER, {"number": CALLER_ID, "channel": "pstn", "client": MAIN_CLIENT}
         )
-        directory.create(actor, Kind.PRICE_LIST, {"name": PRICES, "currency": "USD"})
-        rate = {"price_list": PRICES, "prefix": "+", "since": SINCE, "per_minute": PER_MINUTE}
-        directory.create(actor, Kind.RATE, rate)
+        for name, rates in PER_MINUTE.items():
+            directory.create(actor, Kind.PRICE_LIST, {"name": name, "currency": "USD"})
+            for prefix, cost in rates.items():
+                rate = {"price_list": name, "prefix": prefix, "since": SINCE, "per_minute": cost}
+                directory.create(actor, Kind.RATE, rate)
         for number, own in EXTENSIONS.items():
             directory.create(actor, Kind.EXTENSION, {"extension": number, **COMMON, **own})
         for script in self.scripts:
-            if script.extension not in EXTENSIONS:
-                own = {"extension": script.extension, "dids": (script.did,), **ERRING}
+            number = script.extension
+            if number not in EXTENSIONS:
+                own = {"extension": number, "dids": (script.did,), **script.own}
                 directory.create(actor, Kind.EXTENSION, {**COMMON, **own})
-            elif script.extension == LISTED:
-                self._list(directory, actor, script.caller)
+            elif number == LISTED:
+                caller = {"extension": number, "number": script.caller, "pin": PASSWORD}
+                directory.create(actor, Kind.CALLERID, caller)
+            if script.prices is not None:
+                self._put_on_account(directory, actor, script)
 
     @staticmethod
-    def _list(directory: Directory, actor: Actor, caller: str) -> None:
-        """Put a caller on the list, with a password and some credit."""
-        directory.create(
-            actor, Kind.CALLERID, {"extension": LISTED, "number": caller, "pin": PASSWORD}
-        )
-        account = directory.create(
-            actor,
-            Kind.ACCOUNT,
-            {
-                "extension": LISTED,
-                "caller": caller,
-                "currency": "USD",
-                "price_list": PRICES,
-            },
-        )
-        directory.add_entry(actor, account.key, {"key": "demo", "amount": CREDIT})
+    def _put_on_account(directory: Directory, actor: Actor, script: Script) -> None:
+        """Give whoever pays for a call an account, and put on it what he has."""
+        extension, caller = script.payer
+        owner = {"extension": extension, "caller": caller}
+        account = {**owner, "currency": "USD", "price_list": script.prices}
+        made = directory.create(actor, Kind.ACCOUNT, account)
+        directory.add_entry(actor, made.key, {"key": "demo", "amount": script.credit})
 
     def start(self) -> None:
         """Start the switch, then the controller, and wait until both are ready."""
@@ -131,6 +126,7 @@ class Demo:
             "--listen=127.0.0.1:0",
             f"--password={EVENT_SOCKET_PASSWORD}",
             f"--controllers=127.0.0.1:{self._esl_port}",
+            f"--records={self._records}",
         )
         assert self._switch.stdout is not None
         threading.Thread(target=self._read, args=(self._switch.stdout,), daemon=True).start()
@@ -228,22 +224,6 @@ class Demo:
         """See what the controller keeps by now."""
         self.watch.requests(self._requests.all(len(self.scripts) * 2 + 10))
 
-    def charged(self) -> dict[str, int]:
-        """Give what was charged: legs, seconds and micro-units; and for how many still is held."""
-        paid = select(
-            func.count(), func.coalesce(func.sum(legs.c.seconds), 0), func.sum(legs.c.charge)
-        ).where(legs.c.charge > 0)
-        held = select(func.count()).where(holds.c.ended.is_(None))
-        with self._engine.connect() as connection:
-            count, seconds, micros = connection.execute(paid).one()
-            waiting = connection.execute(held).scalar_one()
-        return {
-            "legs": count,
-            "seconds": int(seconds),
-            "micro_units": int(micros or 0),
-            "held": waiting,
-        }
-
     def left(self) -> dict[str, int]:
         """Give what there still is: legs, connections, greenlets."""
         self._reported.clear()
@@ -292,7 +272,7 @@ def _hold(demo: Demo, view: View, rate: float) -> dict[str, int]:
         time.sleep(LOOK_SECONDS)
     # Sockets linger for a moment after the last leg.
     until = time.monotonic() + LINGER_SECONDS
-    while (is_more(demo.left(), before) or demo.charged()["held"]) and time.monotonic() < until:
+    while (is_more(demo.left(), before) or demo.books.waiting()) and time.monotonic() < until:
         time.sleep(LOOK_SECONDS)
     demo.look()
     view.show(demo.watch)
@@ -317,7 +297,7 @@ def run(*, calls: int, rate: float, as_json: bool) -> int:
         demo = Demo(scripts, Path(directory))
         faults: list[str] = []
         left: dict[str, int] = {}
-        charged: dict[str, int] = {}
+        charged, exact = Charged(), False
         try:
             demo.prepare()
             demo.start()
@@ -329,9 +309,10 @@ def run(*, calls: int, rate: float, as_json: bool) -> int:
                     f"{going} calls had not ended {LAST_CALL_SECONDS:.0f} s after the last"
                 )
             left = demo.left()
-            charged = demo.charged()
-            if charged["held"]:
-                faults.append(f"credit is held for {charged['held']} calls that are over")
+            charged = demo.books.charged()
+            inexact = demo.books.faults(scripts)
+            exact = not inexact
+            faults += inexact
             if is_more(left, before):
                 faults.append(f"something was left: {left}, before the calls it was {before}")
         except (DemoError, OSError) as error:
@@ -345,6 +326,8 @@ def run(*, calls: int, rate: float, as_json: bool) -> int:
             "outcomes": dict(sorted(Counter(s.outcome for s in demo.watch.calls).items())),
             "seconds": round(time.monotonic() - began, 1),
             "charged": charged,
+            "ledger_exact": exact,
+            "cut_by_credit": sum(s.cut and s.script.prices is not None for s in demo.watch.calls),
             "left": left,
             "faults": faults,
             "not_as_scripted": {

@@ -14,14 +14,28 @@ import msgspec
 
 from controller.simulator.phones import Behaviour, HangUp, Keys, Phone, TriggerCall
 
-#: Whose callers are on a list, and what each of them has: 12.50 of the extension's currency.
+#: Whose callers are on a list, each with an account of his own.
 LISTED: Final = "1004"
+#: Micro-units of USD: plenty, ten seconds by `NO_RETURN_FEE`, and too little to be called back.
 CREDIT: Final = 12_500_000
-#: What their calls cost, per minute and in micro-units: of 30 cents the switch counts each second.
-PER_MINUTE: Final = 300_000
+TEN_SECONDS: Final = 100_000
+TOO_LITTLE: Final = 50_000
+#: Two price lists: one by which both legs cost something, and one by which only the destination's
+#: does. By the latter it does not matter to anybody's credit for how long a machine makes him wait.
+USUAL: Final = "usual"
+NO_RETURN_FEE: Final = "no-return-fee"
+#: By list and beginning of the number, what a minute costs; each second is counted.
+PER_MINUTE: Final[dict[str, dict[str, int]]] = {
+    USUAL: {"+": 300_000},
+    NO_RETURN_FEE: {"+1212556": 0, "+": 600_000},
+}
 #: Shown to destinations.
 CALLER_ID: Final = "+12025550111"
 PASSWORD: Final = "2468"  # noqa: S105  (of the demo's own extensions, for three minutes)
+
+#: How often who is on credit dials a number, if he must: on a machine that stalls it may take too
+#: long to hold for it, and he is asked again.
+TRIES: Final = 3
 
 #: What is heard where keys are waited for: a number, a choice.
 ASKED: Final = ("enter_destination", "credit_menu")
@@ -68,8 +82,15 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
         trigger: how the trigger call has to end for the caller: `refused` or `gave up`.
         returned: whether a return call has to reach the caller's phone.
         connected: the destination that has to be joined with the caller, or None.
-        questions: how many questions the caller has to hear.
+        questions: how many questions the caller has to hear; more where somebody pays, if credit
+            was not held in time: then he dials again.
         last_heard: part of the file that the caller has to hear last, or None.
+        cut: whether the switch has to end the destination's leg by itself.
+        recorded: whether the switch keeps a record of each leg: of one that ends while a password
+            is read it keeps none.
+        own: what the extension has that is this call's alone.
+        prices, credit: by what it is charged, and the micro-units on the account that pays; None:
+            nobody pays.
 
     """
 
@@ -84,8 +105,18 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     connected: str | None = None
     questions: int = 0
     last_heard: str | None = None
+    cut: bool = False
+    recorded: bool = True
+    own: dict[str, Any] = {}
+    prices: str | None = None
+    credit: int = 0
     call: TriggerCall
     phones: tuple[Phone, ...] = ()
+
+    @property
+    def payer(self) -> tuple[str, str | None]:
+        """Give whose account pays: an extension's, or where it has a list its caller's."""
+        return self.extension, self.caller if self.extension == LISTED else None
 
 
 def _password(press: str) -> Keys:
@@ -196,8 +227,25 @@ def _cut_by_switch(position: int, at: float) -> Script:
     _, first, _ = _numbers(position)
     return _make(
         position, at, kind="cut by the switch at its limit", extension="1003",
-        outcome="completed", connected=first, questions=1, last_heard="disconnected",
+        outcome="completed", connected=first, questions=1, last_heard="disconnected", cut=True,
         mine=_answering(_dial(first)), other=_patient(),
+    )  # fmt: skip
+
+
+def _cut_by_credit(position: int, at: float) -> Script:
+    _, first, _ = _numbers(position)
+    return _make(
+        position, at, kind="cut by the switch when the credit is over",
+        outcome="completed", connected=first, questions=1, last_heard="disconnected", cut=True,
+        prices=NO_RETURN_FEE, credit=TEN_SECONDS,
+        mine=_answering(*[_dial(first)] * TRIES), other=_patient(),
+    )  # fmt: skip
+
+
+def _too_little_credit(position: int, at: float) -> Script:
+    return _make(
+        position, at, kind="too little credit for a return call",
+        outcome="no_credit", returned=False, prices=USUAL, credit=TOO_LITTLE, mine=_patient(),
     )  # fmt: skip
 
 
@@ -214,7 +262,7 @@ def _second_number(position: int, at: float) -> Script:
 def _password_at_second_try(position: int, at: float) -> Script:
     _, first, _ = _numbers(position)
     return _make(
-        position, at, kind="password right at the second try",
+        position, at, kind="password right at the second try", own=ERRING,
         outcome="completed", connected=first, questions=3, last_heard="goodbye",
         mine=_answering(
             _password("1111#"), _password(PASSWORD + "#"), _dial(first)
@@ -228,13 +276,14 @@ def _credit_and_two_numbers(position: int, at: float) -> Script:
     return _make(
         position, at, kind="credit, call dropped with **, another", extension=LISTED,
         outcome="completed", connected=second, questions=5, last_heard="goodbye",
+        prices=USUAL, credit=CREDIT,
         mine=_answering(
             _password(PASSWORD + "#"),
             _at("credit_menu", "1"),
             _at("credit_menu", "2"),
             _dial(first),
             Keys(when="bridge", press="**", after=0.8, gap=0.1),
-            _dial(second),
+            *[_dial(second)] * TRIES,
         ),
         other=_patient(), third=_talks(1.5),
     )  # fmt: skip
@@ -242,7 +291,7 @@ def _credit_and_two_numbers(position: int, at: float) -> Script:
 
 def _password_wrong(position: int, at: float) -> Script:
     return _make(
-        position, at, kind="password wrong three times",
+        position, at, kind="password wrong three times", own=ERRING,
         outcome="password_failed", questions=3, last_heard="goodbye",
         mine=_answering(_password("1111#"), _password("2222#"), _password("3333#")),
     )  # fmt: skip
@@ -258,7 +307,7 @@ def _never_dials(position: int, at: float) -> Script:
 def _hangs_up_at_question(position: int, at: float) -> Script:
     return _make(
         position, at, kind="hangs up at the question", extension="1001",
-        outcome="hung_up", questions=1,
+        outcome="hung_up", questions=1, recorded=False,
         mine=_answering(hang_up=HangUp(when="question", after=0.5)),
     )  # fmt: skip
 
@@ -295,6 +344,8 @@ def _hidden(position: int, at: float) -> Script:
 MAKERS: Final[tuple[Maker, ...]] = (
     _password_and_call,
     _credit_and_two_numbers,
+    _cut_by_credit,
+    _too_little_credit,
     _second_number,
     _cut_by_switch,
     _caller_hangs_up_talking,

@@ -80,12 +80,17 @@ class View:
         for fault in summary["faults"]:
             self._console.print(f"[red]{fault}[/red]", highlight=False)
         charged = summary["charged"]
-        if charged:
-            self._console.print(
-                f"{charged['legs']} legs were charged, {charged['seconds']} s: "
-                f"{charged['micro_units'] / 1_000_000:.2f} USD.",
-                highlight=False,
-            )
+        self._console.print(
+            f"Charged: {charged.micro_units / 1_000_000:.2f} USD to {charged.accounts} accounts, "
+            f"for {charged.seconds} s of {charged.legs} legs. Cut when the credit was over: "
+            f"{summary['cut_by_credit']}. Not called back for lack of it: "
+            f"{summary['outcomes'].get('no_credit', 0)}.",
+            highlight=False,
+        )
+        exact = "agrees" if summary["ledger_exact"] else "[red]does not agree[/red]"
+        self._console.print(
+            f"The ledger {exact} with the switch's own records, leg by leg.", highlight=False
+        )
         self._console.print(
             f"{summary['as_scripted']} of {summary['calls']} callbacks ended as their script says, "
             f"in {summary['seconds']} s.",

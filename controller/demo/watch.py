@@ -25,6 +25,7 @@ class Seen(msgspec.Struct):
     questions: int = 0
     heard: str = ""
     joined: str | None = None
+    cut: bool = False
     outcome: str = ""
     legs: set[str] = msgspec.field(default_factory=set)
     legs_over: set[str] = msgspec.field(default_factory=set)
@@ -46,8 +47,10 @@ class Seen(msgspec.Struct):
         expect("trigger call", self.trigger, script.trigger)
         expect("trigger call answered", self.trigger_answered, False)
         expect("return calls", self.return_calls, 1 if script.returned else 0)
-        expect("questions", self.questions, script.questions)
+        if not script.prices or self.questions < script.questions:
+            expect("questions", self.questions, script.questions)
         expect("connected with", self.joined, script.connected)
+        expect("cut by the switch", self.cut, script.cut)
         did = script.did.removeprefix("+")
         if script.returned:
             expect("shown on the return call", self.shown_on_return, did)
@@ -121,6 +124,8 @@ class Watch:
             seen.shown_to_destination = entry.detail.get("caller_id_number", "")
         elif entry.what == "bridged":
             seen.joined = "+" + entry.number.removeprefix("+")
+        elif entry.what == "ended":
+            seen.cut = entry.detail.get("cause") == "ALLOTTED_TIMEOUT"
         seen.destination = "talking" if entry.what == "bridged" else entry.what
 
     def requests(self, found: list[Request]) -> None:

@@ -301,6 +301,8 @@ def plain(message: str) -> str:
     pattern = _PATTERN.search(text)
     if pattern is None:
         text = f"{text[:1].lower()}{text[1:]}"
+        if text.endswith("`int`, got `float`"):
+            text += "; write a whole number, and money in millionths of the currency's unit"
     else:
         described = WRITTEN.get(ast.literal_eval(pattern[1]))
         text = "is not written as it has to be" + (f": {described}" if described else "")

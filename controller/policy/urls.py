@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 #: Nothing that ends a line of a request, or would have to be encoded.
 _PLAIN: Final = re.compile(r"[!-~]{1,1000}\Z", re.ASCII)
+#: Long enough not to be guessed.
+_SECRET: Final = re.compile(r"[ -~]{16,128}\Z", re.ASCII)
 
 
 def trouble(url: str, secret: str) -> str | None:
@@ -24,4 +26,6 @@ def trouble(url: str, secret: str) -> str | None:
         return "is no URL; write https://host/path"
     if parts.username is not None or parts.password is not None or parts.fragment:
         return "a user, a password and a fragment are not sent; leave them out"
-    return None if secret else "its requests are signed: set secret, 16 letters at least"
+    if not _SECRET.match(secret):
+        return "its requests are signed: set secret, 16 to 128 letters"
+    return None

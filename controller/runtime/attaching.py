@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from controller.callback import conversation
-from controller.callback.effects import CallOver, Record
+from controller.callback.effects import CallOver, NotCalled, Record
 from controller.callback.events import LegEnded, ReturnAttached
 from controller.callback.return_session import ReturnSession
 from controller.callback.stage import read as read_stage
@@ -65,7 +65,7 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
         until, channel = answered_until(services, policy), data.variable("callback_channel")
         services.spawn(_answered, services, request, until, channel, failed)
     session = _known(services, _session(services, uuid, request, policy), facts)
-    paying = _paying(services, data, uuid, request, session, stage)
+    paying = paying_of(services, data, uuid, request, session, stage)
     services.metering.follow(paying)
     calls = CallsOut(
         services,
@@ -94,7 +94,7 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
         leg.on_event(event)
 
 
-def _paying(
+def paying_of(
     services: Services,
     data: ChannelData,
     uuid: str,
@@ -103,9 +103,11 @@ def _paying(
     stage: str | None,
 ) -> Paying:
     """Give what is known of a leg's money: what we know, or what its variables say."""
-    before = services.legs.get(uuid)
-    if isinstance(before, ReturnLeg):
+    before, left = services.legs.get(uuid), read_stage(stage)
+    gone_on = 0 if left is None else left.step
+    if isinstance(before, ReturnLeg) and gone_on <= before.session.step:
         return before.paying
+    # Else somebody else has gone on with it since, and it may be another account that pays.
     charged = data.variable(CHARGED_VARIABLE)
     granted = None
     now = services.clock.micros()
@@ -128,9 +130,8 @@ def _paying(
         answered=now - since,
     )
     paying = Paying(services, call, session.policy, charged=charged is not None, granted=granted)
-    left = read_stage(stage)
-    if left is not None and left.state not in ASKED_WHO and not left.dialled and _asks(session):
-        # Whoever had the leg may not have got to say so.
+    if left is not None and left.state not in ASKED_WHO and _asks(session):
+        # Whoever had the leg may not have got to say so, or was told that his has too little.
         paying.identified("" if session.caller is None else session.caller.number)
     return paying
 
@@ -232,7 +233,7 @@ def unseen_end(services: Services, event: Event) -> None:
         stage=text(event.stage),
         talked_to=text(event.last_bridge_to),
         failed=failed_legs(event.originate_causes),
-        charged=text(event.charged) is not None,
+        charged=text(event.charged) not in (None, "0"),
     )
     session = _session(services, uuid, *found)
     for effect in conversation.record_of_unseen_end(session, ended):
@@ -244,6 +245,9 @@ def unseen_end(services: Services, event: Event) -> None:
                 last = msgspec.structs.replace(session, dialled=effect.position)
                 calls.plans = _plans(services, request_id, uuid, ended.stage)
                 calls.over(last, effect)
+            case NotCalled(position):
+                call = text(event.call) or uuid
+                services.keep(services.charging.not_called, call, position)
             case _:
                 raise AssertionError(f"{type(effect).__name__} does not end a leg")
     unmark(services, found[0].node, found[0].attempt)

@@ -28,12 +28,20 @@ class Background(Generic[T]):
     """Collects what is to be kept and writes it, for all calls of a controller at once.
 
     `write` is the store's, and takes the same again: a write of which nobody knows whether it was
-    made is made once more. `what` names it in the log and in the metric of faults. A controller
-    that is killed takes the last second with it.
+    made is made once more. `what` names it in the log and in the metric of faults. `first`: a
+    caller may wait for it (`flush`). A controller that is killed takes the last second with it.
     """
 
-    def __init__(self, services: Services, write: Callable[[Sequence[T]], None], what: str) -> None:
+    def __init__(
+        self,
+        services: Services,
+        write: Callable[[Sequence[T]], None],
+        what: str,
+        *,
+        first: bool = False,
+    ) -> None:
         self._services = services
+        self._first = first
         self._write = write
         self._what = what
         self._waiting: list[T] = []
@@ -63,10 +71,16 @@ class Background(Generic[T]):
         finally:
             self._running = False
 
-    def flush(self) -> None:
-        """Write what waits. It waits for the store, and for whoever writes already."""
+    def flush(self, needed: Callable[[T], bool] | None = None) -> None:
+        """Write what waits. It waits for the store, and for whoever writes already.
+
+        `needed`: only if such a thing is among it; all else may go on waiting for more.
+        """
+        keep = self._services.keep_first if self._first else self._services.keep
         with self._turn:
+            if needed is not None and not any(map(needed, self._waiting)):
+                return
             while self._waiting:
                 some, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
-                self._services.keep(self._write, some)
+                keep(self._write, some)
             self._lost = 0

@@ -30,6 +30,7 @@ from controller.runtime.services import Services
 from controller.runtime.underway import Sent, Underway
 from controller.runtime.verifying import locked_until
 from controller.runtime.ways import find_return, give_back
+from controller.store.database import Away
 from controller.store.plans import read_plan
 from controller.store.requests import Attempt, Begun, Request
 
@@ -138,7 +139,12 @@ class Calling(Underway):
             return
         link, plan = found
         attempt = str(uuid.uuid4())
-        granted = begin(services, request, policy, attempt, number, plan)
+        try:
+            granted = begin(services, request, policy, attempt, number, plan)
+        except Away:
+            # Nobody knows whether it is held, and nobody else of this attempt.
+            release(services, attempt)
+            raise
         if isinstance(granted, Refused):
             self._end_leased(request, granted.reason)
             return

@@ -74,6 +74,9 @@ class CallsOut:
         now = services.clock.micros()
         key = (session.request, session.leg, effect.position)
         services.placing.begin(*key, effect.number, plan, now)
+        if granted is not None and granted.charged:
+            # What somebody pays for is there before it is dialled, whatever dies.
+            services.placing.flush()
         if not plan.ways:
             services.metrics.not_routed.labels(plan.refusal).inc()
             services.placing.over(*key, plan.refusal, {}, now)

@@ -133,7 +133,7 @@ class Leg(Generic[S]):
                 stage=text(event.stage),
                 talked_to=text(event.last_bridge_to),
                 failed=failed_legs(event.originate_causes),
-                charged=text(event.charged) is not None,
+                charged=text(event.charged) not in (None, "0"),
             )
         )
 

@@ -51,6 +51,9 @@ class LinkEvents:
         if event.name == "CHANNEL_HANGUP_COMPLETE":
             # First, as long as it is known who follows the call.
             self._services.settling.leg_ended(node, event)
+            if event.leg == "destination":
+                call, uuid = text(event.call) or "", text(event.uuid) or ""
+                self._services.metering.destination_ended(call, uuid)
         leg = self._services.legs.get(text(event.uuid) or "")
         if leg is not None and leg.socket is None:
             leg.leg_ended(event)

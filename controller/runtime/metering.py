@@ -39,6 +39,8 @@ LOOK_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 3
 #: The least time before the end at which more is held, seconds.
 LEAST_MARGIN_SECONDS: Final = 10
+#: So many seconds that a return leg may last longer than it needs are worth being given back.
+SPARE_SECONDS: Final = 5
 #: How often calls are looked for whose controller has gone, seconds.
 ORPHANS_SECONDS: Final = 5
 
@@ -70,6 +72,13 @@ class Metering:
         """Give what is known of the money of a call, by its return leg."""
         return self._calls.get(leg)
 
+    def destination_ended(self, call: str, leg: str) -> None:
+        """Take it that nobody talks with a destination any more, whoever goes on with its call."""
+        for uuid in leg_uuids(call):
+            paying = self._calls.get(uuid)
+            if paying is not None and paying.talk is not None and paying.talk.limit.leg == leg:
+                paying.talk = None
+
     def __len__(self) -> int:
         return len(self._calls)
 
@@ -93,15 +102,27 @@ class Metering:
         """See to each call whose time it is. It waits for nothing."""
         now = self._services.clock.micros()
         for leg, paying in list(self._calls.items()):
-            held = self._services.legs.get(leg)
-            ours = getattr(held, "paying", None) is paying
-            if held is not None if paying.orphan else not ours:
+            held = self._held(leg)
+            over = held is not None or paying.talk is None
+            if over if paying.orphan else held is not paying:
                 del self._calls[leg]
             elif paying.charged and not paying.busy and paying.next_look <= now:
                 more = self._needs_more(paying, now)
                 if more or self._untold(paying) or self._unwarned(paying):
                     paying.busy = True
                     self._services.spawn(self._see_to, paying, more)
+
+    def _held(self, leg: str) -> Paying | None:
+        """Give what is known of a leg that is ours.
+
+        It is not any more where its connection broke, nor where they have talked and it has not
+        come back: others go on with it. We only wait for its end.
+        """
+        held = self._services.legs.get(leg)
+        paying: Paying | None = getattr(held, "paying", None)
+        if held is None or paying is None or held.session.state is Return.DETACHED:
+            return None
+        return None if held.session.state is Return.TALKING and paying.talk is None else paying
 
     def _margin(self, paying: Paying) -> int:
         """Give how long before the end more is held, seconds; a call that is ours comes first."""
@@ -114,7 +135,8 @@ class Metering:
 
     def _needs_more(self, paying: Paying, now: int) -> bool:
         granted = paying.granted
-        if not paying.dialogue and paying.talk is None:
+        if paying.talk is None and (paying.refused or not paying.dialogue):
+            # M3: nor for who has identified himself and cannot pay.
             return False
         if granted is None:
             return True
@@ -136,6 +158,14 @@ class Metering:
             return True
         return talk is not None and talk.limit.told != granted.serial
 
+    def _has_spare(self, paying: Paying) -> bool:
+        """Whether the return leg may last longer than it needs: the destination has rung less."""
+        granted, talk = paying.granted, paying.talk
+        if talk is None or granted is None or paying.orphan:
+            return False
+        told = paying.limit.told == granted.serial
+        return told and granted.return_seconds >= paying.needed + SPARE_SECONDS
+
     def _warned_end(self, paying: Paying) -> int:
         """Give the end that a warning goes before; 0: none does."""
         granted, seconds = paying.granted, paying.policy.warning_seconds
@@ -152,11 +182,17 @@ class Metering:
         services = self._services
         try:
             before = paying.granted
-            if more:
-                try:
+            try:
+                if more and paying.talk is None:
+                    # Whose account it is comes first: whoever had the call may not have asked (M9).
+                    paying.identify()
+                    more = self._needs_more(paying, services.clock.micros())
+                if more:
+                    if self._has_spare(paying):
+                        self._free(paying)
                     paying.extend()
-                except Away:
-                    services.note_store_fault("extend")
+            except Away:
+                services.note_store_fault("extend")
             moved = (
                 before is None or paying.granted is None or (before.serial != paying.granted.serial)
             )
@@ -180,6 +216,21 @@ class Metering:
         if warn:
             self._warn(link, paying)
 
+    def _free(self, paying: Paying) -> None:
+        """Have the return leg end as soon as it need; only then may less be held for it."""
+        link = self._services.links.get(paying.call.node or "")
+        if link is None or not link.up.is_set():
+            return
+        seconds, limit = paying.needed, paying.limit
+        left = paying.left_in(paying.call.answered + seconds * MICROS)
+        if not link.request(limit.sooner(left)).body.startswith(b"+OK"):
+            log.error("limit_refused", leg=limit.leg)
+            return
+        for command in limit.shortened():
+            link.send(command)
+        paying.shortened = seconds
+        log.info("limit_shortened", leg=limit.leg, seconds=left)
+
     def _move(self, link: SwitchLink, limit: Limit, seconds: int, serial: int) -> None:
         answer = link.request(limit.new(seconds, serial)).body
         if not answer.startswith(b"+OK"):
@@ -197,22 +248,22 @@ class Metering:
         leg, services = paying.call.leg, self._services
         if paying.warned or paying.orphan:
             link.send(commands.forget_task(warning_name(leg)))
-        paying.warned = end
         seconds = paying.left_in(end) - paying.policy.warning_seconds
         if end and seconds > 0:
             sound = warning_sound(services.sounds.get(), paying.policy, paying.language)
             link.send(commands.play_later(leg, seconds, warning_name(leg), sound))
+        paying.warned = end
 
     # --- calls whose controller is gone --------------------------------------------------------
 
     def adopt(self) -> None:
         """Look for calls that nobody looks after, and look after them. It waits."""
         services = self._services
-        known: set[str] = set()
+        known: dict[str, int] = {}
         for link in services.live_links():
             try:
                 for held in services.reads.run(services.charging.held_on, link.name):
-                    known.add(held.call)
+                    known[held.call] = held.position
                     if self._may_be_alone(held):
                         self._adopt(link, held)
             except Away:
@@ -222,14 +273,15 @@ class Metering:
                 log.warning("not_adopted", node=link.name, error=str(error))
         self._seen = {call: at for call, at in self._seen.items() if call in known}
         for leg, paying in list(self._calls.items()):
-            if paying.orphan and paying.call.call not in known:
+            talk = paying.talk
+            if paying.orphan and (talk is None or known.get(paying.call.call) != talk.position):
                 del self._calls[leg]
 
     def _may_be_alone(self, held: Held) -> bool:
         if not held.position or not held.destination_seconds:
             return False
         legs, now = leg_uuids(held.call), self._services.clock.micros()
-        if any(self._services.legs.get(leg) or leg in self._calls for leg in legs):
+        if any(self._held(leg) is not None or leg in self._calls for leg in legs):
             return False
         again = self._services.settings.credit.slice_seconds // 6 * MICROS
         if self._seen.get(held.call, 0) + again > now:
@@ -239,7 +291,8 @@ class Metering:
 
     def _adopt(self, link: SwitchLink, held: Held) -> None:
         """Ask the switch for a call: since when it talks, and with whom."""
-        services = self._services
+        # Before it is asked: no limit comes later than what is held for.
+        services, now = self._services, self._services.clock.micros()
         legs = ((uuid, _asked(link, uuid)) for uuid in leg_uuids(held.call))
         uuid, data = next(((uuid, data) for uuid, data in legs if data is not None), ("", None))
         stage = None if data is None else stages.read(data.stage)
@@ -251,17 +304,16 @@ class Metering:
             return
         request = services.reads.run(services.requests.get, held.request)
         policy = None if request is None else services.policies.get(request.extension)
-        if request is None or policy is None or services.legs.get(uuid) is not None:
+        if request is None or policy is None or self._held(uuid) is not None:
             return
-        now = services.clock.micros()
         call = Call(
             call=held.call, request=held.request, leg=uuid, node=link.name,
             number=request.number or "", free=False, answered=now - data.since,
         )  # fmt: skip
         paying = Paying(services, call, policy, charged=True, orphan=True)
+        paying.talk = Talk(now - talks.since, Limit(other, None), held.position)
         # What was granted was told, as far as anybody knows.
-        paying.limit.told = held.serial
-        paying.talk = Talk(now - talks.since, Limit(other, held.serial))
+        paying.limit.told = paying.talk.limit.told = held.serial
         paying.granted = held.granted()
         self.follow(paying)
         log.info("call_adopted", leg=uuid, call=held.call)

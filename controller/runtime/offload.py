@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
+from gevent.event import Event as Signal
 from gevent.threadpool import ThreadPool
 
 P = ParamSpec("P")
@@ -12,13 +14,65 @@ R = TypeVar("R")
 
 
 class Offload:
-    """A pool of threads; the greenlet that asks waits, all others go on."""
+    """A pool of threads; the greenlet that asks waits, all others go on.
+
+    Where all threads are at work those who ask wait their turn, in order, and before them whoever
+    asks by `run_first`.
+    """
 
     def __init__(self, threads: int) -> None:
         self._pool: Any = ThreadPool(threads)
+        self._free = threads
+        self._first: deque[Signal] = deque()
+        self._others: deque[Signal] = deque()
 
     def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function in a thread and give what it gives, or raise what it raises."""
+        return self._run(self._others, function, *args, **kwargs)
+
+    def run_first(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do as `run` does, before all others who wait: somebody on the telephone waits for it."""
+        return self._run(self._first, function, *args, **kwargs)
+
+    def _run(
+        self,
+        waiting: deque[Signal],
+        function: Callable[P, R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        self._take(waiting)
+        try:
+            return self._in_thread(function, *args, **kwargs)
+        finally:
+            self._give()
+
+    def _take(self, waiting: deque[Signal]) -> None:
+        """Wait until a thread is free; it is ours then."""
+        if self._free:
+            self._free -= 1
+            return
+        turn = Signal()
+        waiting.append(turn)
+        try:
+            turn.wait()
+        except BaseException:
+            if turn.is_set():
+                self._give()
+            else:
+                waiting.remove(turn)
+            raise
+
+    def _give(self) -> None:
+        """Let the next one have the thread."""
+        for waiting in (self._first, self._others):
+            if waiting:
+                waiting.popleft().set()
+                return
+        self._free += 1
+
+    def _in_thread(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         # An error is given back as a value: the pool would print one that it sees, on lines of
         # its own among the log's.
         result, error = self._pool.apply(_attempt, (function, args, kwargs))

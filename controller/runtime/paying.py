@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+import gevent
 import msgspec
 import structlog
 from gevent.lock import BoundedSemaphore
@@ -20,6 +21,7 @@ from controller.esl import commands
 from controller.policy.model import Policy
 from controller.routing.model import Plan
 from controller.runtime.dialling import EMERGENCY_SECONDS, longest_return_leg
+from controller.store.database import Away
 from controller.store.requests import Request
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ CHARGED_VARIABLE: Final = "callback_charged"
 SETTING_UP_SECONDS: Final = 60
 #: How long D6 takes to say.
 SAYING_SECONDS: Final = 15
+#: How long an emergency call waits for the store, seconds: less than its caller is let wait.
+EMERGENCY_WAIT_SECONDS: Final = 1.0
 #: How many grants a limit of before may lie behind, of which nobody here knows.
 UNKNOWN_LIMITS: Final = 20
 MICROS: Final = 1_000_000
@@ -67,9 +71,13 @@ class Limit:
 
     def __init__(self, leg: str, told: int | None) -> None:
         self.leg = leg
-        #: The serial of the grant that the switch keeps; None: another controller told it.
+        #: The serial of the grant that the switch keeps; None: nobody here knows.
         self.told = told
         self._first = True
+        #: Whether it was told for certain: else there may be those of before.
+        self._sure = told is not None
+        #: Whether there may be one that comes before what was granted.
+        self._short = told is None
 
     def _name(self, serial: int) -> str:
         return f"limit_{self.leg}_{serial}"
@@ -78,22 +86,36 @@ class Limit:
         """Build the new limit, so many seconds from now."""
         return commands.end_later(self.leg, max(seconds, 1), self._name(serial), TIME_OVER)
 
+    def sooner(self, seconds: int) -> bytes:
+        """Build one that comes before that of the last grant, so many seconds from now."""
+        return self.new(seconds, 0)
+
+    def shortened(self) -> list[bytes]:
+        """Take it that the sooner one is there; give what removes those that are later."""
+        told, self._short = self.told or 0, False
+        removed = self.moved(told + 1)
+        self.told, self._short = told, True
+        return removed
+
     def moved(self, serial: int) -> list[bytes]:
         """Take it that the new one is there; give what removes those before it."""
-        since = serial - UNKNOWN_LIMITS if self.told is None else self.told
+        since = serial - UNKNOWN_LIMITS if self.told is None or not self._sure else self.told
         names = [self._name(old) for old in range(max(since, 1), serial)]
         if self._first:
             # That which it got with its answer is named by the leg alone.
             names.insert(0, self.leg)
-        self._first, self.told = False, serial
+        if self._short:
+            names.append(self._name(0))
+        self._first, self._short, self._sure, self.told = False, False, True, serial
         return [commands.forget_task(name) for name in names]
 
 
 class Talk(msgspec.Struct, frozen=True):
-    """A conversation: with which leg, since when (microseconds), and that one's limit."""
+    """A conversation: since when (microseconds), that leg's limit, and which destination it is."""
 
     connected: int
     limit: Limit
+    position: int
 
 
 class Paying:
@@ -107,6 +129,8 @@ class Paying:
         dialogue: whether he is there and being asked something, so that more may be held (M3).
         talk: the conversation that goes on, or None.
         limit: the return leg's own.
+        shortened: after so many seconds from its answer on the switch ends the return leg, where
+            that was told since the last grant; or 0.
 
     """
 
@@ -132,6 +156,7 @@ class Paying:
         self.dialogue = False
         self.talk: Talk | None = None
         self.limit = Limit(call.leg, None if granted is None else granted.serial)
+        self.shortened = 0
         #: The end before which a warning is heard, microseconds since 1970; 0: none is to be.
         self.warned = 0
         #: Called with what is granted where another account pays from now on, or none.
@@ -156,7 +181,7 @@ class Paying:
             return
         services, call = self._services, self.call
         wanted, now = services.settings.credit.dialogue_seconds, services.clock.micros()
-        answer = services.write(
+        answer = services.write_first(
             services.charging.identify,
             Identify(
                 call=call.call,
@@ -172,12 +197,13 @@ class Paying:
                 until=now + (wanted + SETTING_UP_SECONDS) * MICROS,
             ),
         )
-        if self._pending == caller:
-            self._pending = None
         if isinstance(answer, Refused):
+            # Asked again before anything is dialled: somebody may add to it meanwhile.
             log.info("not_paid", call=call.call, reason=answer.reason)
             self.refused = answer.reason
             return
+        if self._pending == caller:
+            self._pending = None
         # Where nobody has paid and nobody does, the switch's limit is the policy's already.
         told = answer.charged or self.charged
         self.refused, self.charged = "", answer.charged
@@ -192,47 +218,76 @@ class Paying:
         """
         services, call, policy = self._services, self.call, self.policy
         emergency = plan.kind == "emergency"
-        free = emergency or plan.kind == "internal"
-        with self._turn:
-            self._identify()
-            if self.refused and not free:
-                return Refused(self.refused)
-            if not self.charged:
-                return None
-            rings = policy.destination_ring_seconds * len(plan.ways) + int(BRIDGE_SLACK_SECONDS)
-            longest = policy.longest_call_seconds
-            answer = services.write(
-                services.charging.dial,
-                Dial(
-                    call=call.call,
-                    request=call.request,
-                    extension=policy.extension,
-                    position=position,
-                    number=number,
-                    free=free,
-                    emergency=emergency,
-                    answered=call.answered,
-                    rings=rings + (SAYING_SECONDS if policy.say_time_left else 0),
-                    tail=services.settings.credit.tail_seconds,
-                    longest=max(longest, EMERGENCY_SECONDS) if emergency else longest,
-                    slice=services.settings.credit.slice_seconds,
-                    now=services.clock.micros(),
-                ),
-            )
-            if isinstance(answer, Granted):
-                self.granted = answer
-            return answer
+        rings = policy.destination_ring_seconds * len(plan.ways) + int(BRIDGE_SLACK_SECONDS)
+        longest = policy.longest_call_seconds
+        dial = Dial(
+            call=call.call,
+            request=call.request,
+            extension=policy.extension,
+            position=position,
+            number=number,
+            free=emergency or plan.kind == "internal",
+            emergency=emergency,
+            answered=call.answered,
+            rings=rings + (SAYING_SECONDS if policy.say_time_left else 0),
+            tail=services.settings.credit.tail_seconds,
+            longest=max(longest, EMERGENCY_SECONDS) if emergency else longest,
+            slice=services.settings.credit.slice_seconds,
+            now=services.clock.micros(),
+        )
+        wait = EMERGENCY_WAIT_SECONDS if emergency else None
+        try:
+            with gevent.Timeout(wait, TimeoutError("the store is slow")), self._turn:
+                return self._dial(dial)
+        except (*Away, TimeoutError):
+            if not dial.free:
+                raise
+            services.note_store_fault("dial")
+            return self._unheld(dial) if self.charged else None
+
+    def _dial(self, dial: Dial) -> Granted | Refused | None:
+        self._identify()
+        if self.refused and not dial.free:
+            return Refused(self.refused)
+        if not self.charged:
+            return None
+        dial = msgspec.structs.replace(dial, now=self._services.clock.micros())
+        answer = self._services.write_first(self._services.charging.dial, dial)
+        if isinstance(answer, Granted):
+            self.granted = answer
+        return answer
+
+    def _unheld(self, dial: Dial) -> Granted | None:
+        """Let be called what costs nothing though nobody can be asked.
+
+        The return leg keeps the limit that it has, but for an emergency.
+        """
+        self.granted = None
+        if not dial.emergency:
+            return None
+        elapsed = -(-(dial.now - dial.answered) // MICROS)
+        return Granted(
+            charged=False,
+            return_seconds=elapsed + dial.rings + dial.longest + dial.tail,
+            destination_seconds=dial.longest,
+            more=False,
+            serial=(UNKNOWN_LIMITS if self.limit.told is None else self.limit.told) + 1,
+        )
 
     def extend(self) -> Granted:
         """Hold for more of it (M4). It blocks."""
         services, talk = self._services, self.talk
         with self._turn:
-            granted = services.write(
+            known = self.granted
+            granted = services.write_first(
                 services.charging.extend,
                 Extend(
                     call=self.call.call,
                     answered=self.call.answered,
                     connected=None if talk is None else talk.connected,
+                    position=0 if talk is None else talk.position,
+                    shortened=self.shortened,
+                    serial=0 if known is None else known.serial,
                     tail=services.settings.credit.tail_seconds,
                     longest=longest_return_leg(self.policy)
                     if talk is None
@@ -243,6 +298,7 @@ class Paying:
             )
             self.charged = granted.charged
             self.granted = granted
+            self.shortened = 0
         return granted
 
     def not_called(self, position: int) -> None:
@@ -259,6 +315,18 @@ class Paying:
         """When the switch ends the return leg, by what was granted; 0: as the policy has it."""
         seconds = 0 if self.granted is None else self.granted.return_seconds
         return self.call.answered + seconds * MICROS if seconds else 0
+
+    @property
+    def needed(self) -> int:
+        """How long the return leg must last for the conversation that goes on, seconds.
+
+        What was granted has room for all the time that the destination might have rung.
+        """
+        if self.talk is None or self.granted is None:
+            return 0
+        rang = -(-(self.talk.connected - self.call.answered) // MICROS)
+        tail = self._services.settings.credit.tail_seconds
+        return rang + self.granted.destination_seconds + tail
 
     @property
     def talk_end(self) -> int:

@@ -45,7 +45,9 @@ class Placing:
 
     def __init__(self, services: Services, destinations: Destinations) -> None:
         self._destinations = destinations
-        self._changes: Background[Change] = Background(services, destinations.keep, "destinations")
+        self._changes: Background[Change] = Background(
+            services, destinations.keep, "destinations", first=True
+        )
 
     def plan(self, request: str, leg: str, position: int) -> Plan | None:
         """Give how a destination is called, which another controller found. It blocks."""
@@ -80,3 +82,11 @@ class Placing:
     def flush(self) -> None:
         """Write what waits. It waits for the store."""
         self._changes.flush()
+
+    def flush_called(self, request: str, position: int) -> None:
+        """Write that a destination was called, if that waits still. It waits for the store."""
+
+        def is_it(one: Change) -> bool:
+            return isinstance(one, Called) and (one.request, one.position) == (request, position)
+
+        self._changes.flush(is_it)

@@ -16,7 +16,7 @@ class LineFile:
     """A file of lines, each beginning with `mark`. Of one thread at a time.
 
     It is opened anew when it was renamed or removed (rotated). What a controller left unfinished
-    that was killed is taken away again, if it is of ours.
+    that was killed, this or another one, is taken away again, if it is of ours.
     """
 
     def __init__(self, path: str, mark: bytes) -> None:
@@ -31,6 +31,7 @@ class LineFile:
         """
         data = b"".join(line + b"\n" for line in lines)
         file = self._opened()
+        self._mend(file)
         before = os.fstat(file).st_size
         try:
             written = 0
@@ -76,11 +77,13 @@ class LineFile:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+    def _mend(self, file: int) -> None:
         size = os.fstat(file).st_size
+        if size == 0 or os.pread(file, 1, size - 1) == b"\n":
+            return
         start = max(0, size - _LOOKED_AT)
         tail = os.pread(file, size - start, start)
-        if not tail or tail.endswith(b"\n"):
-            return
         last = tail[tail.rfind(b"\n") + 1 :]
         if last.startswith(self._mark) or self._mark.startswith(last):
             os.ftruncate(file, size - len(last))

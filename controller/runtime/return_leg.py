@@ -56,7 +56,7 @@ from controller.runtime.dialling import bridge_command
 from controller.runtime.legs import VARIABLE, Leg, step_id, step_of
 from controller.runtime.metering import warning_name
 from controller.runtime.own_sounds import farewell_sound, own_prompts, own_sounds
-from controller.runtime.paying import CHARGED_VARIABLE, Limit, Paying, Talk
+from controller.runtime.paying import CHARGED_VARIABLE, Limit, Paying, Talk, release
 from controller.runtime.services import Services
 from controller.runtime.speaking import Speaking
 from controller.runtime.verifying import forget_wrong, verify
@@ -199,7 +199,7 @@ class ReturnLeg(Leg[ReturnSession]):
             case NotCalled(position):
                 self.spawn(self.paying.not_called, position)
             case CallConnected():
-                self._talk_begins(effect.leg)
+                self._talk_begins(effect)
                 self.spawn(self.calls.connected, self.session, effect)
             case CallOver():
                 self.calls.over(self.session, effect)
@@ -301,7 +301,12 @@ class ReturnLeg(Leg[ReturnSession]):
 
     def _find_route(self, effect: FindRoute) -> None:
         # What cannot be found out is late, as the machine has it: the caller is told.
-        found = self.calls.find(self.session, effect)
+        try:
+            found = self.calls.find(self.session, effect)
+        except Exception:
+            # Nobody knows how far that got.
+            self.calls.abandon(self.session, effect)
+            raise
         self._found[effect.step] = effect
         self.post(found)
         if self.over and self._found.pop(effect.step, None) is not None:
@@ -315,6 +320,9 @@ class ReturnLeg(Leg[ReturnSession]):
         except Away:
             # It is asked again before anything is dialled.
             self.services.note_store_fault("identify")
+        if self.session.state is Return.ENDED:
+            # He has hung up meanwhile, and nothing is left to be paid.
+            release(self.services, self.paying.call.call)
 
     def _payer_changed(self, granted: Granted) -> None:
         """Another account pays from now on: the leg says so, and has that one's limit (M9)."""
@@ -347,12 +355,12 @@ class ReturnLeg(Leg[ReturnSession]):
 
         socket.transmit(paying.limit.new(left, serial), on_reply)
 
-    def _talk_begins(self, leg: str | None) -> None:
-        paying = self.paying
+    def _talk_begins(self, effect: CallConnected) -> None:
+        paying, leg = self.paying, effect.leg
         if leg is not None and paying.granted is not None and paying.charged:
             now = self.services.clock.micros()
             # With its answer it got the limit that was granted for it.
-            paying.talk = Talk(now, Limit(leg, paying.granted.serial))
+            paying.talk = Talk(now, Limit(leg, paying.granted.serial), effect.position)
             paying.next_look = 0
 
     def talk_is_over(self) -> None:
@@ -368,6 +376,7 @@ class ReturnLeg(Leg[ReturnSession]):
                 services.charging.credit,
                 self.session.policy.extension,
                 None if caller is None else caller.number,
+                self.paying.call.call,
             )
         except Exception:
             self.post(CreditKnown(step, None))

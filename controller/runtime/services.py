@@ -154,7 +154,13 @@ class Services:
 
     def write(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Write to the store, once. Raises what the store raises."""
-        result = self.sql.run(function, *args, **kwargs)
+        return self._wrote(self.sql.run(function, *args, **kwargs))
+
+    def write_first(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Write before all that waits to be written: a caller waits for it, and hears nothing."""
+        return self._wrote(self.sql.run_first(function, *args, **kwargs))
+
+    def _wrote(self, result: R) -> R:
         if self.store_fault is not None:
             self.store_fault = None
             log.info("store_back")
@@ -168,6 +174,13 @@ class Services:
         """
         return self.insist(
             getattr(function, "__name__", "write"), lambda: self.write(function, *args, **kwargs)
+        )
+
+    def keep_first(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do as `keep` does, before all that waits to be written."""
+        return self.insist(
+            getattr(function, "__name__", "write"),
+            lambda: self.write_first(function, *args, **kwargs),
         )
 
     def insist(self, what: str, call: Callable[[], R]) -> R:

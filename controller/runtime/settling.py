@@ -85,6 +85,11 @@ class Settling:
         """Take nothing more of what was left to others."""
         self._stopped = True
 
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing more is taken."""
+        return self._stopped
+
     def leg_ended(self, node: str | None, event: Event) -> None:
         """Take the end of a leg; it never waits."""
         end = end_of(event, node=node, source=EVENT)
@@ -138,6 +143,9 @@ class Settling:
         It waits for the store, as long as that takes: this is money.
         """
         services = self._services
+        if end.side is Side.DESTINATION:
+            # Whom it called and what it showed is written behind; its record has both.
+            services.placing.flush_called(end.request, end.position)
         settled = services.keep(services.charging.settle, end)
         self._note(end.leg)
         if not settled.first:

@@ -10,8 +10,9 @@ read again; one that stays broken is set aside.
 from __future__ import annotations
 
 import os
+import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,10 +41,12 @@ BROKEN_SECONDS: Final = 60.0
 LARGEST: Final = 1_000_000
 #: How many are read before they are settled.
 AT_ONCE: Final = 200
+#: What `callback_leg` says of legs of ours.
+_OURS: Final = ("trigger", "return", "destination")
 
 
 class Found(msgspec.Struct):
-    """What is in a directory.
+    """What is in some files.
 
     Attributes:
         ends: the legs of ours, each with its file.
@@ -51,7 +54,6 @@ class Found(msgspec.Struct):
         bad: files that are broken, and have been for long.
         others: the names of files that are not ours.
         unreadable: files that we may not read, each with the reason.
-        names: all names there, as far as it was looked; `whole`: that was to the end.
 
     """
 
@@ -60,43 +62,41 @@ class Found(msgspec.Struct):
     bad: list[Path] = []
     others: set[str] = set()
     unreadable: list[tuple[Path, OSError]] = []
-    names: set[str] = set()
-    whole: bool = True
 
 
-def look(directory: Path, passed: frozenset[str], node: str | None) -> Found:
-    """Read the records of a directory, `AT_ONCE` of ours at most. It blocks.
+def names_in(directory: Path, passed: set[str]) -> list[list[str]]:
+    """Give the names of the records in a directory, `AT_ONCE` in each list. It blocks.
 
-    `passed`: names that are not looked at any more. Raises `OSError` where the directory cannot be
-    read.
+    `passed`: names that are not looked at any more; those that are gone are taken out of it. Raises
+    `OSError` where the directory cannot be read.
     """
+    with os.scandir(directory) as entries:
+        there = {
+            entry.name
+            for entry in entries
+            if entry.name.endswith(SUFFIX) and entry.is_file(follow_symlinks=False)
+        }
+    passed &= there
+    names = sorted(there - passed)
+    return [names[first : first + AT_ONCE] for first in range(0, len(names), AT_ONCE)]
+
+
+def look(directory: Path, names: Sequence[str], node: str | None) -> Found:
+    """Read records of a directory. It blocks."""
     found = Found()
     now = time.time()
-    with os.scandir(directory) as entries:
-        for entry in _records(entries):
-            if len(found.ends) + len(found.done) >= AT_ONCE:
-                found.whole = False
-                break
-            found.names.add(entry.name)
-            if entry.name not in passed:
-                _read(entry, found, node, now)
+    for name in names:
+        _read(directory / name, found, node, now)
     return found
 
 
-def _records(entries: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
-    for entry in entries:
-        if entry.name.endswith(SUFFIX) and entry.is_file(follow_symlinks=False):
-            yield entry
-
-
-def _read(entry: os.DirEntry[str], found: Found, node: str | None, now: float) -> None:
-    path = Path(entry.path)
+def _read(path: Path, found: Found, node: str | None, now: float) -> None:
     try:
-        state = entry.stat(follow_symlinks=False)
-        if abs(now - state.st_mtime) < FRESH_SECONDS:
+        state = path.lstat()
+        if not stat.S_ISREG(state.st_mode) or abs(now - state.st_mtime) < FRESH_SECONDS:
             return  # the clock of a file's machine may be a little ahead
         if state.st_size > LARGEST:
-            found.others.add(entry.name)
+            found.others.add(path.name)
             return
         event = decode_record(path.read_bytes())
     except FileNotFoundError:
@@ -108,8 +108,8 @@ def _read(entry: os.DirEntry[str], found: Found, node: str | None, now: float) -
         if now - state.st_mtime > BROKEN_SECONDS:
             found.bad.append(path)
         return
-    if event is None or event.leg is None:
-        found.others.add(entry.name)
+    if event is None or event.leg not in _OURS:
+        found.others.add(path.name)
         return
     end = end_of(event, node=node, source=RECORD)
     if end is None:
@@ -153,7 +153,7 @@ class SwitchRecords:
             if node.records_dir
         }
         #: By node, the names of files that are not looked at any more.
-        self._passed: dict[str, frozenset[str]] = {}
+        self._passed: dict[str, set[str]] = {}
         self._faults: dict[str, str] = {}
         self._faulty = False
 
@@ -166,17 +166,18 @@ class SwitchRecords:
         for node, directory in self._directories.items():
             try:
                 self._faulty = False
-                while self._read_some(node, directory):
-                    pass
+                passed = self._passed.setdefault(node, set())
+                for names in self._services.reads.run(names_in, directory, passed):
+                    passed |= self._read_some(node, directory, names)
             except OSError as error:
                 self._note_fault(node, f"{directory}: cannot be read: {error.strerror or error}")
             if not self._faulty:
                 self._faults.pop(node, None)
 
-    def _read_some(self, node: str, directory: Path) -> bool:
-        """Read some; whether there are more."""
-        services, passed = self._services, self._passed.get(node, frozenset())
-        found = services.reads.run(look, directory, passed, node)
+    def _read_some(self, node: str, directory: Path, names: Sequence[str]) -> set[str]:
+        """Read some; give those that are not to be read again."""
+        services = self._services
+        found = services.reads.run(look, directory, names, node)
         legs = [end.leg for _, end in found.ends]
         known = services.reads.run(services.charging.settled, legs) if legs else frozenset()
         done, odd = list(found.done), set(found.others)
@@ -205,10 +206,7 @@ class SwitchRecords:
             path, error = found.unreadable[0]
             reason = error.strerror or error
             self._note_fault(node, f"{path}: cannot be read: {reason}; let us read there")
-        self._passed[node] = passed | odd
-        if found.whole:
-            self._passed[node] &= found.names
-        return not found.whole
+        return odd
 
     def _note_fault(self, node: str, fault: str) -> None:
         self._faulty = True

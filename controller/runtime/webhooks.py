@@ -75,6 +75,8 @@ class Poster:
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._closed = False
+        #: Set when the time is over that what is under way may take.
+        self._over = threading.Event()
 
     def close(self) -> None:
         """End what is under way, which was not taken then, and whatever is posted later."""
@@ -101,7 +103,7 @@ class Poster:
 
     def _within(self, ask: Callable[[], int]) -> int:
         """Ask within the time that there is; a socket's own limit is one for each piece."""
-        late = threading.Event()
+        self._over = late = threading.Event()
 
         def end() -> None:
             late.set()
@@ -156,11 +158,11 @@ class Poster:
     def _open(self, made: socket.socket) -> socket.socket:
         """Let a connection be cut from now on. Raises `NotTaken` where it is too late for one."""
         with self._lock:
-            if not self._closed:
+            if not self._closed and not self._over.is_set():
                 self._socket = made
                 return made
         made.close()
-        raise NotTaken(STOPS)
+        raise NotTaken(STOPS) if self._closed else self._late()
 
     def _cut(self) -> None:
         with self._lock:

@@ -132,6 +132,8 @@ class Api:
         return "+OK"
 
     def _module_exists(self, name: str) -> str:
+        if name == "mod_json_cdr" and self._simulator.records is not None:
+            return "true"
         return str(name in self._simulator.applications.sounds.modules).lower() if name else ""
 
     def _uuid_exists(self, text: str) -> str:

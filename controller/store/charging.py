@@ -96,6 +96,9 @@ class SqlCharging:
         """
         with self._engine.begin() as connection:
             hold = holds.find(connection, call.call)
+            if hold is not None and (hold.return_settled or hold.has_called()):
+                # It is over; or somebody pays for a destination, and so for the whole call.
+                return hold.granted()
             account = payer_of(connection, call.extension, call.caller)
             if account is None and hold is not None:
                 account = lock(connection, hold.account)
@@ -128,7 +131,8 @@ class SqlCharging:
             account = lock(connection, hold.account)
             price = _price(connection, account, call.number, call.now, free=call.free)
             found = standing(connection, account.id, call.call)
-            again = hold.position == call.position and hold.ended is None
+            same = hold.position == call.position and hold.destination_price == price
+            again = same and hold.ended is None
             if not again:
                 hold.put_aside(open=hold.ended is None)
                 hold.destinations = tuple(
@@ -154,7 +158,7 @@ class SqlCharging:
             return decision.granted
 
     def extend(self, call: Extend) -> Granted:
-        """Hold for more of a call; what it gives is never less than what was granted before."""
+        """Hold for more of a call; never for less than its switch lets it last."""
         with self._engine.begin() as connection:
             hold = holds.find(connection, call.call)
             if hold is None:
@@ -162,11 +166,14 @@ class SqlCharging:
                 return Granted(
                     charged=False, return_seconds=0, destination_seconds=talk, more=False
                 )
-            if hold.return_settled or (call.connected is not None and not hold.position):
+            over = not hold.position or call.position not in (0, hold.position)
+            if hold.return_settled or (call.connected is not None and over):
                 # It is told of late: that is over.
                 return hold.granted()
             account = lock(connection, hold.account)
             found = standing(connection, account.id, call.call)
+            if call.shortened and call.serial == hold.serial:
+                hold.shorten(call.shortened)
             before = hold.amount if hold.limited else 0
             decision = deciding.decide_extend(
                 call,
@@ -210,7 +217,8 @@ class SqlCharging:
         """
         with self._engine.begin() as connection:
             hold = holds.find(connection, end.call)
-            if (known := legs.known(connection, end)) is not None:
+            # Nothing is taken for one that was not answered: it is seen below whether it was there.
+            if end.answered is not None and (known := legs.known(connection, end)) is not None:
                 return _known(connection, known)
             facts = legs.facts(connection, end, None if hold is None else hold.extension)
             seconds = 0 if end.answered is None else billed(end.answered, end.ended)
@@ -219,7 +227,7 @@ class SqlCharging:
                 charged, left = self._charge(connection, end, hold, facts, seconds)
             row = legs.values_of(connection, end, facts, charged, self._now())
             if connection.execute(self._insert_leg, row).first() is None:
-                # Two told of it at once, of a call for which nothing is held.
+                # It was there, or two told of it at once of a call for which nothing is held.
                 known = legs.known(connection, end)
                 assert known is not None
                 return _known(connection, known)
@@ -236,11 +244,11 @@ class SqlCharging:
         cost = charge(price, seconds)
         taken = cost
         if hold.limited:
-            if hold.ended is not None:
+            if hold.ended is not None or not hold.is_open(side):
                 # It was released before anybody knew of this leg: what it costs is held again.
-                hold.amount = max(0, min(cost, found.left - found.held))
-                if hold.amount:
-                    hold.ended, hold.changed = None, now
+                more = max(0, min(cost, found.left - found.held - hold.amount))
+                if more:
+                    hold.amount, hold.ended, hold.changed = hold.amount + more, None, now
                     holds.keep(connection, hold)
             taken = min(cost, hold.amount)
         if taken:
@@ -285,10 +293,10 @@ class SqlCharging:
         with self._reader.connect() as connection:
             return holds.held_on(connection, node)
 
-    def credit(self, extension: str, caller: str | None) -> Credit | None:
-        """Give what whoever pays has to spend (C2): what is held is not. None: nobody pays."""
+    def credit(self, extension: str, caller: str | None, call: str = "") -> Credit | None:
+        """Give what whoever pays has to spend (C2): what other calls hold is not."""
         with self._reader.connect() as connection:
-            return credit_of(connection, extension, caller)
+            return credit_of(connection, extension, caller, call)
 
 
 def _charged(account: Account | None, connection: Connection) -> Account | None:

@@ -110,21 +110,30 @@ def standing(connection: Connection, account: str, call: str) -> Standing:
     return Standing(int(left), int(position), int(held))
 
 
-def credit_of(connection: Connection, extension: str, caller: str | None) -> Credit | None:
-    """Give what whoever pays has to spend: what is held is not. None: there is no account."""
+def credit_of(
+    connection: Connection, extension: str, caller: str | None, call: str = ""
+) -> Credit | None:
+    """Give what whoever pays has to spend: what is held is not, but for `call`.
+
+    None: there is no account.
+    """
     account = payer_of(connection, extension, caller)
     if account is None:
         return None
-    found = standing(connection, account.id, "")
+    found = standing(connection, account.id, call)
     return Credit(found.left - found.held, account.currency, account.unlimited)
 
 
 def tell_low(connection: Connection, account: Account, left: int, position: int, now: int) -> None:
-    """Leave a notice where an account that is locked has less than `low_credit`, once.
+    """Leave a notice where an account that is locked has less than `low_credit`.
 
-    `left`, `position`: those of its last entry.
+    Once, until it has more again. `left`, `position`: those of its last entry.
     """
-    if account.low_credit is None or account.low_told or left >= account.low_credit:
+    low = account.low_credit is not None and left < account.low_credit
+    if low == account.low_told:
+        return
+    connection.execute(_TOLD, {"of": account.id, "told": low})
+    if not low:
         return
     body = {
         "account": account.id,
@@ -148,10 +157,3 @@ def tell_low(connection: Connection, account: Account, left: int, position: int,
         )
         .on_conflict_do_nothing()
     )
-    connection.execute(_TOLD, {"of": account.id, "told": True})
-
-
-def forget_low(connection: Connection, account: Account, left: int) -> None:
-    """Let a notice be left again, where an account that is locked is not low any more."""
-    if account.low_told and (account.low_credit is None or left >= account.low_credit):
-        connection.execute(_TOLD, {"of": account.id, "told": False})

@@ -67,6 +67,12 @@ class Hold(msgspec.Struct):
             cost if self.return_settled else cost + charge(self.return_price, self.return_seconds)
         )
 
+    def shorten(self, seconds: int) -> None:
+        """Take it that the return leg ends after so many seconds: no more is held for it."""
+        if seconds < self.return_seconds:
+            self.return_seconds = seconds
+            self.amount = min(self.amount, self.needed())
+
     def idle(self) -> bool:
         """Whether no leg is left that this is held for."""
         return (
@@ -75,6 +81,11 @@ class Hold(msgspec.Struct):
             and not any(one.open for one in self.destinations)
         )
 
+    def has_called(self) -> bool:
+        """Whether a destination was dialled that costs something."""
+        prices = (self.destination_price, *(one.price for one in self.destinations))
+        return any(price is not None for price in prices)
+
     def price(self, position: int) -> Price | None:
         """Give what a leg is charged by; 0 is the return leg. None: it is free, or unknown."""
         if position == 0:
@@ -82,6 +93,14 @@ class Hold(msgspec.Struct):
         if position == self.position:
             return self.destination_price
         return next((one.price for one in self.destinations if one.position == position), None)
+
+    def is_open(self, position: int) -> bool:
+        """Whether something is held for a leg; 0 is the return leg."""
+        if position == 0:
+            return not self.return_settled
+        return position == self.position or any(
+            one.open for one in self.destinations if one.position == position
+        )
 
     def put_aside(self, *, open: bool) -> None:  # noqa: A002  (what the field is called)
         """Let there be no destination under way; it is kept with the earlier ones."""
@@ -154,7 +173,9 @@ _OVERDUE: Final = (
 _NODE: Final = (
     select(attempts.c.node).where(attempts.c.id == holds.c.call).correlate(holds).scalar_subquery()
 )
-_ON: Final = _HELD.where(_OPEN, holds.c.until >= 0, bindparam("node") == _NODE)
+_ON: Final = _HELD.where(_OPEN, holds.c.until >= 0, bindparam("node") == _NODE).order_by(
+    holds.c.until
+)
 
 
 def find(connection: Connection, call: str) -> Hold | None:

@@ -18,10 +18,11 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from controller.callback.return_session import destination_legs
+from controller.credit.estimating import ESTIMATE
 from controller.credit.model import LegEnd, Price, Side
 from controller.credit.rating import charge
 from controller.store.charging_prices import price_of, write_price
@@ -39,8 +40,12 @@ ANONYMOUS: Final = "anonymous"
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What is known of a leg besides what the switch says. `cost_list`: its channel's, if any."""
+    """What is known of a leg besides what the switch says. `cost_list`: its channel's, if any.
 
+    `node`: where its call was made, whoever read its record.
+    """
+
+    node: str | None = None
     extension: str | None = None
     client: str | None = None
     caller: str | None = None
@@ -70,8 +75,8 @@ class Known(msgspec.Struct, frozen=True):
     uncovered: int
 
 
-#: Of several ways of a call that may have been answered an estimate takes one; where it was
-#: another, and its record comes after all, it is charged already.
+#: Of the ways of a call one is answered. An estimate takes one of those that may have been: where
+#: it was another, that is charged already, whichever of the two is told first.
 _KNOWN: Final = (
     select(*(legs.c[name] for name in Known.__struct_fields__))
     .where(
@@ -83,7 +88,7 @@ _KNOWN: Final = (
                 legs.c.call == bindparam("call"),
                 legs.c.side == bindparam("side"),
                 legs.c.position == bindparam("position"),
-                legs.c.source == "estimate",
+                or_(legs.c.source == ESTIMATE, bindparam("source") == ESTIMATE),
                 legs.c.answered.is_not(None),
             ),
         )
@@ -92,7 +97,7 @@ _KNOWN: Final = (
 )
 
 
-def _facts(number: Any, plan: Any, called: Any) -> Any:  # noqa: ANN401  (parts of a query)
+def _facts() -> Any:  # noqa: ANN401  (a query)
     # There is a row whatever is known.
     one = select(literal_column("1", Integer).label("one")).subquery("one")
     extension = case(
@@ -101,40 +106,30 @@ def _facts(number: Any, plan: Any, called: Any) -> Any:  # noqa: ANN401  (parts 
     )
     return (
         select(
+            attempts.c.node,
             extension,
             extensions.c.client,
             requests.c.caller,
-            number,
-            plan,
+            attempts.c.number,
+            attempts.c.plan,
             channels.c.cost_list,
             price_lists.c.currency,
         )
         .select_from(one)
         .outerjoin(requests, requests.c.id == bindparam("request"))
         .outerjoin(extensions, extensions.c.extension == extension)
-        .outerjoin(called, true() if called is not attempts else attempts.c.id == bindparam("call"))
+        .outerjoin(attempts, attempts.c.id == bindparam("call"))
         .outerjoin(channels, channels.c.name == bindparam("channel", type_=String))
         .outerjoin(price_lists, price_lists.c.name == channels.c.cost_list)
     )
 
 
-#: Of several return calls of a request each has destinations of its own, counted from 1: it is the
-#: last one that was begun before that leg ended.
-_CALLED: Final = (
-    select(destinations.c.number, destinations.c.plan)
-    .where(
-        destinations.c.request == bindparam("request"),
-        destinations.c.position == bindparam("position"),
-        destinations.c.begun <= bindparam("ended"),
-    )
-    .order_by(destinations.c.begun.desc())
-    .limit(1)
-    .subquery("called")
+_OF: Final = _facts()
+#: Of several return calls of a request each has destinations of its own, counted from 1.
+_CALLED: Final = select(destinations.c.leg, destinations.c.number, destinations.c.plan).where(
+    destinations.c.request == bindparam("request"),
+    destinations.c.position == bindparam("position"),
 )
-_OF: Final = {
-    Side.RETURN: _facts(attempts.c.number, attempts.c.plan, attempts),
-    Side.DESTINATION: _facts(_CALLED.c.number, _CALLED.c.plan, _CALLED),
-}
 _KEPT: Final = tuple(column.name for column in legs.columns if column.name != "serial")
 
 
@@ -147,6 +142,7 @@ def known(connection: Connection, end: LegEnd) -> Known | None:
         "call": end.call,
         "side": end.side.value,
         "position": end.position,
+        "source": end.source,
     }
     row = connection.execute(_KNOWN, values).first()
     return None if row is None else Known(*row)
@@ -162,13 +158,18 @@ def facts(connection: Connection, end: LegEnd, extension: str | None) -> Facts:
     values = {
         "request": end.request,
         "extension": extension,
+        "call": end.call,
         "channel": end.channel,
     }
+    found = Facts(*connection.execute(_OF, values).one())
     if end.side is Side.RETURN:
-        values["call"] = end.call
-        return Facts(*connection.execute(_OF[end.side], values).one())
-    more = {"position": end.position, "ended": end.ended}
-    return Facts(*connection.execute(_OF[end.side], values | more).one())
+        return found
+    number, plan = None, None
+    for called in connection.execute(_CALLED, {"request": end.request, "position": end.position}):
+        # By its name, and not by the time: our clock is not the switch's.
+        if end.leg in destination_legs(called.leg, end.position):
+            number, plan = called.number, called.plan
+    return msgspec.structs.replace(found, number=number, plan=plan)
 
 
 def inserting(dialect: str) -> Executable:
@@ -204,7 +205,7 @@ def values_of(
         "client": facts.client,
         "caller": facts.caller,
         "number": number,
-        "node": end.node,
+        "node": facts.node or end.node,
         "channel": end.channel,
         "shown": _shown(facts.plan, end.channel),
         "begun": end.begun,

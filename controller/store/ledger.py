@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, func, insert, select
 
 from controller.policy.records import LEG_KEY, Entry, EntryKind
-from controller.store.charging_accounts import forget_low, lock
+from controller.store.charging_accounts import lock, tell_low
 from controller.store.schema import account_entry as entries
 
 #: The most that can be on an account, either way: a 64-bit integer holds it.
@@ -83,7 +83,9 @@ def add(
         created=now,
     )
     connection.execute(insert(entries).values(**msgspec.structs.asdict(line)))
-    forget_low(connection, locked, line.left_after)
+    # Whoever puts too little on an account that was low from the start knows it.
+    if entry.amount < 0 or locked.low_told:
+        tell_low(connection, locked, line.left_after, line.position, now)
     return line, True
 
 

@@ -129,16 +129,20 @@ class Sightings:
         }
 
     def saw(self, calls: Sequence[str], others: Sequence[tuple[str, str, int]], at: int) -> None:
-        """Keep that calls were alive, and destinations: request, return leg, position of each."""
+        """Keep that calls were alive, and destinations: request, return leg, position of each.
+
+        In the order of their names: of two controllers neither ever waits for the other's rows
+        while that one waits for its own.
+        """
         with self._engine.begin() as connection:
             if calls:
-                connection.execute(_SAW_CALL, [{"of": call, "at": at} for call in calls])
+                connection.execute(_SAW_CALL, [{"of": call, "at": at} for call in sorted(calls)])
             if others:
                 connection.execute(
                     _SAW_DESTINATION,
                     [
                         {"of_request": request, "of_leg": leg, "of_position": position, "at": at}
-                        for request, leg, position in others
+                        for request, leg, position in sorted(others)
                     ],
                 )
 

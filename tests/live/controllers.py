@@ -30,7 +30,8 @@ def toml(value: str | int | list[str]) -> str:
 class Controller:
     """One controller; several of them share a data directory, as on one machine.
 
-    `settings` are further ones, as in its file, sections and all.
+    `settings` are further ones, as in its file, sections and all; `records`: where the switch
+    writes its call records.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Controller:
         event_port: int,
         password: str,
         settings: str = "",
+        records: Path | None = None,
     ) -> None:
         folder.mkdir(parents=True)
         self.name = folder.name
@@ -53,7 +55,8 @@ class Controller:
             f"[listen]\nhost = {toml(HOST)}\nport = {listen_port}\nallow = ['127.0.0.0/8']\n"
             f"[web]\nhost = {toml(HOST)}\nport = {self._web_port}\n"
             f"[[nodes]]\nname = 'fs1'\nhost = {toml(HOST)}\nport = {event_port}\n"
-            f"password = {toml(password)}\n",
+            f"password = {toml(password)}\n"
+            + (f"records_dir = {toml(str(records))}\n" if records else ""),
             "utf-8",
         )
         self._process: subprocess.Popen[bytes] | None = None
@@ -85,18 +88,22 @@ class Controller:
         listed: list[dict[str, Any]] = json.loads(self.run("callback", "list", "--json"))
         return listed
 
-    def fetch(self, path: str, **headers: str) -> str:
-        """Fetch a page of it while it serves."""
-        asked = urllib.request.Request(f"http://{HOST}:{self._web_port}{path}", headers=headers)
+    def fetch(self, path: str, body: bytes | None = None, **headers: str) -> str:
+        """Fetch a page of it while it serves; with a body, post that there."""
+        asked = urllib.request.Request(
+            f"http://{HOST}:{self._web_port}{path}", data=body, headers=headers
+        )
         with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:
             return str(answer.read().decode())
 
-    def ask(self, path: str) -> Any:
-        """Ask its API, as the operator."""
+    def ask(self, path: str, document: dict[str, Any] | None = None) -> Any:
+        """Ask its API, as the operator; with a document, post that there."""
         if self._token is None:
-            added = self.run("token", "add", "live", "--role", "admin")
+            added = self.run("token", "add", self.name, "--role", "admin")
             self._token = added.splitlines()[-1]
-        return json.loads(self.fetch(f"/api/v1{path}", Authorization=f"Bearer {self._token}"))
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        body = None if document is None else json.dumps(document).encode()
+        return json.loads(self.fetch(f"/api/v1{path}", body, **headers))
 
     def show(self, request: str) -> dict[str, Any]:
         """Show one callback request, with its tries and transcript."""

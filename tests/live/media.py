@@ -1,14 +1,18 @@
 """The sound of a phone: hears the prompts and sends RFC 4733 (2833) digits, over real RTP.
 
 SIPp's own digit sending needs raw sockets, hence root, and it hears nothing; so SIPp does the
-SIP of a phone and this does its RTP. It sends nothing but digits: a prompt that plays
-nevertheless proves the profile's soft timer.
+SIP of a phone and this does its RTP. It sends nothing but digits, if it is not to hum: a prompt
+that plays nevertheless proves the profile's soft timer.
 """
 
+import cmath
+import math
 import socket
 import struct
 import threading
 import time
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 
 from .net import HOST, PATIENCE_S
@@ -29,6 +33,43 @@ GAP_SAMPLES = 5 * PACKET_SAMPLES
 # How many a whole prompt has. What comes after a gap is the rest of it, where a busy switch has
 # broken it in two, or the same one again: that makes more than these in all.
 WHOLE = round(LENGTH_S * RATE) // PACKET_SAMPLES
+# How loud a hum is: beside a prompt it is heard as the prompt, and alone as nothing.
+HUM = 3000
+
+
+def linear(byte: int) -> int:
+    """Decode one byte of A-law (ITU-T G.711), to 16 bits."""
+    plain = byte ^ 0x55
+    exponent, mantissa = (plain & 0x70) >> 4, plain & 0x0F
+    value = (mantissa << 4) + 8
+    if exponent:
+        value = (value + 0x100) << (exponent - 1)
+    return value if plain & 0x80 else -value
+
+
+LINEAR = [linear(byte) for byte in range(256)]
+
+
+def hum_of(hertz: int) -> bytes:
+    """Make a packet of a hum; its pitch, a multiple of 50 Hz, goes on over many of them."""
+    samples = (HUM * math.sin(2 * math.pi * hertz * n / RATE) for n in range(PACKET_SAMPLES))
+    return bytes(min(range(256), key=lambda b: abs(LINEAR[b] - sample)) for sample in samples)
+
+
+def has_hum(payload: bytes, hertz: int) -> bool:
+    """Tell whether there is a hum in a packet, whatever else is: other multiples of 50 Hz."""
+    turn = cmath.exp(-2j * math.pi * hertz / RATE)
+    found = sum(LINEAR[byte] * turn**n for n, byte in enumerate(payload))
+    return 2 * abs(found) / PACKET_SAMPLES > HUM / 2
+
+
+@dataclass(frozen=True)
+class Packet:
+    """What a phone heard for a fiftieth of a second: which prompt, and whether the hum."""
+
+    at: datetime
+    name: str | None
+    hum: bool
 
 
 def pitch_of(payload: bytes) -> float | None:
@@ -53,6 +94,12 @@ class Media:
         self.port = int(self._socket.getsockname()[1])
         self.packets = 0
         self.heard: list[str] = []
+        #: When each of them was.
+        self.times: list[datetime] = []
+        #: Since it was to listen for a hum.
+        self.all: list[Packet] = []
+        self._hum_hertz: int | None = None
+        self._humming: threading.Thread | None = None
         self._far: tuple[str, int] | None = None
         self._sequence = 1
         # Never 0: the switch takes a digit with timestamp 0 for none.
@@ -82,9 +129,28 @@ class Media:
                 self.packets += 1
                 self._hear(int.from_bytes(packet[4:8], "big"), packet[12:])
 
+    def listen_for(self, hertz: int) -> None:
+        """Listen for a hum, too, from now on."""
+        self._hum_hertz = hertz
+
+    def hum(self, hertz: int, far: tuple[str, int]) -> None:
+        """Hum to an address from now on: as somebody who talks, and dials nothing."""
+        self._humming = threading.Thread(target=self._hum, args=(hum_of(hertz), far), daemon=True)
+        self._humming.start()
+
+    def _hum(self, payload: bytes, far: tuple[str, int]) -> None:
+        due = time.monotonic()
+        while not self._closing.wait(max(0.0, due - time.monotonic())):
+            self._send(PCMA, payload, far)
+            self._timestamp += PACKET_SAMPLES
+            due += PACKET_S
+
     def _hear(self, timestamp: int, payload: bytes) -> None:
         pitch = pitch_of(payload)
         name = None if pitch is None else name_of(pitch)
+        if self._hum_hertz is not None:
+            hum = has_hum(payload, self._hum_hertz)
+            self.all.append(Packet(datetime.now(), name, hum))  # noqa: DTZ005  (as SIPp's)
         gap = (timestamp - self._last_timestamp) % 2**32
         if name != self._run_name:
             self._run_name, self._run_length = name, 0
@@ -97,6 +163,7 @@ class Media:
         again = self._broken and self._of_it > WHOLE
         if name and self._run_length >= ENOUGH and (again or not self._told):
             self.heard.append(name)
+            self.times.append(datetime.now())  # noqa: DTZ005  (as SIPp's)
             self._of_it, self._told, self._broken = self._run_length, True, False
 
     def names(self) -> list[str]:
@@ -115,29 +182,31 @@ class Media:
                 )
             time.sleep(0.02)
 
-    def _send(self, marker: bool, payload: bytes) -> None:
-        if self._far is None:
-            raise RuntimeError("no RTP has come from the switch yet, so there is nowhere to send")
-        kind = TELEPHONE_EVENT | (0x80 if marker else 0)
+    def _send(self, kind: int, payload: bytes, far: tuple[str, int]) -> None:
         head = struct.pack("!BBHII", 0x80, kind, self._sequence, self._timestamp, 0x0CA11BAC)
         self._sequence += 1
-        self._socket.sendto(head + payload, self._far)
+        self._socket.sendto(head + payload, far)
 
     def dial(self, digits: str, pause: float = 0.1) -> None:
         """Send digits as telephone events: five packets each, and the last one three times."""
+        if self._far is None:
+            raise RuntimeError("no RTP has come from the switch yet, so there is nowhere to send")
         for digit in digits:
             event = EVENTS.index(digit)
             for step in range(1, 6):
-                self._send(step == 1, struct.pack("!BBH", event, 10, step * PACKET_SAMPLES))
+                kind = TELEPHONE_EVENT | (0x80 if step == 1 else 0)
+                self._send(kind, struct.pack("!BBH", event, 10, step * PACKET_SAMPLES), self._far)
                 time.sleep(PACKET_S)
             for _ in range(3):
-                self._send(False, struct.pack("!BBH", event, 0x80 | 10, 6 * PACKET_SAMPLES))
+                last = struct.pack("!BBH", event, 0x80 | 10, 6 * PACKET_SAMPLES)
+                self._send(TELEPHONE_EVENT, last, self._far)
             self._timestamp += 8 * PACKET_SAMPLES
             time.sleep(pause)
 
     def close(self) -> None:
         """Close the socket and end the thread."""
         self._closing.set()
-        if self._thread is not None:
-            self._thread.join(5)
+        for thread in (self._thread, self._humming):
+            if thread is not None:
+                thread.join(5)
         self._socket.close()

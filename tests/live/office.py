@@ -1,4 +1,4 @@
-"""One controller for all tests of a module: what keeps them apart is an extension for each."""
+"""A controller for all tests of a module: what keeps them apart is an extension for each."""
 
 import json
 from pathlib import Path
@@ -33,8 +33,9 @@ class Office:
     """The controller, and what it has kept.
 
     `gateways`: where the switch has the files of its gateways; those of channels with a proxy are
-    written there. `sections`: of the document, in place of the usual ones; `settings`: further
-    ones of the controller, as in its file.
+    written there. `other_port`: where another controller listens, which shares all with the first.
+    `sections`: of the document, in place of the usual ones; `settings`, `records`: as of a
+    controller.
     """
 
     def __init__(
@@ -45,13 +46,20 @@ class Office:
         extensions: list[dict[str, Any]],
         *,
         gateways: Path | None = None,
+        other_port: int | None = None,
         settings: str = "",
+        records: Path | None = None,
         **sections: list[dict[str, Any]],
     ) -> None:
         self.data = folder / "data"
-        self.controller = Controller(
-            folder / "controller", self.data, listen_port, event_port, PASSWORD, settings
-        )
+        ports = {"controller": listen_port, "other": other_port}
+        #: The one controller, or both, as those of a bench.
+        self.controllers = [
+            Controller(folder / name, self.data, port, event_port, PASSWORD, settings, records)
+            for name, port in ports.items()
+            if port is not None
+        ]
+        self.controller = self.controllers[0]
         document = {
             "version": 1,
             "channels": CHANNELS,
@@ -64,12 +72,13 @@ class Office:
         self.controller.run("import", str(file))
         if gateways is not None:
             self.controller.run("switch", "config", "--directory", str(gateways))
-        self.controller.start()
+        for controller in self.controllers:
+            controller.start()
 
-    @property
-    def controllers(self) -> list[Controller]:
-        """Give the one controller, as those of a bench."""
-        return [self.controller]
+    def close(self) -> None:
+        """Stop the controllers."""
+        for controller in self.controllers:
+            controller.stop()
 
     def requests(self, extension: str) -> list[dict[str, Any]]:
         """List the callbacks of an extension."""

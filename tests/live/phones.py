@@ -113,6 +113,17 @@ class Phone:
         what = f"{self.name}: {count} x {start}"
         wait_until(what, lambda: len(self.messages(start, sent=False)) >= count)
 
+    def hum(self, hertz: int) -> None:
+        """Hum as somebody who talks, to where the switch wants to hear it."""
+        text = self.wait_message("INVITE").text
+        host, port = (
+            re.search(r"^c=IN IP4 (\S+)", text, re.M),
+            re.search(r"^m=audio (\d+)", text, re.M),
+        )
+        if host is None or port is None:
+            raise ValueError(f"{self.name}: no address to send sound to\n{text}")
+        self.media.hum(hertz, (host[1], int(port[1])))
+
     def finish(self, seconds: float = PATIENCE_S) -> None:
         """Wait for the end of the call; the scenario must have gone as it is written."""
         try:

@@ -45,6 +45,7 @@ PROMPTS = (
     # Of our own.
     "callback/credit_menu.wav",
     "callback/emergency_not_connected.wav",
+    "callback/time_left_is.wav",
 )
 PITCHES = {LOWEST_HZ + STEP_HZ * n: name for n, name in enumerate(PROMPTS)}
 
@@ -53,6 +54,11 @@ def name_of(pitch: float) -> str | None:
     """Name the prompt whose pitch is the nearest, if one is near enough."""
     nearest = round((pitch - LOWEST_HZ) / STEP_HZ) * STEP_HZ + LOWEST_HZ
     return PITCHES.get(nearest)
+
+
+def pitch_of_name(name: str) -> int:
+    """Give the pitch of a prompt."""
+    return LOWEST_HZ + STEP_HZ * PROMPTS.index(name)
 
 
 def make(sounds_dir: Path) -> None:

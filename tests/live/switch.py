@@ -83,6 +83,11 @@ class Switch:
         self._edit("logfile.conf.xml", (r'name="all" value="([^"]*)"', "all"))
         sounds.make(folder / "sounds")
 
+    @property
+    def records(self) -> Path:
+        """Where it writes its call records."""
+        return self.folder / "log" / "json_cdr"
+
     def set_variables(self, values: dict[str, str]) -> None:
         """Change settings of callback_vars.xml; before the start only."""
         path = self.folder / "conf" / "callback_vars.xml"

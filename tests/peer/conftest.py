@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.peer.forking import Forks
 from tests.peer.world import World
 
 
@@ -24,3 +25,18 @@ def two(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path, controllers=2)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Forks]:
+    """What controllers are forked of."""
+    made = Forks()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def forks(nursery: Forks) -> Iterator[Forks]:
+    """Controllers in processes of their own that are there at once."""
+    yield nursery
+    nursery.kill_all()

@@ -8,9 +8,11 @@ talks to it.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +24,19 @@ from tests.peer.world import PATIENCE
 
 
 class Order(msgspec.Struct):
-    """A controller to start: its arguments, its environment besides ours, where it logs."""
+    """A controller to start: its arguments, its environment besides ours, where it logs.
+
+    `constants`: what numbers of modules are in it, by `module:NAME`.
+    """
 
     arguments: list[str]
     environment: dict[str, str]
     log: str
+    constants: dict[str, float] = {}
 
 
 class Forks:
-    """Starts controllers, and kills them."""
+    """Starts controllers, and kills them. Each has a log of its own, beside its settings."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -38,48 +44,77 @@ class Forks:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        self._alive: set[int] = set()
+        self._logs: dict[int, Path] = {}
+        #: All logs there are, the oldest first.
+        self.logs: list[Path] = []
 
-    def start(self, config: Path, log: Path, **environment: str) -> int:
+    def run(self, config: Path, **environment: str) -> int:
         """Start a controller and wait for its link; give its process id."""
+        process = self.start(config, **environment)
+        self.wait(process)
+        return process
+
+    def start(
+        self, config: Path, constants: Mapping[str, float] | None = None, **environment: str
+    ) -> int:
+        """Start a controller; give its process id. `constants`: see `Order`."""
         arguments = ["--config", str(config), "serve", "--log-level=info"]
-        order = Order(arguments, environment, str(log))
-        before = log.stat().st_size if log.exists() else 0
+        log = config.parent / f"process{len(self.logs):04}.log"
+        order = Order(arguments, environment, str(log), dict(constants or {}))
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(msgspec.json.encode(order) + b"\n")
         self._process.stdin.flush()
         process = int(self._process.stdout.readline())
-        self._alive.add(process)
-        with gevent.Timeout(PATIENCE, AssertionError(f"no link: {log}")):
-            while not log.exists() or b'"link_up"' not in log.read_bytes()[before:]:
-                gevent.sleep(0.02)
+        self._logs[process] = log
+        self.logs.append(log)
         return process
+
+    def wait(self, process: int) -> None:
+        """Wait for the link of a controller."""
+        log = self._logs[process]
+        with gevent.Timeout(PATIENCE, AssertionError(f"no link: {log}")):
+            while not log.exists() or b'"link_up"' not in log.read_bytes():
+                assert _is_there(process), log.read_text()
+                gevent.sleep(0.02)
 
     def kill(self, process: int, number: int = signal.SIGKILL) -> None:
         """Send a signal and wait for the end."""
-        self._alive.discard(process)
+        self._logs.pop(process, None)
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, number)
-        with gevent.Timeout(PATIENCE), contextlib.suppress(ProcessLookupError):
-            while True:
-                os.kill(process, 0)
+        with gevent.Timeout(PATIENCE):
+            while _is_there(process):
                 gevent.sleep(0.01)
+
+    def kill_all(self) -> None:
+        """Kill those that are there still, and forget the logs."""
+        for process in list(self._logs):
+            self.kill(process)
+        self.logs.clear()
 
     def close(self) -> None:
         """End everything."""
-        for process in list(self._alive):
-            self.kill(process)
+        self.kill_all()
         self._process.kill()
         self._process.wait()
 
 
+def _is_there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def _run(order: Any) -> None:
     from controller.cli import main
-    from controller.store import database
 
-    # A store that is locked is away soon.
-    database.BUSY_SECONDS = 1
+    for name, value in order.constants.items():
+        module, _, constant = name.partition(":")
+        assert hasattr(sys.modules[module], constant), name
+        setattr(sys.modules[module], constant, value)
     log = os.open(order.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for descriptor in (1, 2):
         os.dup2(log, descriptor)
@@ -87,11 +122,23 @@ def _run(order: Any) -> None:
     main(order.arguments)
 
 
+def _reap(*_: object) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 def _serve() -> None:
     import controller.app
     import controller.cli  # noqa: F401  (read before anything is forked)
+    from controller.web.api.openapi import Description
 
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    # It is made once, as each of them would.
+    Description()
+    # What is there by now stays: no collection of theirs has to look at it.
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, _reap)
     for line in sys.stdin:
         order = msgspec.json.decode(line, type=Order)
         process = os.fork()

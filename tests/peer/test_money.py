@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from controller.credit.model import Price
 from controller.runtime import metering
-from controller.settings import Credit
+from controller.settings import Credit, Dispatcher
+from controller.simulator import Behaviour
 from controller.store.charging import SqlCharging
+from tests.peer.money import CENT, Money
 from tests.peer.world import (
     CALLER,
     FRIEND,
@@ -21,8 +24,6 @@ from tests.peer.world import (
     typed,
 )
 from tests.unit.store.paying import account, add, listed
-
-CENT = 10_000
 
 
 def charged(world: World, cents: int, *, password: str | None = None, **settings: Any) -> None:
@@ -48,6 +49,28 @@ def test_m3_without_credit_nobody_is_called_back(world: World) -> None:
     (request,) = world.ended()
     assert (request.state, request.outcome) == ("done", "no_credit")
     assert list(world.switch.seen("called", role="return")) == []
+
+
+def test_m3_of_thirty_who_ring_at_once_on_the_credit_of_one_one_is_called_back(two: World) -> None:
+    """M3, M4: what is held for one call is there for no other, on no controller."""
+    # As much as a dialogue is held for at first.
+    money = Money(two, cents=120, dial_seconds=300)
+    two.controller(0)
+    two.controller(1)
+    callers = [f"1212555{last:04}" for last in range(30)]
+    for caller in callers:
+        two.phone(caller, answering())
+    for caller in callers:
+        two.ring("+" + caller)
+    two.ended(29)
+    two.wait(two.questions)
+    two.hang_up()
+    outcomes = Counter(request.outcome for request in two.ended(30))
+    assert outcomes == {"no_credit": 29, "hung_up": 1}
+    two.idle()
+    (row,) = money.settled(1)
+    assert row.charge == CENT * row.seconds
+    money.check()
 
 
 def test_m2_nobody_is_called_back_at_no_price(world: World) -> None:
@@ -113,6 +136,37 @@ def test_m4_what_is_not_used_is_not_held(world: World) -> None:
     credit = controller.services.charging.credit("1001", None)
     world.wait(lambda: _left(controller) == 1000 * CENT)
     assert credit is not None
+
+
+def test_m4_who_hangs_up_while_it_rings_has_nothing_held(world: World) -> None:
+    """M4, M7: he may call again at once; no node need be asked for that."""
+    charged(world, 1000)
+    controller = world.controller(dispatcher=Dispatcher(reconcile_seconds=3600))
+    world.phone(CALLER, answering(typed(FRIEND)))
+    world.phone(FRIEND, Behaviour(on_call="no_answer"))
+    world.ring()
+    world.wait(lambda: [h for h in controller.services.charging.overdue(10**17) if h.position])
+    world.wait(lambda: list(world.switch.seen("called", role="destination")))
+    world.hang_up()
+    world.ended()
+    world.wait(lambda: _left(controller) == 1000 * CENT)
+
+
+def test_m7_d4_each_destination_of_a_call_is_charged_by_itself(world: World) -> None:
+    """M4, M7, D4: one that nobody answers is in between, and costs nothing."""
+    money = Money(world, further_calls=1)
+    world.controller(dispatcher=Dispatcher(reconcile_seconds=3600))
+    world.phone(CALLER, answering(typed(FRIEND), typed(OTHER), typed(FRIEND)))
+    world.phone(FRIEND, talking(1.2), talking(0.2))
+    world.phone(OTHER, Behaviour(on_call="busy", after=0.1))
+    world.ring()
+    (request,) = world.ended()
+    assert request.outcome == "completed"
+    rows = money.settled(4)
+    charged = [(row.position, row.charge > 0) for row in rows]
+    assert sorted(charged) == [(0, True), (1, True), (2, False), (3, True)]
+    world.idle()
+    money.check()
 
 
 def test_m6_a_call_runs_on_while_there_is_credit(

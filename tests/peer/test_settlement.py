@@ -8,10 +8,13 @@ import sqlite3
 import gevent
 import pytest
 
+from controller.runtime.return_leg import ReturnLeg
 from controller.settings import Credit, Dispatcher, Node
 from controller.simulator import Behaviour, HangUp
-from tests.peer.money import CENT, HURRY, Money
-from tests.peer.world import CALLER, FRIEND, World, answering, kill, talking, typed
+from controller.store.schema import account
+from tests.peer.forking import Forks
+from tests.peer.money import HURRY, Money
+from tests.peer.world import CALLER, FRIEND, PATIENCE, World, answering, kill, talking, typed
 
 
 def talk(world: World) -> None:
@@ -55,17 +58,52 @@ def test_m7_legs_on_channels_that_failed_have_their_records(world: World) -> Non
     money.check()
 
 
-def test_m7_a_call_whose_controller_was_killed_is_charged_by_its_records(world: World) -> None:
+@pytest.mark.parametrize("pays", [True, False], ids=["paid", "nobody_pays"])
+def test_m7_i9_the_number_of_a_destination_that_fails_at_once_is_kept(
+    world: World, pays: bool
+) -> None:
+    """M7: what a destination was called by is written behind; its record is written after it."""
+    money = Money(world)
+    if not pays:
+        with world.engine.begin() as connection:
+            connection.execute(account.update().values(price_list=None))
+    world.controller()
+    world.phone(CALLER, answering(typed(FRIEND)))
+    world.phone(FRIEND, Behaviour(on_call="busy", after=0.05))
+    world.ring()
+    world.wait(lambda: world.switch.seen("ended", role="destination"))
+    world.wait(lambda: any(side == "destination" for side, *_ in money.called()))
+    ((_, number, shown),) = [row for row in money.called() if row[0] == "destination"]
+    assert (number, shown) == ("+" + FRIEND, "+12025550111")
+
+
+def test_m7_i9_what_somebody_pays_for_is_known_before_it_is_dialled(
+    world: World, forks: Forks
+) -> None:
+    """M7: of a controller that is killed then, too."""
+    money = Money(world)
+    process = forks.run(world.config(0), **HURRY)
+    world.phone(CALLER, answering(typed(FRIEND)))
+    world.phone(FRIEND, Behaviour(on_call="answer", after=PATIENCE))
+    world.ring()
+    world.wait(lambda: world.switch.seen("called", role="destination"))
+    forks.kill(process)
+    assert money.dialled() == ["+" + FRIEND]
+
+
+def test_m7_a_call_whose_controller_was_killed_is_charged_by_its_records(
+    world: World, forks: Forks
+) -> None:
     """M7, O5: nobody saw it end; the switch's own records say when that was."""
     money = Money(world)
     directory = money.keep_records()
     reading = money.reading(directory)
-    first = world.process(0, **reading)
+    first = forks.run(world.config(0), **reading)
     talk(world)
-    kill(first)
+    forks.kill(first)
     world.hang_up()
     world.wait(lambda: not world.switch.legs)
-    world.process(0, **reading)
+    forks.run(world.config(0), **reading)
     rows = money.settled()
     assert {row.source for row in rows} == {"record"}
     money.check()
@@ -73,21 +111,25 @@ def test_m7_a_call_whose_controller_was_killed_is_charged_by_its_records(world: 
     world.wait(lambda: not list(directory.iterdir()))
 
 
-def test_m7_without_records_it_is_estimated_and_nothing_stays_held(world: World) -> None:
+def test_m7_without_records_it_is_estimated_and_nothing_stays_held(
+    world: World, forks: Forks
+) -> None:
     """M7: charged until it was seen last, and never longer than it was."""
     money = Money(world)
-    first = world.process(0, **HURRY)
+    first = forks.run(world.config(0), **HURRY)
     talk(world)
-    gevent.sleep(1.5)  # it is looked at every half second
-    kill(first)
+    with gevent.Timeout(PATIENCE):
+        while not money.seen:
+            gevent.sleep(0.05)
+    forks.kill(first)
     gevent.sleep(1.5)  # unseen
     world.hang_up()
     world.wait(lambda: not world.switch.legs)
-    world.process(0, **HURRY)
+    forks.run(world.config(0), **HURRY)
     rows = money.settled()
     assert {row.source for row in rows} == {"estimate"}
     assert all(0 < row.seconds <= row_seconds(money, row.leg) for row in rows)
-    assert money.left == money.cents * CENT - sum(row.charge for row in rows)
+    assert money.left == {"account": money.put["account"] - sum(row.charge for row in rows)}
 
 
 def row_seconds(money: Money, leg: str) -> int:
@@ -96,12 +138,12 @@ def row_seconds(money: Money, leg: str) -> int:
     return -(-(times.hungup - times.answered) // 1_000_000)
 
 
-def test_m7_two_controllers_charge_a_leg_once(two: World) -> None:
+def test_m7_two_controllers_charge_a_leg_once(two: World, forks: Forks) -> None:
     """M7, O4: both are told of every end."""
     money = Money(two)
     directory = money.keep_records()
     for index in (0, 1):
-        two.process(index, **money.reading(directory))
+        forks.run(two.config(index), **money.reading(directory))
     talk(two)
     two.hang_up()
     two.ended()
@@ -148,6 +190,24 @@ def test_m7_the_leg_s_own_connection_tells_while_the_link_is_down(world: World) 
     money.check()
 
 
+def test_m7_a_leg_that_another_controller_has_taken_tells_him(two: World, forks: Forks) -> None:
+    """M7, O5: the switch connects to him when the first dies; the link is down at the end."""
+    money = Money(two, dial_seconds=60)
+    first = forks.run(two.config(0))
+    second = two.controller(1)
+    two.phone(CALLER, answering())
+    two.ring()
+    two.wait(two.questions)
+    forks.kill(first)
+    two.wait(lambda: any(isinstance(leg, ReturnLeg) for leg in second.services.legs))
+    two.switch.stop_listening()
+    two.switch.kill_connections()
+    two.hang_up()
+    rows = money.settled(1)
+    assert [(row.side, row.source) for row in rows] == [("return", "event")]
+    money.check()
+
+
 def test_m7_a_locked_store_loses_no_charge(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """M7, O5: what a leg has cost is written when the store can be had again."""
     monkeypatch.setattr("controller.store.database.BUSY_SECONDS", 0.05)
@@ -168,11 +228,14 @@ def test_m7_a_locked_store_loses_no_charge(world: World, monkeypatch: pytest.Mon
 def test_m7_a_controller_that_stops_has_settled_what_it_knew(world: World) -> None:
     """M7: SIGTERM right after the end of a call."""
     money = Money(world)
-    process = world.process(0, **HURRY, CALLBACKD_DRAIN_SECONDS="0")
+    reading = money.reading(money.keep_records())
+    process = world.process(0, **reading, CALLBACKD_DRAIN_SECONDS="0")
     world.phone(CALLER, answering(hang_up=HangUp(when="heard", what="enter", after=1)))
     world.ring()
     world.wait(lambda: world.switch.seen("ended", role="return"))
     assert kill(process, signal.SIGTERM) == 0
-    world.process(0, **HURRY)
-    money.settled(1)
+    # What came too late to be known is in the records.
+    world.process(0, **reading)
+    rows = money.settled(1)
+    assert {row.source for row in rows} <= {"event", "record"}
     money.check()

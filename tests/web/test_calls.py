@@ -141,6 +141,8 @@ def test_m7_csv_has_amounts_of_the_unit_and_no_formula(world: World) -> None:
              channel="-x", **{"shown": "@home"})  # fmt: skip
     first, _, third = rows(world.get("/calls/export"))
     assert first["leg"] == uuid(1)
+    # A number is no formula: all of them look alike.
+    assert (first["caller"], first["shown"]) == ("+12025550510", "+12025550110")
     assert (first["charge"], first["cost"], first["margin"]) == ("0.03", "0.004", "0.026")
     assert (first["begun"], first["seconds"]) == ("2026-11-18T11:07:40.000000Z", "60")
     assert (first["price_prefix"], first["price_per_minute"]) == ("+44", "0.01")

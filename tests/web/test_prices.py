@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from tests.web.world import SINCE, Answer, World, is_problem
 
@@ -126,6 +127,8 @@ def test_m8_entries_are_imported_once_and_given_as_a_file(world: World) -> None:
     problem = is_problem(send(world, "/entries/import", call), 422, "lines")
     assert problem["bad"][0]["column"] == "kind"
     is_problem(world.ask("POST", path, {"key": "k-3", "amount": 1, "kind": "call"}), 422, "invalid")
+    problem = is_problem(world.ask("POST", path, {"key": "k-3", "amount": 1.5}), 422, "invalid")
+    assert problem["detail"].startswith("amount: expected `int`, got `float`; write a whole number")
     lines = export(world, f"{path}/export").splitlines()
     assert [line.split(",")[:1] + line.split(",")[2:4] for line in lines] == [
         ["order_number", "amount", "left_after"], ["", "5", "5"], ["A-1", "2.5", "7.5"],
@@ -154,3 +157,25 @@ def test_m8_entries_are_filtered(world: World) -> None:
     assert keys(f"until={second['created']}&since={first['created']}") == ["acme-first"]
     for query in ("kind=gift", "since=yesterday", "colour=red"):
         is_problem(world.get(f"{path}?{query}"), 400, "parameter")
+
+
+def test_m8_a_long_history_comes_piece_by_piece_and_never_looks_whole_where_it_is_not(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/accounts/{world.acme_account}/entries"
+    for number in range(5):
+        world.ask("POST", path, {"key": f"k-{number}", "amount": 1})
+    monkeypatch.setattr("controller.admin.csv_lines.ROWS", 2)
+    monkeypatch.setattr("controller.admin.accounts.MOST_ITEMS", 2)
+    assert len(export(world, f"{path}/export").splitlines()) == 7
+    away, real = OperationalError("", None, Exception("away")), world.directory.entries
+
+    def fail(actor: Any, account: str, *, after: int = 0, **more: Any) -> Any:
+        if after >= 4:
+            raise away
+        return real(actor, account, after=after, **more)
+
+    monkeypatch.setattr(world.directory, "entries", fail)
+    with pytest.raises(ConnectionAbortedError):
+        world.get(f"{path}/export")
+    assert world.faults == 0

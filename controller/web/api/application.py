@@ -16,7 +16,7 @@ from controller.web.api import problems
 from controller.web.api.callbacks import CallbackViews, StopViews
 from controller.web.api.calls import CallViews
 from controller.web.api.explain import ExplainViews
-from controller.web.api.files import Imports
+from controller.web.api.files import Files, Imports
 from controller.web.api.ledgers import Ledgers
 from controller.web.api.lockouts import LockoutViews
 from controller.web.api.openapi import Description
@@ -105,12 +105,12 @@ def create_api(
     app.after_request(_guarded)
     for kind in Kind:
         Records(kind, directory, run).register(app)
-    imports = Imports(run)
-    RateViews(directory, run, imports).register(app)
-    Ledgers(directory, run, imports).register(app)
+    imports, files = Imports(run), Files(run, away)
+    RateViews(directory, run, imports, files).register(app)
+    Ledgers(directory, run, imports, files).register(app)
     AudioViews(directory, run).register(app)
     CallbackViews(callbacks, run, on_callback).register(app)
-    CallViews(calls, run, away).register(app)
+    CallViews(calls, run, files).register(app)
     StopViews(stopping, run).register(app)
     LockoutViews(lockouts).register(app)
     ExplainViews(explaining).register(app)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
 from flask import Flask, Response, request
 
 from controller.admin.call_files import lines
 from controller.admin.model import Invalid
 from controller.web.api import shown
-from controller.web.api.files import CSV
+from controller.web.api.files import CSV, Files
 from controller.web.api.problems import bad_parameter
 from controller.web.api.reading import micros, query
 from controller.web.api.records import USUAL_ITEMS, Run, actor, next_link
@@ -30,8 +28,6 @@ from controller.web.api.resources import (
 if TYPE_CHECKING:
     from controller.admin.call_records import CallRecords
 
-log: Any = structlog.get_logger("api")
-
 #: As what JSON lines are given.
 JSON_LINES: Final = "application/jsonl"
 _TYPES: Final = {"csv": CSV, "jsonl": JSON_LINES}
@@ -40,12 +36,12 @@ _TIMES: Final = ("since", "until")
 
 
 class CallViews:
-    """Legs that are over. `away`: the errors that mean that the database cannot be reached."""
+    """Legs that are over."""
 
-    def __init__(self, calls: CallRecords, run: Run, away: tuple[type[Exception], ...]) -> None:
+    def __init__(self, calls: CallRecords, run: Run, files: Files) -> None:
         self._calls = calls
         self._run = run
-        self._away = away
+        self._files = files
 
     def register(self, app: Flask) -> None:
         """Add the views to an application."""
@@ -81,35 +77,14 @@ class CallViews:
         return shown.answer(shown.call(self._run(self._calls.get, actor(), leg)))
 
     def give(self) -> Response:
-        """Give all legs as a file, piece by piece: how long it is nobody knows before."""
+        """Give all legs as a file."""
         said = query(request, {**CALL_FILTERS, "order": Order, "format": FileFormat})
         written_as = str(said.pop("format", "csv"))
         newest_first = said.pop("order", "oldest") == "newest"
         who = actor()
         pages = self._calls.each(who, _filters(said), newest_first=newest_first)
         pieces = lines(pages, written_as, operator=who.client is None)
-        # The first page is read before anything is answered: where that fails, so does the request.
-        first = [piece for piece in (self._next(pieces), self._next(pieces)) if piece is not None]
-        return Response(
-            self._rest(first, pieces),
-            headers={"Content-Disposition": f'attachment; filename="calls.{written_as}"'},
-            content_type=f"{_TYPES[written_as]}; charset=utf-8",
-        )
-
-    def _next(self, pieces: Iterator[str]) -> bytes | None:
-        # It blocks while it reads. A thread cannot give StopIteration.
-        piece = self._run(next, pieces, None)
-        return None if piece is None else piece.encode()
-
-    def _rest(self, first: Sequence[bytes], pieces: Iterator[str]) -> Iterator[bytes]:
-        yield from first
-        try:
-            while (piece := self._next(pieces)) is not None:
-                yield piece
-        except self._away as error:
-            # The connection breaks in the middle, so that nobody takes it for the whole.
-            log.warning("export_broken", error=type(error).__name__)
-            raise ConnectionAbortedError("the database is away") from error
+        return self._files.give(pieces, f"calls.{written_as}", _TYPES[written_as])
 
 
 def _filters(said: dict[str, Any]) -> dict[str, str | int | bool]:

@@ -1,22 +1,25 @@
-"""CSV over HTTP: a file that comes is imported as a whole or not at all; one that goes is CSV."""
+"""Files over HTTP: CSV that comes is imported as a whole or not at all; files go in pieces."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from typing import TYPE_CHECKING, BinaryIO, Final, TextIO
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+import structlog
 from flask import Response, request
 from gevent.lock import BoundedSemaphore
 
 from controller.admin.csv_lines import BadFile, Report
-from controller.admin.model import Unavailable
+from controller.admin.model import AdminError, Unavailable
 from controller.web.api import shown
 from controller.web.api.problems import Refusal, malformed
 from controller.web.api.reading import query, upload
 
 if TYPE_CHECKING:
     from controller.web.api.records import Run
+
+log: Any = structlog.get_logger("api")
 
 #: As what a file is sent, and given.
 CSV: Final = "text/csv"
@@ -61,16 +64,37 @@ class Imports:
         return shown.answer(shown.imported(report, dry_run=dry_run))
 
 
-def given(run: Run, save: Callable[[TextIO], None], name: str) -> Response:
-    """Give a file that `save` writes; `name` is what it is to be called."""
+class Files:
+    """Gives files piece by piece: how long one is nobody knows before, nor is it in memory.
 
-    def written() -> bytes:
-        stream = io.StringIO(newline="")
-        save(stream)
-        return stream.getvalue().encode()
+    `away`: the errors that mean that the database cannot be reached.
+    """
 
-    return Response(
-        run(written),
-        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
-        content_type=f"{CSV}; charset=utf-8",
-    )
+    def __init__(self, run: Run, away: tuple[type[Exception], ...]) -> None:
+        self._run = run
+        self._broken: tuple[type[Exception], ...] = (*away, AdminError)
+
+    def give(self, pieces: Iterator[str], name: str, type_: str = CSV) -> Response:
+        """Give what `pieces` gives, each of which blocks; `name` is what it is to be called."""
+        # The first page is read before anything is answered: where that fails, so does the request.
+        first = [piece for piece in (self._next(pieces), self._next(pieces)) if piece is not None]
+        return Response(
+            self._rest(first, pieces),
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+            content_type=f"{type_}; charset=utf-8",
+        )
+
+    def _next(self, pieces: Iterator[str]) -> bytes | None:
+        # A thread cannot give StopIteration.
+        piece = self._run(next, pieces, None)
+        return None if piece is None else piece.encode()
+
+    def _rest(self, first: Sequence[bytes], pieces: Iterator[str]) -> Iterator[bytes]:
+        yield from first
+        try:
+            while (piece := self._next(pieces)) is not None:
+                yield piece
+        except self._broken as error:
+            # The connection breaks in the middle, so that nobody takes it for the whole.
+            log.warning("export_broken", error=type(error).__name__)
+            raise ConnectionAbortedError("the file cannot be given to its end") from error

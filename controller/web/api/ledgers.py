@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
 from flask import Flask, Response, request
 
 from controller.admin import rights
-from controller.admin.entries_csv import save
+from controller.admin.entries_csv import file_of
 from controller.admin.model import Invalid, Kind
 from controller.web.api import shown
-from controller.web.api.files import Imports, given
+from controller.web.api.files import Files, Imports
 from controller.web.api.problems import bad_parameter
 from controller.web.api.reading import keyed, micros, query
 from controller.web.api.records import USUAL_ITEMS, Run, actor, next_link
@@ -36,10 +37,11 @@ if TYPE_CHECKING:
 class Ledgers:
     """Entries of accounts (M1, M8), the audit log, and the token's own."""
 
-    def __init__(self, directory: Directory, run: Run, imports: Imports) -> None:
+    def __init__(self, directory: Directory, run: Run, imports: Imports, files: Files) -> None:
         self._directory = directory
         self._run = run
         self._imports = imports
+        self._files = files
 
     def register(self, app: Flask) -> None:
         """Add the views to an application."""
@@ -80,12 +82,12 @@ class Ledgers:
         filters = _filters(query(request, ENTRY_FILTERS))
         who, account = actor(), key_of(Kind.ACCOUNT, path)
 
-        def write(stream: TextIO) -> None:
+        def pieces() -> Iterator[str]:
             item = self._directory.get(who, Kind.ACCOUNT, account)
             lines = self._directory.history(who, account, **filters)
-            save(lines, item.values["owner"], item.values["currency"], stream)
+            yield from file_of(lines, item.values["owner"], item.values["currency"])
 
-        return given(self._run, write, f"account-{account}")
+        return self._files.give(pieces(), f"account-{account}.csv")
 
     def take(self) -> Response:
         """Add entries by a file."""

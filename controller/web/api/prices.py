@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
 
 from controller.admin import rights
 from controller.admin.model import Kind
-from controller.admin.rates_csv import save
+from controller.admin.rates_csv import file_of
 from controller.web.api import shown
-from controller.web.api.files import Imports, given
+from controller.web.api.files import Files, Imports
 from controller.web.api.problems import bad_parameter
 from controller.web.api.reading import micros, query
 from controller.web.api.records import Run, actor
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
 class RateViews:
     """Rates of a list, all together."""
 
-    def __init__(self, directory: Directory, run: Run, imports: Imports) -> None:
+    def __init__(self, directory: Directory, run: Run, imports: Imports, files: Files) -> None:
         self._directory = directory
         self._run = run
         self._imports = imports
+        self._files = files
 
     def register(self, app: Flask) -> None:
         """Add the views to an application."""
@@ -73,8 +75,8 @@ class RateViews:
         """Give all rates as a file that can be imported."""
         query(request, {})
         name, who = above(Kind.RATE, path), actor()
-        return given(
-            self._run,
-            lambda stream: save(self._directory.export_rates(who, name), stream),
-            f"rates-{name}",
-        )
+
+        def pieces() -> Iterator[str]:
+            yield from file_of(self._directory.export_rates(who, name))
+
+        return self._files.give(pieces(), f"rates-{name}.csv")

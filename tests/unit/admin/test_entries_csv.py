@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from controller.admin.bulk import Applied
 from controller.admin.csv_lines import BadFile, Report
 from controller.admin.directory import Directory
-from controller.admin.entries_csv import HISTORY, save
+from controller.admin.entries_csv import HISTORY, file_of
 from controller.admin.model import Forbidden, Kind, NotFound
 from controller.policy.records import EntryKind
 from tests.seed import ADMIN
@@ -165,18 +165,18 @@ def test_m8_the_history_is_a_file(store: Directory, accounts: dict[str, str]) ->
     account = accounts["100/+12125550101"]
     for values in (
         {"key": "k-1", "amount": 12_500_000, "order_number": "=A1", "notes": "by bank"},
-        {"key": "k-2", "amount": -1, "kind": "correction"},
+        {"key": "-2+2", "amount": -1, "kind": "correction"},
     ):
         store.add_entry(ADMIN, account, values)
     stream = io.StringIO(newline="")
-    save(store.history(ADMIN, account), "100/+12125550101", "USD", stream)
+    stream.writelines(file_of(store.history(ADMIN, account), "100/+12125550101", "USD"))
     rows = list(csv.DictReader(io.StringIO(stream.getvalue())))
     assert tuple(rows[0]) == HISTORY
     dates = [row.pop("date") for row in rows]
     assert dates == sorted(set(dates))
     assert [list(row.values()) for row in rows] == [
         ["'=A1", "12.5", "12.5", "test", "by bank", "top_up", "k-1", "", "100/+12125550101", "USD"],
-        ["", "-0.000001", "12.499999", "test", "", "correction", "k-2", "", "100/+12125550101",
+        ["", "-0.000001", "12.499999", "test", "", "correction", "'-2+2", "", "100/+12125550101",
          "USD"],
     ]  # fmt: skip
 

@@ -17,7 +17,7 @@ from controller.admin.bulk import Applied
 from controller.admin.csv_lines import BadFile, Report
 from controller.admin.directory import Directory
 from controller.admin.model import Forbidden, Kind, NotFound
-from controller.admin.rates_csv import COLUMNS, RatesFile, save
+from controller.admin.rates_csv import COLUMNS, RatesFile, file_of
 from controller.policy.fields import MOST_MICROS
 from controller.policy.moments import counted, written
 from controller.policy.prices import CallRate
@@ -70,7 +70,7 @@ class World:
     def give(self) -> str:
         """Export the list."""
         stream = io.StringIO(newline="")
-        save(self.rates(), stream)
+        stream.writelines(file_of(self.rates()))
         return stream.getvalue()
 
 
@@ -263,7 +263,7 @@ def _rates(draw: st.DrawFn) -> list[CallRate]:
 @given(_rates())
 def test_m2_what_goes_out_comes_in_as_it_was(made: list[CallRate]) -> None:
     stream = io.StringIO(newline="")
-    save(made, stream)
+    stream.writelines(file_of(made))
     file = RatesFile(lambda: io.BytesIO(stream.getvalue().encode()), "retail", NOW)
     found = [row for _, row in file.rows()]
     assert not [row for row in found if isinstance(row, list)]

@@ -63,9 +63,9 @@ class SwitchLeg:
 
     `caller` is whom the list has for who rings, `redial` what he dialled last, `locked` whether
     too many passwords were wrong before, `internal` how many digits the platform's own numbers
-    have. `channels`: over which calls go; a way is found at once, unless `slow`. `sentence`: so
-    long each prompt sounds; None: sentences, and the questions for a password, end only when a test
-    says so.
+    have. `channels`: over which calls go; a way is found at once, unless `slow`, and `granted` what
+    it may cost. `sentence`: so long each prompt sounds; None: sentences, and the questions for a
+    password, end only when a test says so.
     """
 
     def __init__(
@@ -79,8 +79,10 @@ class SwitchLeg:
         internal: tuple[int, ...] = (),
         sentence: float | None = None,
         slow: bool = False,
+        granted: Granted | None = None,
     ) -> None:
         self.policy = policy
+        self.granted = granted
         self.channels = channels
         self.slow = slow
         self.wanted: FindRoute | None = None
@@ -136,7 +138,7 @@ class SwitchLeg:
             self.watch.effect(effect, effects[:position], effects[position + 1 :])
             self._do(effect)
         if self.wanted is not None and not self.slow:
-            effects += self.route_found()
+            effects += self.route_found(granted=self.granted)
         return effects
 
     def route_found(

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from controller.callback.effects import Bridge, HoldOn, Identified, MoveLimit, NotCalled, Tell
+from controller.callback.effects import (
+    Bridge,
+    Effect,
+    HoldOn,
+    Identified,
+    MoveLimit,
+    NotCalled,
+    Tell,
+)
 from controller.callback.events import LegEnded
 from controller.callback.said import Duration
 from controller.callback.states import Return
@@ -102,6 +110,58 @@ def test_m4_what_is_held_for_one_that_nobody_answers_is_released() -> None:
     leg = asking()
     leg.route_found(granted=GRANTED)
     assert NotCalled(1) in leg.bridge_ends("USER_BUSY")
+
+
+def held_for(effects: tuple[Effect, ...]) -> list[int]:
+    """Give the destinations that nothing is held for any more."""
+    return [effect.position for effect in effects if isinstance(effect, NotCalled)]
+
+
+def test_m4_who_hangs_up_while_it_rings_has_nothing_held() -> None:
+    leg = asking()
+    leg.route_found(granted=GRANTED)
+    assert held_for(leg.end()) == [1]
+
+
+def test_m4_who_hangs_up_while_he_hears_how_long_it_lasts_has_nothing_held() -> None:
+    leg = asking(say_time_left=True)
+    leg.route_found(granted=GRANTED)
+    leg.time_known(60)
+    assert held_for(leg.end()) == [1]
+
+
+def test_m7_what_was_talked_is_held_until_it_is_paid() -> None:
+    leg = asking()
+    leg.route_found(granted=GRANTED)
+    leg.joins()
+    assert held_for(leg.end()) == []
+
+
+def test_m7_a_leg_that_is_gone_without_a_word_may_have_talked() -> None:
+    """M7: the link was down; its record, or an estimate, says what it costs."""
+    leg = asking()
+    leg.route_found(granted=GRANTED)
+    assert held_for(leg.tell(LegEnded("UNKNOWN"))) == []
+
+
+def test_m4_o4_what_a_controller_held_that_is_gone_is_released() -> None:
+    """M4, O4: it died while the caller heard how long he can talk; he is asked once more."""
+    leg = asking(say_time_left=True)
+    leg.route_found(granted=GRANTED)
+    leg.time_known(60)
+    leg.effects.clear()
+    leg.hand_over()
+    assert held_for(tuple(leg.effects)) == [1]
+
+
+def test_m7_o4_whoever_takes_over_after_a_conversation_releases_nothing() -> None:
+    leg = asking(further_calls=1)
+    leg.route_found(granted=GRANTED)
+    leg.joins()
+    leg.hand_over(cause="NORMAL_CLEARING", disposition="SUCCESS")
+    leg.effects.clear()
+    leg.hand_over()
+    assert held_for(tuple(leg.effects)) == []
 
 
 def test_m9_whoever_is_right_pays_from_then_on() -> None:

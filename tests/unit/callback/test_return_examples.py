@@ -13,6 +13,7 @@ from controller.callback.effects import (
     Hangup,
     Kill,
     LetGo,
+    NotCalled,
     Record,
     Release,
     Tell,
@@ -75,7 +76,9 @@ def test_t10_a_caller_who_hangs_up_is_recorded_with_what_came_of_it(answered: bo
     leg = bridging()
     if answered:
         leg.joins()
-    assert [type(e) for e in leg.end("ORIGINATOR_CANCEL")] == [CallOver, Record, Release]
+    released = [] if answered else [NotCalled]
+    said = [type(e) for e in leg.end("ORIGINATOR_CANCEL")]
+    assert said == [CallOver, *released, Record, Release]
     outcome = "completed" if answered else "hung_up"
     assert record(leg) == Record("request", outcome, "ORIGINATOR_CANCEL", DESTINATION)
 
@@ -133,4 +136,5 @@ def test_o5_the_end_of_a_leg_that_nobody_held_is_recorded_by_what_its_variables_
         assert said == Record("request", outcome, "X", destination)
         # The destination that was being called or talked to is over with it.
         talked = legs[0] if outcome == "completed" else None
-        assert over_too == ([CallOver(1, "X", talked)] if destination else [])
+        released = [] if talked else [NotCalled(1)]
+        assert over_too == ([CallOver(1, "X", talked), *released] if destination else [])

@@ -33,12 +33,13 @@ from controller.callback.events import (
 )
 from controller.callback.return_session import ReturnSession
 from controller.callback.states import Return
+from controller.credit.model import Granted
 from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
 from controller.routing.model import Plan
 from tests.unit.examples import many
 
-from .given import CALLER, DESTINATION, OTHER, causes, members, money, plans, policies
+from .given import CALLER, DESTINATION, OTHER, causes, granted, members, money, plans, policies
 from .switch_leg import SwitchLeg
 from .watching import PASSWORD
 
@@ -82,6 +83,7 @@ class ReturnCall(RuleBasedStateMachine):
         redial=st.sampled_from(["", DESTINATION]),
         locked=st.sampled_from([False, False, False, True]),
         internal=st.sampled_from([(), (3, 4)]),
+        paid=granted,
     )
     def answered(
         self,
@@ -92,6 +94,7 @@ class ReturnCall(RuleBasedStateMachine):
         redial: str,
         locked: bool,
         internal: tuple[int, ...],
+        paid: Granted | None,
     ) -> None:
         self.leg = SwitchLeg(
             policy,
@@ -101,6 +104,7 @@ class ReturnCall(RuleBasedStateMachine):
             redial=redial,
             locked=locked,
             internal=internal,
+            granted=paid,
             sentence=2.0,
         )
         self.leg.attach()
@@ -160,10 +164,10 @@ class ReturnCall(RuleBasedStateMachine):
     def time_is_found(self, left: int | None) -> None:
         self.leg.time_known(left)
 
-    @rule(found=st.one_of(st.none(), plans))
+    @rule(found=st.one_of(st.none(), plans), paid=granted)
     @precondition(lambda self: self.leg.wanted is not None)
-    def a_way_is_found(self, found: Plan | None) -> None:
-        self.leg.route_found(found)
+    def a_way_is_found(self, found: Plan | None, paid: Granted | None) -> None:
+        self.leg.route_found(found, paid)
 
     @rule(cause=causes, talked=st.sampled_from(["not", "heard of", "heard of", "not heard of"]))
     @precondition(lambda self: isinstance(self.leg.running, Bridge))
@@ -228,6 +232,8 @@ class ReturnCall(RuleBasedStateMachine):
         assert leg.session.state is Return.ENDED
         assert [type(e) for e in leg.effects].count(Record) == 1
         assert [type(e) for e in leg.effects].count(Release) == 1
+        # M4: of a bridge that hung the switch says what it costs.
+        assert leg.watch.held is None or leg.session.outcome == "stuck"
         if not leg.handed_over:
             longest = limits.longest_without_talking(leg.policy)
             assert leg.busy_seconds <= longest

@@ -112,6 +112,8 @@ UNEXPECTED: Final = frozenset(
         "credit_unknown",
     }
 )
+#: What the end of a leg says of its destination.
+ENDS: Final = frozenset({CallOver, NotCalled})
 #: Where somebody is only told something more, and then nothing.
 LEAVING: Final = frozenset({Return.TELLING, Return.ENDING})
 #: How long it is silent before a question is asked again, seconds.
@@ -143,6 +145,9 @@ class Watch:
         self._steps: set[int] = set()
         self._in_bridge = self._drops = self._hidden = self._under_way = False
         self._last_words = 0
+        #: M4: the destination that something is held for, and that nobody has answered.
+        self.held: int | None = None
+        self._not_called: set[int] = set()
         self._released = False
         self._event: ReturnEvent | None = None
 
@@ -166,6 +171,8 @@ class Watch:
         if isinstance(event, PasswordChecked) and event.right and effects:
             self.proved = True
             assert after.caller == (event.member or before.caller)
+        if isinstance(event, RouteFound) and row.action and event.plan.ways:
+            self.held = after.dialled
         assert after.said <= limits.MAX_HUMAN
         assert after.credits <= limits.MAX_CREDIT
         answered = self._count(before, event, after, effects, now)
@@ -349,7 +356,7 @@ class Watch:
             case LetGo():
                 assert self._in_bridge
             case Identified() | MoveLimit() | NotCalled():
-                self._look_at_money(effect, after)
+                self._look_at_money(effect, before, after)
             case Kill():
                 assert self.session.state is Return.ENDING
             case Hangup():
@@ -359,15 +366,18 @@ class Watch:
                 assert request == "request"
                 assert outcome in OUTCOMES
                 assert [type(e) for e in after] == [Release]
-                assert set(map(type, before)) <= {CallOver}
+                assert set(map(type, before)) <= ENDS
             case Release():
-                assert [type(e) for e in before if not isinstance(e, CallOver)] == [Record]
+                assert [type(e) for e in before if type(e) not in ENDS] == [Record]
                 self._released = True
             case _:
                 pass
 
     def _look_at_money(
-        self, effect: Identified | MoveLimit | NotCalled, after: tuple[Effect, ...]
+        self,
+        effect: Identified | MoveLimit | NotCalled,
+        before: tuple[Effect, ...],
+        after: tuple[Effect, ...],
     ) -> None:
         match effect:
             case Identified(caller):
@@ -375,12 +385,22 @@ class Watch:
                 assert self.proved, "M9: nobody pays for whom nobody knows"
                 who = self.session.caller
                 assert caller == ("" if who is None else who.number)
-            case MoveLimit(seconds):
+            case MoveLimit(seconds, serial):
                 assert not self._in_bridge
                 assert seconds > 0
                 assert [type(e) for e in after[:3]] == [SaveStage, HoldOn, Bridge]
+                granted = self.session.granted
+                assert granted is not None, "no limit is moved that nobody granted"
+                assert (seconds, serial) == (granted.return_seconds, granted.serial)
             case NotCalled(position):
-                assert position == self.session.dialled
+                # Once for each destination that nobody answered, together with its end.
+                assert position <= self.session.dialled
+                assert [type(e) for e in before][-1:] == [CallOver]
+                assert [e.leg for e in before if isinstance(e, CallOver)] == [None]
+                came = isinstance(self._event, ReturnAttached)
+                assert came or position not in self._not_called, "once for each"
+                self._not_called.add(position)
+                self.held = None
 
     def _look_at_call(self, effect: FindRoute | CallConnected | CallOver) -> None:
         match effect:
@@ -394,6 +414,7 @@ class Watch:
                 assert self._in_bridge
                 assert position == self.session.dialled
                 assert leg is None or leg in self.session.destination_legs
+                self.held = None
             case CallOver(position, leg=leg):
                 # Once for each destination; but whoever comes to a leg does not know.
                 assert position <= self.session.dialled
@@ -401,6 +422,7 @@ class Watch:
                 assert self._under_way or came, "it is over once"
                 assert leg is None or leg in self.session.destination_legs
                 self._under_way = False
+                self.held = None if leg is not None else self.held
 
     def _hold_on(self, resume: bool, before: tuple[Effect, ...], after: tuple[Effect, ...]) -> None:
         if resume:
@@ -421,6 +443,11 @@ class Watch:
         if isinstance(effect, Bridge):
             assert self.proved
             assert [type(e) for e in before[-1:]] == [HoldOn]
+            granted = self.session.granted
+            if granted is not None:
+                assert any(isinstance(e, MoveLimit) for e in before) == (granted.return_seconds > 0)
+                most = granted.destination_seconds or effect.longest_seconds
+                assert effect.longest_seconds <= most, "M4: no longer than is paid for"
             assert not self._in_bridge, "one bridge at a time"
             assert self.session.unreached < limits.MAX_UNREACHED
             self._in_bridge = self._under_way = True

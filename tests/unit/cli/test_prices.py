@@ -74,11 +74,30 @@ def test_m2_what_a_call_costs_is_told(priced: Run) -> None:
     refused(priced("rate", "find", "+4930123456", "--list", "none"), "there is no price list none")
 
 
+def test_m3_what_a_callback_needs_and_may_cost_is_written_as_money_too(priced: Run) -> None:
+    needs = ("--minimum-credit", "1.50", "--return-call-exposure", "0.125")
+    changed = shown(ok(priced("extension", "set", "100", *needs)))
+    assert (changed["minimum_credit"], changed["return_call_exposure"]) == ("1.5", "0.125")
+    for wrong, says in (("-1", "write 0 or more"), ("1,5", "write digits with a point: 12.50")):
+        result = priced("extension", "set", "100", "--minimum-credit", wrong)
+        assert (result.exit_code, says in result.stderr) == (2, True), result.output
+    changed = shown(ok(priced("extension", "set", "100", "--reset", "minimum-credit")))
+    assert changed["minimum_credit"] == "-"
+
+
+def test_m8_a_top_up_that_would_take_away_names_the_command_that_does(priced: Run) -> None:
+    refused(
+        priced("account", "top-up", "100", "-3", "--order", "A-1"),
+        "a top-up adds", "callbackd account correct 100 -3",
+    )  # fmt: skip
+    misspelled = priced("account", "top-up", "100", "3", "--order", "A-1", "--note", "x")
+    assert (misspelled.exit_code, "--note" in misspelled.stderr) == (2, True)
+
+
 def test_m2_an_amount_is_exact_or_refused(priced: Run) -> None:
-    for amount in ("0,5", "0.0000001", "x"):
+    for amount in ("0,5", "0.0000001", "x", "-1"):
         result = priced("rate", "add", "retail", "+1", "--per-minute", amount)
         assert result.exit_code == 2, result.output
-    refused(priced("rate", "add", "retail", "+1", "--per-minute", "-1"), "per_minute: ")
     assert priced("rate", "add", "retail", "+1", "--per-minute", "1", "--since", "x").exit_code == 2
 
 

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from msgspec import inspect
 
+from controller.admin.audit import AuditKind
 from controller.admin.model import Actor, Kind, Stale
 from controller.admin.shapes import FILTERS, INPUTS, MODELS, PATCHES, VIEWS
 from controller.cli import main
@@ -568,6 +569,11 @@ def test_o2_the_audit_log_says_who_changed_what(stocked: Run) -> None:
     assert said(stocked("audit", "list", "--actor", "cli:nobody-here", "--json")) == []
     assert len(said(stocked("audit", "list", "--limit", "2", "--json"))) == 2
     assert said(stocked("audit", "list", "--key", "100", "--limit", "1", "--json")) == [newest]
+
+
+def test_o2_the_audit_log_can_be_asked_for_all_that_it_tells_of(stocked: Run) -> None:
+    for kind in AuditKind:
+        ok(stocked("audit", "list", "--kind", kind.value))
 
 
 def test_who_acts_is_whom_the_machine_knows_and_not_what_the_environment_says(

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from controller.credit.model import LegEnd, Settled
+from controller.store.charging import SqlCharging
+
 from .running import Run, ok
 
 LEGS = {"one": "return", "two": "destination"}
@@ -74,3 +77,24 @@ def test_m7_the_node_is_that_whose_directory_it_is(stocked: Run, data: Path, rec
     ok(stocked("switch", "records", str(records), CALLBACKD_NODES=nodes))
     assert {node for _, _, node in kept(data)} == {"b"}
     assert not list(records.glob("*one*"))
+
+
+def test_m7_one_that_cannot_be_settled_is_told_of_and_kept(
+    stocked: Run, data: Path, records: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """M7: it keeps no other from being settled."""
+    (records / "bad.cdr.json").unlink()
+    settle = SqlCharging.settle
+
+    def fails(self: SqlCharging, end: LegEnd) -> Settled:
+        if end.leg == "one":
+            raise ValueError("no such thing")
+        return settle(self, end)
+
+    monkeypatch.setattr(SqlCharging, "settle", fails)
+    result = stocked("switch", "records", str(records))
+    assert result.exit_code == 1
+    assert result.stdout == "settled 1, known 0, of others 1, broken 0\n"
+    assert "one.cdr.json: no such thing" in result.stderr
+    assert [leg for leg, *_ in kept(data)] == ["two"]
+    assert {path.name for path in records.iterdir()} == {"others.cdr.json", "one.cdr.json"}

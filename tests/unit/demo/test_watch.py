@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from controller.demo.run import is_more
@@ -51,6 +52,16 @@ def test_anything_else_is_a_fault(field: str, value: Any) -> None:
     """T1, T8, I5 and the rest: each fact of a script is looked at."""
     seen = _as_scripted()
     setattr(seen, field, value)
+    assert len(seen.faults()) == 1
+
+
+def test_m4_who_is_on_credit_may_be_asked_again_and_is_asked_no_less() -> None:
+    """M4: what is held for a call may come too late, and then he dials once more."""
+    seen = _as_scripted()
+    seen.script = msgspec.structs.replace(seen.script, prices="usual")
+    seen.questions += 1
+    assert seen.faults() == []
+    seen.questions -= 2
     assert len(seen.faults()) == 1
 
 

@@ -121,6 +121,10 @@ class Offloaded:
         self._owner = owner
         self._writes = writes
 
+    def run_first(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The same: whose turn it is is drawn anyway."""
+        return self.run(function, *args, **kwargs)
+
     def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Wait, do it, and perhaps wait once more before its result is there."""
         task = current()

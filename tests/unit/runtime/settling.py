@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 from sqlalchemy import Engine, insert, select
 
 from controller.callback.return_session import destination_legs
@@ -47,13 +48,21 @@ class Link:
         self.name = name
         self.alive: set[str] = set()
         self.down = False
+        #: What it says instead.
+        self.says = ""
+        #: Of which legs it was asked.
+        self.asked: list[str] = []
+        #: Done with each question.
+        self.on_asked: Callable[[], None] = lambda: None
 
     def api(self, command: str, leg: str) -> str:
         """Say whether there is a leg."""
         assert command == "uuid_exists"
+        self.asked.append(leg)
+        self.on_asked()
         if self.down:
             raise NotConnected("no link")
-        return "true" if leg in self.alive else "false"
+        return self.says or ("true" if leg in self.alive else "false")
 
 
 class Bench:
@@ -74,6 +83,7 @@ class Bench:
                 clock=SimpleNamespace(micros=lambda: self.now),
                 metrics=Metrics(),
                 charging=SqlCharging(engine, lambda: self.now),
+                placing=SimpleNamespace(flush_called=lambda request, position: None),
                 reads=SimpleNamespace(run=lambda function, *given: function(*given)),
                 write=lambda function, *given: function(*given),
                 keep=lambda function, *given: function(*given),
@@ -85,17 +95,27 @@ class Bench:
             ),
         )
         self.settling = self.services.settling = Settling(self.services)
-        self.unsettled = Unsettled(self.services, Sightings(engine))
+        #: When it is to be looked again, microseconds since 1970, and how that is done.
+        self.unsettled_later: list[tuple[int, Callable[[], None]]] = []
+
+        def later(seconds: float, function: Callable[[], None]) -> None:
+            self.unsettled_later.append((self.now + int(seconds * SECOND), function))
+
+        self.unsettled = Unsettled(self.services, Sightings(engine), later)
         listed(engine)
         extended(engine, "100")
         account(engine, "home", 1_000_000 * 1000)
+
+    def let(self, credit: Credit) -> None:
+        """Change the settings."""
+        self.services.settings = msgspec.structs.replace(self.services.settings, credit=credit)
 
     # --- a call ------------------------------------------------------------------------------
 
     def call(self) -> None:
         """Have a return call made and answered at `NOW`, and somebody else called after 30 s."""
         self.begin()
-        self._made()
+        self.made()
         dial: Dial = dialling(CALL, request=REQUEST)
         assert isinstance(self.services.charging.dial(dial), Granted)
         with self.engine.begin() as connection:
@@ -111,18 +131,20 @@ class Bench:
         begin: Begin = beginning(CALL, request=REQUEST)
         assert isinstance(self.services.charging.begin(begin), Granted)
 
-    def _made(self) -> None:
+    def made(self, call: str = CALL) -> None:
+        """Have a return call written that node fs1 is to make, and it answered at `NOW`."""
+        request = f"of-{call}"[:36]
         with self.engine.begin() as connection:
             connection.execute(
                 insert(schema.callback_request).values(
-                    id=REQUEST, extension="100", did="+12025550100", number="+12125550199",
-                    source="call", state="answered", attempt=CALL, attempts=1, joined=0,
+                    id=request, extension="100", did="+12025550100", number=f"+1212555{len(call)}",
+                    source="call", state="answered", attempt=call, attempts=1, joined=0,
                     created=NOW, due=NOW, expires=NOW,
                 )
             )  # fmt: skip
             connection.execute(
                 insert(schema.callback_attempt).values(
-                    id=CALL, request=REQUEST, extension="100", number="+12125550199",
+                    id=call, request=request, extension="100", number="+12125550199",
                     node="fs1", channels='["pstn"]', begun=NOW - 5 * SECOND, answered=NOW,
                     channel="pstn",
                 )

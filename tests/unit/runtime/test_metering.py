@@ -13,26 +13,42 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from gevent.event import Event
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from controller.callback import stage as stages
-from controller.callback.return_session import destination_legs
+from controller.callback.return_session import ReturnSession, destination_legs
 from controller.callback.states import Return
 from controller.credit.model import Granted, Refused
 from controller.esl.errors import NotConnected
 from controller.esl.wire import Frame
 from controller.metrics import Metrics
 from controller.policy.model import Policy
+from controller.policy.records import AuthorisedCaller
 from controller.policy.sounds import SoundTable
 from controller.routing.model import Plan
+from controller.runtime.attaching import paying_of
 from controller.runtime.metering import Metering
 from controller.runtime.paying import Call, Limit, Paying, Talk, begin
+from controller.runtime.return_leg import ReturnLeg
 from controller.settings import Credit, Settings
 from controller.store.charging import SqlCharging
 from controller.store.conversing import Conversing
 from controller.store.database import open_database
 from tests.databases import new_file
-from tests.unit.store.paying import ABROAD, HOME, NOW, SECOND, account, add, extended, listed
+from tests.unit.store.paying import (
+    ABROAD,
+    HOME,
+    NOW,
+    SECOND,
+    account,
+    add,
+    dialling,
+    extended,
+    extending,
+    listed,
+)
 
 POLICY = Policy(extension="100", dids=("+12025550100",), country="US", warning_seconds=5)
 REQUEST = cast(Any, SimpleNamespace(id="of-a", extension="100", caller=None, number=HOME))
@@ -90,6 +106,7 @@ class World:
                 conversing=Conversing(engine),
                 reads=SimpleNamespace(run=lambda function, *given: function(*given)),
                 write=lambda function, *given: function(*given),
+                write_first=lambda function, *given: function(*given),
                 keep=lambda function, *given: function(*given),
                 spawn=lambda function, *given: function(*given),
                 note_store_fault=self.faults.append,
@@ -111,9 +128,14 @@ class World:
             call=CALL, request="of-a", leg=CALL, node="fs1", number=HOME, free=False, answered=NOW
         )
         paying = Paying(self.services, call, self.policy, charged=charged, granted=granted)
-        self.legs[CALL] = SimpleNamespace(paying=paying)
+        self.hold(paying)
         self.metering.follow(paying)
         return paying
+
+    def hold(self, paying: Paying, state: Return = Return.DESTINATION) -> None:
+        """Have the controller hold the call's leg, in this state."""
+        session = SimpleNamespace(state=state)
+        self.legs[CALL] = SimpleNamespace(paying=paying, session=session)
 
     def begin(self, **policy: Any) -> Granted | Refused:
         """Begin the return call, and have it answered."""
@@ -134,7 +156,7 @@ class World:
         assert isinstance(granted, Granted)
         self.paying.limit.moved(granted.serial)
         self.now += 10 * SECOND
-        self.paying.talk = Talk(self.now, Limit(FAR, granted.serial))
+        self.paying.talk = Talk(self.now, Limit(FAR, granted.serial), 1)
         return granted
 
     def live(self, seconds: int) -> list[str]:
@@ -253,6 +275,163 @@ def test_m9_whose_account_has_too_little_calls_nobody(world: World) -> None:
     assert world.paying.refused == "no_credit"
 
 
+def test_m9_what_he_adds_meanwhile_lets_him_call(world: World) -> None:
+    """M9, M6: whose account had too little is asked for it again when he dials."""
+    money(world, 1000)
+    world.begin()
+    account(world.engine, "his", 1, caller=HOME)
+    world.paying.identified(HOME)
+    assert world.dial() == Refused("no_credit")
+    add(world.engine, "his", 5_000_000, "more")
+    assert isinstance(world.dial(), Granted)
+    assert world.services.charging.overdue(10**17)[0].account == "his"
+
+
+def test_m3_who_cannot_pay_is_asked_for_no_longer_than_is_held(world: World) -> None:
+    """M3, M9: the extension pays for no more of it than for somebody who is not known."""
+    money(world, 100_000)
+    world.begin()
+    account(world.engine, "his", 1, caller=HOME)
+    world.paying.identified(HOME)
+    world.paying.identify()
+    world.paying.dialogue = True
+    assert world.live(119) == []
+
+
+def test_m9_whoever_pays_for_a_destination_pays_to_the_end(world: World) -> None:
+    """M9, O4: another controller says once more who he is; an account is new meanwhile."""
+    money(world, 1000)
+    world.begin()
+    assert isinstance(world.dial(), Granted)
+    before = world.services.charging.overdue(10**17)
+    account(world.engine, "his", 5_000_000, caller=HOME)
+    world.paying.identified(HOME)
+    world.paying.identify()
+    assert world.services.charging.overdue(10**17) == before
+
+
+def taken_over(world: World, stage: stages.Stage, *, before: ReturnLeg | None = None) -> Paying:
+    """Take the leg over from another controller, which has left it there."""
+    if before is not None:
+        world.legs[CALL] = before
+    else:
+        world.legs.clear()
+    data = cast(
+        Any,
+        SimpleNamespace(
+            variable={"callback_call": CALL, "callback_charged": "120"}.get,
+            microseconds={
+                "Event-Date-Timestamp": world.now,
+                "Caller-Channel-Answered-Time": NOW,
+            }.get,
+        ),
+    )
+    policy = msgspec.structs.replace(world.policy, password_hash="$argon2id$")
+    him = AuthorisedCaller(extension="100", number=HOME)
+    session = ReturnSession(CALL, "of-a", policy, number=HOME, caller=him)
+    request = cast(Any, SimpleNamespace(id="of-a", number=HOME, attempt=CALL, node="fs1"))
+    return paying_of(world.services, data, CALL, request, session, stages.write(stage))
+
+
+def test_m9_o4_nobody_else_pays_for_him_after_another_controller_took_over(world: World) -> None:
+    """M9, O4: he was told that his account has too little, and dials once more."""
+    money(world, 1000)
+    world.begin()
+    account(world.engine, "his", 1, caller=HOME)
+    world.paying = taken_over(world, stages.Stage(Return.DESTINATION, step=9, dialled=1))
+    assert world.dial() == Refused("no_credit")
+
+
+def test_m3_o4_nor_is_he_asked_for_longer_than_is_held(world: World) -> None:
+    """M3, M9, O4: whoever had the call died before his account was asked."""
+    money(world, 100_000)
+    world.begin()
+    account(world.engine, "his", 1, caller=HOME)
+    before = world.services.charging.overdue(10**17)
+    world.paying = taken_over(world, stages.Stage(Return.DESTINATION, step=9))
+    world.hold(world.paying)
+    world.metering.follow(world.paying)
+    world.paying.dialogue = True
+    assert world.live(119) == []
+    assert world.services.charging.overdue(10**17) == before
+
+
+def test_m9_o4_who_has_paid_pays_on_after_another_controller_took_over(world: World) -> None:
+    money(world, 1000)
+    world.begin()
+    account(world.engine, "his", 5_000_000, caller=HOME)
+    world.paying.identified(HOME)
+    assert isinstance(world.dial(), Granted)
+    world.services.charging.not_called(CALL, 1)
+    world.paying = taken_over(world, stages.Stage(Return.DESTINATION, step=9, dialled=1))
+    plan = cast(Plan, SimpleNamespace(ways=(1,), kind="public"))
+    assert isinstance(world.paying.dial(ABROAD, 2, plan), Granted)
+    (held,) = world.services.charging.overdue(10**17)
+    assert (held.account, held.position) == ("his", 2)
+
+
+def test_o4_what_we_know_of_a_call_counts_unless_somebody_has_gone_on_with_it(
+    world: World,
+) -> None:
+    """O4, M9: he may have identified himself meanwhile, so that another account pays."""
+    money(world, 1000)
+    world.begin()
+    before = ReturnLeg.__new__(ReturnLeg)
+    before.paying = world.paying
+    before.session = ReturnSession(CALL, "of-a", world.policy, step=5)
+    ours = stages.Stage(Return.DESTINATION, step=5)
+    assert taken_over(world, ours, before=before) is world.paying
+    theirs = stages.Stage(Return.DESTINATION, step=6)
+    assert taken_over(world, theirs, before=before) is not world.paying
+
+
+# --- where the store is away -----------------------------------------------------------------
+
+
+def away(*_: Any) -> Any:
+    """Stand for a store that cannot be asked."""
+    raise OperationalError("", {}, Exception("away"))
+
+
+def test_m4_what_costs_something_is_not_called_while_nobody_can_be_asked(world: World) -> None:
+    money(world, 1000)
+    world.begin()
+    world.services.write_first = away
+    with pytest.raises(OperationalError):
+        world.dial()
+
+
+def test_m4_an_emergency_call_waits_for_nobody(world: World) -> None:
+    """M4: nor is it cut when what is held is used."""
+    money(world, 1000)
+    world.begin()
+    world.services.write_first = away
+    granted = world.dial("911", "emergency")
+    assert isinstance(granted, Granted)
+    assert granted.return_seconds > granted.destination_seconds >= 3600
+    assert granted.serial > 0
+    # Inside the platform it is cut when that is used: nobody knows who pays for the return call.
+    assert world.dial("204", "internal") is None
+
+
+def test_m4_nor_for_a_store_that_is_slow(world: World) -> None:
+    money(world, 1000)
+    world.begin()
+    world.services.write_first = lambda *_: Event().wait()
+    assert isinstance(world.dial("911", "emergency"), Granted)
+
+
+def test_m4_an_emergency_call_that_nothing_is_held_for_is_left_alone(world: World) -> None:
+    money(world, 1000)
+    world.begin()
+    world.services.write_first = away
+    assert isinstance(world.dial("911", "emergency"), Granted)
+    world.services.write_first = lambda function, *given: function(*given)
+    # No conversation is known that somebody pays for.
+    assert world.paying.granted is None
+    assert world.live(300) == []
+
+
 # --- while people talk -----------------------------------------------------------------------
 
 
@@ -262,7 +441,7 @@ def test_m4_more_is_held_before_what_is_held_is_used(world: World) -> None:
     granted = world.talk()
     assert (granted.destination_seconds, granted.more) == (30, True)
     told = world.live(29)
-    moved = [line for line in kinds(told) if "uuid_kill" in line]
+    moved = [line for line in kinds(told) if "uuid_kill" in line and "_0 " not in line]
     assert moved[0] == f"sched_api limit_a_2 uuid_kill {CALL} ALLOTTED_TIMEOUT"
     assert moved[1] == f"sched_api limit_{FAR}_2 uuid_kill {FAR} ALLOTTED_TIMEOUT"
     assert world.paying.granted is not None
@@ -274,8 +453,8 @@ def test_m5_the_new_limit_is_there_before_the_old_one_goes(world: World) -> None
     world.begin()
     world.talk()
     told = kinds(world.live(29))
-    for leg, old in ((CALL, "limit_a_1"), (FAR, FAR)):
-        added = told.index(f"sched_api limit_{leg}_2 uuid_kill {leg} ALLOTTED_TIMEOUT")
+    for leg, new, old in ((CALL, 0, "limit_a_1"), (CALL, 2, "limit_a_0"), (FAR, 2, FAR)):
+        added = told.index(f"sched_api limit_{leg}_{new} uuid_kill {leg} ALLOTTED_TIMEOUT")
         assert told.index(f"sched_del {old}") > added
 
 
@@ -302,19 +481,80 @@ def test_m5_a_link_that_is_down_leaves_the_limits_and_is_told_when_it_is_back(
     assert any("uuid_kill" in line for line in world.live(4))
 
 
+def test_m4_for_the_time_that_it_might_have_rung_nothing_is_held_any_more(world: World) -> None:
+    """M4: it was answered after 10 s of 40; the switch is told of it before the database is."""
+    money(world, 120)
+    world.begin()
+    granted = world.talk()
+    assert granted.destination_seconds < 30
+    asked: list[tuple[list[int], int]] = []
+    charging, extend = world.services.charging, world.services.charging.extend
+
+    def extended_by(call: Any) -> Granted:
+        ends = [
+            (world.now - NOW) // SECOND + left for left in times(world.switch.told, "limit_a_0")
+        ]
+        asked.append((ends, call.shortened))
+        return cast(Granted, extend(call))
+
+    charging.extend = extended_by
+    world.live(12)
+    (ends, shortened), *_ = asked
+    assert ends == [shortened]
+    assert shortened < granted.return_seconds
+    # All that there is can be talked away: a cent a second for the one leg, two for the other.
+    assert world.paying.granted is not None
+    talk = world.paying.granted.destination_seconds
+    assert world.paying.granted.return_seconds == 10 + talk + 15
+    assert 120 - 3 < 10 + talk + 15 + 2 * talk <= 120
+    assert world.held() == (10 + talk + 15 + 2 * talk) * 10_000
+
+
+def test_m5_what_the_switch_does_not_end_sooner_is_held(world: World) -> None:
+    money(world, 120)
+    world.begin()
+    granted = world.talk()
+    world.switch.answer = b"-ERR no"
+    world.live(10)
+    (held,) = world.services.charging.overdue(10**17)
+    assert held.return_seconds >= granted.return_seconds
+
+
+def test_m5_what_somebody_else_has_told_it_since_is_held(world: World) -> None:
+    """M5, O4: another controller has held for more, and moved the limit."""
+    money(world, 100_000)
+    world.begin()
+    world.talk()
+    charging = world.services.charging
+    more = charging.extend(
+        extending(CALL, at=25, connected=10, tail=15, slice=60, now=world.now + SECOND)
+    )
+    charging.extend(
+        extending(
+            CALL, at=25, connected=10, tail=15, slice=30, now=world.now, shortened=40, serial=1
+        )
+    )
+    (held,) = charging.overdue(10**17)
+    assert (held.serial, held.return_seconds) == (more.serial, more.return_seconds)
+
+
 def test_m6_the_warning_comes_before_the_end_and_only_there(world: World) -> None:
     """40 s of both, and there is no more."""
     money(world, 120)
     world.begin()
     world.talk()
-    told = world.live(25)
+    told, ends = [], []
+    for _ in range(25):
+        told += (now := world.live(1))
+        ends += [world.now + left * SECOND for left in times(now, "warn_")]
     assert world.paying.granted is not None
     assert not world.paying.granted.more
-    line = next(line for line in told if line.startswith("sched_api") and "warn_" in line)
-    assert "uuid_displace a start tone_stream://%(300,200,600) 0 mux" in line
-    # It was told within a look of the answer, for five seconds before the end.
-    talks = world.paying.granted.destination_seconds
-    assert talks - 5 - 5 <= int(line.split()[1]) <= talks - 5
+    warnings = [line for line in kinds(told) if "warn_" in line]
+    heard = "sched_api warn_a uuid_displace a start tone_stream://%(300,200,600) 0 mux"
+    # It was told within a look of the answer, for five seconds before the end; and anew when that
+    # was moved, since it had rung less than it might have.
+    assert warnings == [heard, "sched_del warn_a", heard]
+    assert 0 <= world.paying.talk_end - 5 * SECOND - ends[-1] < SECOND
 
 
 def test_m6_a_top_up_lets_it_run_on_and_moves_the_warning(world: World) -> None:
@@ -326,8 +566,8 @@ def test_m6_a_top_up_lets_it_run_on_and_moves_the_warning(world: World) -> None:
     before = world.paying.talk_end
     add(world.engine, "account", 300_000, "more")
     told = world.live(4)
-    # Two cents a second, since the return leg is paid for longer already.
-    assert world.paying.talk_end == before + 15 * SECOND
+    # Three cents a second: one of the return leg, which is paid for no longer than it lasts.
+    assert world.paying.talk_end == before + 10 * SECOND
     assert kinds(told)[-2:] == [
         "sched_del warn_a",
         "sched_api warn_a uuid_displace a start tone_stream://%(300,200,600) 0 mux",
@@ -370,6 +610,44 @@ def test_m3_nobody_else_is_asked_for_longer(world: World) -> None:
     assert world.held() == 400_000
 
 
+# --- after a conversation --------------------------------------------------------------------
+
+
+def test_m4_nothing_is_held_for_a_conversation_that_is_over(world: World) -> None:
+    """M4, O4: whoever goes on with the call: the destination's end is told to everybody."""
+    money(world, 100_000)
+    world.begin()
+    world.talk()
+    world.metering.destination_ended(CALL, FAR)
+    held = world.services.charging.overdue(10**17)
+    assert world.live(60) == []
+    assert world.services.charging.overdue(10**17) == held
+
+
+def test_m6_no_warning_is_left_of_it(world: World) -> None:
+    money(world, 120)
+    world.begin()
+    world.talk()
+    assert "warn_" in " ".join(world.live(4))
+    world.metering.destination_ended(CALL, FAR)
+    assert world.live(4) == ["sched_del warn_a"]
+
+
+def test_m4_d4_an_earlier_conversation_holds_nothing_of_the_next(world: World) -> None:
+    """M4, D4, O4: somebody else has dialled a second one, and it was not heard that it is over."""
+    money(world, 100_000)
+    world.begin()
+    world.talk()
+    world.now += 20 * SECOND
+    charging = world.services.charging
+    charging.dial(dialling(CALL, 2, answered=NOW, now=world.now, slice=30))
+    (before,) = charging.overdue(10**17)
+    world.live(60)
+    (after,) = charging.overdue(10**17)
+    assert (after.position, after.connected) == (2, None)
+    assert after.destination_seconds == before.destination_seconds
+
+
 # --- other controllers -----------------------------------------------------------------------
 
 
@@ -399,6 +677,85 @@ def test_o4_a_call_whose_controller_is_gone_runs_on(world: World) -> None:
     world.services.charging.held_on = lambda node: ()
     other.adopt()
     assert len(other) == 0
+
+
+def test_o4_m5_a_grant_that_was_never_told_leaves_no_older_limit(world: World) -> None:
+    """M5: its controller died before it told the switch; the limit of before would end the call."""
+    money(world, 100_000)
+    world.begin()
+    world.talk()
+    connected, far = world.now, destination_legs(CALL, 1)[0]
+    for _ in range(2):
+        world.now += 15 * SECOND
+        untold = world.paying.extend().serial
+    world.legs.clear()
+    stage = stages.write(stages.Stage(Return.BRIDGING, step=3, dialled=1, destination=ABROAD))
+    world.switch.dumps = {
+        CALL: _dump(world, NOW) | {"variable_callback_stage": stage},
+        far: _dump(world, connected),
+    }
+    world.services.charging.held_on = lambda node: world.services.charging.overdue(10**17)
+    other = Metering(world.services)
+    other.adopt()
+    for _ in range(30):
+        world.now += SECOND
+        other.look()
+    told = kinds(world.switch.told)
+    for leg in (CALL, far):
+        assert any(line.startswith(f"sched_api limit_{leg}_{untold + 1} ") for line in told), told
+        for old in range(1, untold + 1):
+            assert f"sched_del limit_{leg}_{old}" in told
+
+
+def test_o4_a_call_that_was_adopted_is_left_when_they_have_talked(world: World) -> None:
+    """M4, D4: what comes next is another conversation, and adopted anew."""
+    money(world, 100_000)
+    world.begin()
+    world.talk()
+    connected, far = world.now, destination_legs(CALL, 1)[0]
+    stage = stages.write(stages.Stage(Return.BRIDGING, step=3, dialled=1, destination=ABROAD))
+    world.switch.dumps = {
+        CALL: _dump(world, NOW) | {"variable_callback_stage": stage},
+        far: _dump(world, connected),
+    }
+    charging = world.services.charging
+    charging.held_on = lambda node: charging.overdue(10**17)
+    world.legs.clear()
+    first, second = Metering(world.services), Metering(world.services)
+    for other in (first, second):
+        other.adopt()
+        assert len(other) == 1
+    first.destination_ended(CALL, far)
+    first.look()
+    assert len(first) == 0
+    # Whoever was not told finds that it is not that one any more.
+    charging.dial(dialling(CALL, 2, answered=NOW, now=world.now, slice=30))
+    second.adopt()
+    assert len(second) == 0
+
+
+@pytest.mark.parametrize("state", [Return.DETACHED, Return.TALKING])
+def test_o4_a_call_that_we_have_lost_and_nobody_looks_after_runs_on(
+    world: World, state: Return
+) -> None:
+    """M4, O4: our connection broke, and whoever went on with it has died while they talked."""
+    money(world, 100_000)
+    world.begin()
+    world.talk()
+    far = destination_legs(CALL, 1)[0]
+    stage = stages.write(stages.Stage(Return.BRIDGING, step=3, dialled=1, destination=ABROAD))
+    world.switch.dumps = {
+        CALL: _dump(world, NOW) | {"variable_callback_stage": stage},
+        far: _dump(world, world.now),
+    }
+    # Of this conversation we were not told; an earlier one is over.
+    world.paying.talk = None
+    world.hold(world.paying, state)
+    charging = world.services.charging
+    charging.held_on = lambda node: charging.overdue(10**17)
+    world.live(1)
+    world.metering.adopt()
+    assert f"limit_{far}_2" in " ".join(world.live(29))
 
 
 def test_o4_a_call_that_its_controller_holds_is_his(world: World) -> None:

@@ -92,6 +92,10 @@ class Around:
         self.metrics = Metrics()
         self.spawned: list[Any] = []
 
+    def keep_first(self, function: Any, *args: Any) -> None:
+        """Write until it is taken, before all that waits."""
+        self.keep(function, *args)
+
     def keep(self, function: Any, *args: Any) -> None:
         """Write until it is taken."""
         while True:
@@ -149,6 +153,30 @@ def test_i9_what_becomes_of_destinations_is_written_in_the_background(
         assert destinations_of(connection, request.id)[1].ended == 120
 
 
+def test_m7_of_what_waits_only_what_the_record_of_a_leg_needs_is_written_for_it(
+    around: Around, engine: Engine
+) -> None:
+    """M7: whom it called; that it is over may be written with more of the kind."""
+    request = stored(Requests(engine))
+    placing = Placing(cast(Services, around), Destinations(engine))
+
+    def kept() -> list[tuple[int, int | None]]:
+        with engine.connect() as connection:
+            return [(one.position, one.ended) for one in destinations_of(connection, request.id)]
+
+    placing.begin(request.id, "leg", 1, CALLER, PLAN, 100)
+    placing.flush_called(request.id, 2)
+    placing.flush_called("another", 1)
+    assert kept() == []
+    placing.flush_called(request.id, 1)
+    assert kept() == [(1, None)]
+    placing.over(request.id, "leg", 1, "USER_BUSY", {}, 105)
+    placing.flush_called(request.id, 1)
+    assert kept() == [(1, None)]
+    placing.flush()
+    assert kept() == [(1, 105)]
+
+
 def test_o5_what_is_written_twice_at_once_keeps_its_order(around: Around) -> None:
     """A controller that ends writes what waits, while it is being written."""
     kept: list[int] = []
@@ -169,7 +197,8 @@ def test_o5_what_is_written_twice_at_once_keeps_its_order(around: Around) -> Non
     gevent.sleep(0)
     assert kept == []
     may.set()
-    gevent.joinall([first, second], raise_error=True)
+    both: list[Any] = [first, second]
+    gevent.joinall(both, raise_error=True)
     assert kept == [1, 2]
 
 

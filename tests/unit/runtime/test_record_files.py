@@ -61,6 +61,15 @@ def test_o5_what_was_left_unfinished_is_taken_away(file: LineFile, path: Path, t
     assert path.read_bytes() == ONE + b"\n" + TWO + b"\n"
 
 
+def test_o5_what_another_one_left_unfinished_is_taken_away_too(file: LineFile, path: Path) -> None:
+    """Of two controllers on a machine one was killed; the other had the file open before."""
+    file.append([ONE])
+    with path.open("ab") as other:
+        other.write(TWO + b"\n" + b'{"leg":"4')
+    file.append([THREE])
+    assert path.read_bytes().splitlines() == [ONE, TWO, THREE]
+
+
 def test_o5_what_is_not_ours_stays(file: LineFile, path: Path) -> None:
     path.write_bytes(b"somebody else's")
     file.append([ONE])

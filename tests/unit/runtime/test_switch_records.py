@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from controller.esl.records import decode_record
 from controller.runtime import switch_records
 from controller.store.database import open_database
 from tests.databases import new_file
@@ -79,6 +80,14 @@ def test_m7_others_records_are_left_alone_and_read_once(
     monkeypatch.setattr(switch_records, "decode_record", None)
     bench.after(1)
     assert set(records.iterdir()) == kept | {records / "folder.json", records / "link.json"}
+    monkeypatch.undo()
+    # What is gone is forgotten: another one may have its name.
+    bench.call()
+    (records / "list.json").unlink()
+    bench.after(1)
+    write_record(records, ending()).rename(records / "list.json")
+    bench.after(1)
+    assert bench.rows.keys() == {CALL}
 
 
 def test_m7_a_record_that_is_being_written_is_left_for_the_next_time(
@@ -167,3 +176,56 @@ def test_m7_a_file_that_cannot_be_removed_is_read_once(
     assert bench.rows.keys() == {CALL}
     assert path.exists()
     assert faults(bench) == 1
+
+
+def test_m7_however_many_records_there_are_few_are_read_at_a_time(
+    bench: Bench, records: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """M7: others' too; who waits for the store waits behind them. The directory is read once."""
+    monkeypatch.setattr(switch_records, "AT_ONCE", 3)
+    for number in range(10):
+        put(records / f"{number}.cdr.json", OTHERS)
+        write_record(records, ending(f"{number:036}", answer_uepoch="0"))
+    read: list[int] = []
+    scanned: list[Path] = []
+    scandir = os.scandir
+
+    def run(function: Any, *given: Any) -> Any:
+        read.append(0)
+        return function(*given)
+
+    def counted(body: bytes) -> Any:
+        read[-1] += 1
+        return decode_record(body)
+
+    def noted(path: Path) -> Any:
+        scanned.append(path)
+        return scandir(path)
+
+    monkeypatch.setattr(bench.services.reads, "run", run)
+    monkeypatch.setattr(switch_records, "decode_record", counted)
+    monkeypatch.setattr(os, "scandir", noted)
+    bench.after(1)
+    assert (sum(read), max(read)) == (20, 3)
+    assert scanned == [records]
+    assert len(bench.rows) == 10
+
+
+def test_m7_a_record_of_no_kind_of_ours_is_left_alone(bench: Bench, records: Path) -> None:
+    """M7: others may have a variable of that name."""
+    path = write_record(records, ending(leg="blue"))
+    bench.after(1)
+    assert path.exists()
+
+
+@pytest.mark.parametrize("name", ["new\nline.json", "\udc80\udcff.json", "x" * 250 + ".json"])
+def test_m7_g1_files_of_any_name_are_set_aside_or_told_of(
+    bench: Bench, records: Path, name: str
+) -> None:
+    """M7: none of them keeps those behind it from being settled."""
+    bench.call()
+    put(records / name, "{", age=100)
+    write_record(records, ending(seconds=70))
+    bench.after(1)
+    assert bench.rows.keys() == {CALL}
+    assert broken(bench) == 1

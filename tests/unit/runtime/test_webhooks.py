@@ -228,3 +228,25 @@ def test_o5_a_server_has_to_prove_who_it_is(certificate: Path) -> None:
         assert server.got == []
         poster(server.url, tls=trusting).post(BODY, key="k-1", kind="test")
         assert server.got[0].headers["host"].startswith("localhost:")
+
+
+def test_o5_what_connects_when_its_time_is_over_is_not_asked_any_more(
+    server: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name with several addresses, each of which may take the whole time to say nothing."""
+    late, real = threading.Event(), socket.create_connection
+    made = poster(server.url, 0.05)
+    cut = made._cut
+
+    def cut_off() -> None:
+        cut()
+        late.set()
+
+    def slow(address: tuple[str, int], *, timeout: float) -> socket.socket:
+        assert late.wait(PATIENCE)
+        return real(address, timeout=PATIENCE)
+
+    monkeypatch.setattr(made, "_cut", cut_off)
+    monkeypatch.setattr("controller.runtime.webhooks.socket.create_connection", slow)
+    assert refused(made) == "no answer within 0.05 s"
+    assert server.got == []

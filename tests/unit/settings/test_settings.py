@@ -274,7 +274,7 @@ def test_o5_streams_of_records_and_the_server_of_notices_are_set(tmp_path: Path)
         (f'file = "/x", url = "https://a/", secret = "{SECRET}"', "set one of file and url"),
         ('file = "legs.jsonl"', "no absolute path"),
         ('url = "https://a/"', "set secret"),
-        ('url = "https://a/", secret = "short"', r"^records\.streams\[1\]\.secret: "),
+        ('url = "https://a/", secret = "short"', "set secret, 16 to 128 letters"),
         (f'url = "https://a/", secret = "{SECRET}", timeout_seconds = 61', "timeout_seconds: "),
         ('file = "/x", colour = "red"', "colour"),
         *(
@@ -303,10 +303,16 @@ def test_o5_a_stream_that_cannot_be_is_named(stream: str, says: str) -> None:
     assert SECRET not in str(error.value)
 
 
-def test_o5_two_streams_have_two_names() -> None:
-    two = '[{name = "a", file = "/a"}, {name = "a", file = "/b"}]'
-    with pytest.raises(SettingsError, match=r"^records\.streams: two streams have one name"):
-        load(None, {"CALLBACKD_RECORDS__STREAMS": two})
+@pytest.mark.parametrize(
+    ("two", "says"),
+    [
+        ('{name = "a", file = "/a"}, {name = "a", file = "/b"}', "two streams have one name"),
+        ('{name = "a", file = "/a"}, {name = "b", file = "/a"}', "two streams have one file"),
+    ],
+)
+def test_o5_two_streams_have_two_names_and_two_files(two: str, says: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^records\.streams: {says}"):
+        load(None, {"CALLBACKD_RECORDS__STREAMS": f"[{two}]"})
 
 
 def test_m8_a_server_of_notices_that_cannot_be_is_named() -> None:

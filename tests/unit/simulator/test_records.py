@@ -32,6 +32,7 @@ def test_m7_a_record_tells_what_the_event_does(
     make_bench: Callable[..., Bench], tmp_path: Path, outcome: str
 ) -> None:
     bench = make_bench(records=tmp_path)
+    assert bench.client.api("module_exists mod_json_cdr") == "true"
     event = decode_event(json.dumps(ended(bench, outcome=outcome)).encode())
     (path,) = tmp_path.glob("*.cdr.json")
     assert path.name == "u.cdr.json"

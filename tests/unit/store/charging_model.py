@@ -51,6 +51,7 @@ class Call:
     return_seconds: int
     now: int = NOW
     answered: bool = False
+    serial: int = 0
     positions: int = 0
     destinations: dict[int, tuple[Price, int]] = field(default_factory=dict)
     over: bool = False
@@ -231,9 +232,14 @@ class Sequence:
         talked = call.positions in call.destinations
         at = (call.now - NOW) // SECOND + self.random.randint(0, 60)
         connected = (call.now - NOW) // SECOND if talked else None
-        answer = self.ask(self.charging.extend, paying.extending(call.name, at, connected))
+        # The switch may have been told to end the return leg sooner: then that is what it is.
+        sooner = self.random.randint(1, 2 * call.return_seconds + 1) if talked else 0
+        sooner = self.random.choice([0, sooner])
+        more = {"shortened": sooner, "serial": call.serial}
+        answer = self.ask(self.charging.extend, paying.extending(call.name, at, connected, **more))
         call.answered = True
-        assert answer.return_seconds == 0 or answer.return_seconds >= call.return_seconds
+        least = min(call.return_seconds, sooner or call.return_seconds)
+        assert answer.return_seconds == 0 or answer.return_seconds >= least
         if talked:
             price, before = call.destinations[call.positions]
             assert answer.destination_seconds >= before
@@ -242,6 +248,7 @@ class Sequence:
 
     def granted(self, call: Call, answer: Granted) -> None:
         call.return_seconds = answer.return_seconds or call.return_seconds
+        call.serial = answer.serial
         if call.account == self.limited:
             assert answer.return_seconds > 0
         assert self.available() >= 0

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from controller.callback.events import Credit
+from controller.callback.return_session import destination_legs
 from controller.credit.model import Granted, LegEnd, Price, Refused, Settled
 from controller.store import schema
 from controller.store.charging import SqlCharging
@@ -239,6 +240,55 @@ def test_m7_a_leg_that_is_told_of_after_its_hold_was_released_is_charged_all_the
     assert held(engine) == {"b": MINUTE}
 
 
+def test_m7_a_leg_that_was_released_is_not_paid_from_what_the_other_needs(
+    engine: Engine, charging: SqlCharging
+) -> None:
+    """M7: it was answered at the moment that its caller hung up, who never heard of it."""
+    account(engine, "a", 10_000_000)
+    granted(charging.begin(beginning("call")))
+    granted(charging.dial(dialling("call")))
+    charging.not_called("call", 1)
+    for position, seconds, cost in ((1, 100, 2_000_000), (0, 120, 1_200_000)):
+        settled = charging.settle(ending("call", position, seconds))
+        assert (settled.charge, settled.uncovered) == (cost, 0)
+    assert held(engine) == {}
+
+
+def test_c2_what_is_held_for_the_call_itself_is_the_callers_to_spend(
+    engine: Engine, charging: SqlCharging
+) -> None:
+    """C2, M3: else nobody who has little would ever hear that he has anything."""
+    account(engine, "a", 900_000)
+    granted(charging.begin(beginning("other", wanted=30)))
+    granted(charging.begin(beginning("call")))
+    assert charging.credit("100", None) == Credit(0, "USD")
+    assert charging.credit("100", None, "call") == Credit(600_000, "USD")
+
+
+def test_m9_who_is_known_when_the_call_is_over_has_nothing_held(
+    engine: Engine, charging: SqlCharging
+) -> None:
+    """M9, M7: he hung up while it was asked whose account pays."""
+    account(engine, "a", 10_000_000)
+    account(engine, "his", 10_000_000, caller=HOME)
+    granted(charging.begin(beginning("call")))
+    charging.settle(ending("call", 0, 20))
+    charging.identify(identifying("call"))
+    assert held(engine) == {}
+
+
+def test_m4_a_number_that_is_dialled_in_place_of_another_has_its_own_price(
+    engine: Engine, charging: SqlCharging
+) -> None:
+    """M4, O4: whoever dialled the first has lost the call before the switch knew of it."""
+    account(engine, "a", 10_000_000)
+    granted(charging.begin(beginning("call")))
+    granted(charging.dial(dialling("call", 1, number=HOME)))
+    before = granted(charging.dial(dialling("call", 1)))
+    assert granted(charging.dial(dialling("call", 1))) == before
+    assert charging.settle(ending("call", 1, 10)).charge == 200_000
+
+
 def test_m1_an_unlimited_account_is_charged_and_nothing_is_held(
     engine: Engine, charging: SqlCharging
 ) -> None:
@@ -378,7 +428,7 @@ def test_m7_i9_a_record_has_all_that_is_known_of_its_leg(
     granted(charging.dial(dialling("call", **of)))
     plan = write_plan(PLAN)
     Destinations(engine).keep([Called(request.id, "leg", 1, ABROAD, plan, NOW)])
-    charging.settle(ending("call", 1, 60, **of))
+    charging.settle(ending("call", 1, 60, leg=destination_legs("leg", 1)[0], **of))
     charging.settle(ending("call", 0, 90, channel="gsm", **of))
     there, back = rows(engine, schema.call_leg)
     assert (there["number"], there["shown"], there["caller"]) == (ABROAD, "+12025550101", HOME)
@@ -431,6 +481,34 @@ def test_m1_that_an_account_is_low_is_told_once_until_it_is_not(
     add(engine, "one", 300_000, "more")
     call("d")
     assert [row["key"] for row in rows(engine, schema.notice)] == ["low:one:3", "low:one:6"]
+
+
+@pytest.mark.usefixtures("charging")
+def test_m1_an_account_that_a_correction_makes_low_is_told_of_too(engine: Engine) -> None:
+    account(engine, "one", 700_000, low_credit=800_000)
+    assert rows(engine, schema.notice) == [], "it was never more"
+    add(engine, "one", 300_000, "more")
+    add(engine, "one", -300_000, "less")
+    add(engine, "one", -1, "less still")
+    (notice,) = rows(engine, schema.notice)
+    assert notice["key"] == "low:one:3"
+    assert msgspec.json.decode(notice["body"])["left"] == 700_000
+
+
+def test_m1_what_is_low_is_another_amount_when_the_operator_says_so(
+    engine: Engine, charging: SqlCharging
+) -> None:
+    account(engine, "one", 1_000_000, low_credit=950_000)
+    granted(charging.begin(beginning("a")))
+    charging.settle(ending("a", 0, 15))
+    assert len(rows(engine, schema.notice)) == 1
+    with engine.begin() as connection:
+        connection.execute(update(schema.account).values(low_credit=800_000))
+    for name in ("b", "c"):
+        granted(charging.begin(beginning(name)))
+        charging.settle(ending(name, 0, 15))
+    _, second = rows(engine, schema.notice)
+    assert msgspec.json.decode(second["body"])["threshold"] == 800_000
 
 
 # --- the database itself -------------------------------------------------------------------------
