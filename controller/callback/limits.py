@@ -78,8 +78,8 @@ def longest_without_talking(policy: Policy) -> float:
     identifying = MAX_TRIES * (2 * QUESTION_SECONDS + CHECK_SECONDS)
     credit = LOOK_UP_SECONDS + QUESTION_SECONDS
     ringing = policy.destination_ring_seconds * MOST_WAYS + BRIDGE_SLACK_SECONDS
-    # Choosing, dialling, being told how long the call may last, ringing.
-    dialling = 2 * policy.dial_seconds + credit + ringing
+    # Choosing, dialling, finding a way, being told how long the call may last, ringing.
+    dialling = 2 * policy.dial_seconds + LOOK_UP_SECONDS + credit + ringing
     # Whoever asks for his credit has the time for dialling anew each time.
     menus = (policy.dial_seconds + credit) * (MAX_CREDIT + 1) if policy.credit_query else 0.0
     again = credit if policy.credit_query_again else 0.0

@@ -330,6 +330,8 @@ class Calling(Underway):
         if isinstance(granted, Refused):
             self._end_claimed(request, attempt, lease, granted.reason)
             return
+        if self._is_late(asked, request, attempt.id):
+            return
         command = self._command(request, policy, attempt.id, plan, granted)
         if command is None:
             self._end_claimed(request, attempt, lease, "failed", "UNSAFE_TEXT")

@@ -50,7 +50,7 @@ class Forks:
 
     def run(self, config: Path, **environment: str) -> int:
         """Start a controller and wait for its link; give its process id."""
-        process = self.start(config, **environment)
+        process = self.start(config, None, **environment)
         self.wait(process)
         return process
 
@@ -98,6 +98,9 @@ class Forks:
         self.kill_all()
         self._process.kill()
         self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
 
 
 def _is_there(process: int) -> bool:

@@ -36,7 +36,7 @@ REFUSED: Final = ["400", "401", "403", "404", "405", "409", "412", "415", "422",
 CONFIG: Final = {
     "seed": 20261124,
     "generation": {
-        "max-examples": 20,
+        "max-examples": 12,
         "deterministic": True,
         "database": "none",
         # The token is ours in every request; what comes of others is a check of its own.

@@ -84,7 +84,7 @@ def check_timer(session: Any, after: Any, effects: tuple[Effect, ...], now: floa
 
 
 @given(return_moments())
-@settings(max_examples=many(1000))
+@settings(max_examples=many(600))
 def test_a_return_leg_goes_where_its_row_says_and_waits_for_something(
     moment: ReturnMoment,
 ) -> None:
