@@ -37,6 +37,7 @@ from controller.callback.limits import (
     QUESTION_SECONDS,
     SENTENCES,
     UNPAID,
+    WAY_SECONDS,
 )
 from controller.callback.return_session import NOTHING_TYPED, ReturnSession
 from controller.callback.said import SOUND, Duration, Prompt
@@ -131,7 +132,7 @@ def _call(session: ReturnSession, number: str, now: float) -> Step:
     session = change(session, destination=number, keys=NOTHING_TYPED, pause=0.0, plan=None)
     session = change(session, granted=None)
     session = change(session, deadline=NO_DEADLINE, dialled=session.dialled + 1)
-    session, timer = _connecting(session, now + LOOK_UP_SECONDS)
+    session, timer = _connecting(session, now + WAY_SECONDS)
     # Whoever takes over asks for the number once more, and for no password.
     saved = save(session, Return.DESTINATION)
     return session, (saved, FindRoute(session.step, number, session.dialled), timer)

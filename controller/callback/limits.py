@@ -30,11 +30,12 @@ CHOICE_SECONDS: Final = 2.0
 QUESTION_SECONDS: Final = 90.0
 #: The longest that a last sentence may take which is the operator's: uploads are five minutes long.
 OWN_SOUND_SECONDS: Final = 330.0
-#: The longest a password check may take, what is looked up, and a leg that was hung up. Where
-#: somebody pays it is held for first, and a write waits for others: longer than
-#: `store.database.BUSY_SECONDS`.
+#: The longest a password check may take, what is looked up, and a leg that was hung up.
 CHECK_SECONDS: Final = 10.0
-LOOK_UP_SECONDS: Final = 10.0
+LOOK_UP_SECONDS: Final = 3.0
+#: The longest that finding a way may take. Where somebody pays it is held for, and a write waits
+#: for others: longer than `store.database.BUSY_SECONDS`.
+WAY_SECONDS: Final = 10.0
 GONE_SECONDS: Final = 5.0
 #: What was typed while a destination rang comes when it is over, at once: it is no next number.
 DEAF_SECONDS: Final = 0.15
@@ -79,7 +80,7 @@ def longest_without_talking(policy: Policy) -> float:
     credit = LOOK_UP_SECONDS + QUESTION_SECONDS
     ringing = policy.destination_ring_seconds * MOST_WAYS + BRIDGE_SLACK_SECONDS
     # Choosing, dialling, finding a way, being told how long the call may last, ringing.
-    dialling = 2 * policy.dial_seconds + LOOK_UP_SECONDS + credit + ringing
+    dialling = 2 * policy.dial_seconds + WAY_SECONDS + credit + ringing
     # Whoever asks for his credit has the time for dialling anew each time.
     menus = (policy.dial_seconds + credit) * (MAX_CREDIT + 1) if policy.credit_query else 0.0
     again = credit if policy.credit_query_again else 0.0

@@ -126,7 +126,7 @@ def test_o5_a_way_that_is_found_too_late_is_not_gone() -> None:
     """The store or Redis stood still: the caller is told, and what comes then is of no call."""
     leg = at_destination(slow=True)
     leg.press("2125550123#")
-    leg.wait(limits.LOOK_UP_SECONDS)
+    leg.wait(limits.WAY_SECONDS)
     assert prompts(leg) == ("destination_unreachable", "destination_enter")
     assert leg.route_found() == ()
     assert leg.session.state is Return.DESTINATION
