@@ -16,7 +16,7 @@ from controller.callback.events import LegEnded
 from controller.esl.errors import EslError
 from controller.esl.switch import SwitchLink
 from controller.runtime.answers import finish, legs_of, mark_of, unmark
-from controller.runtime.calling import Calling
+from controller.runtime.calling import CALLING_SLACK_SECONDS, Calling
 from controller.runtime.return_leg import ReturnLeg
 from controller.runtime.services import Services
 from controller.runtime.ways import give_back, member_of
@@ -86,7 +86,27 @@ def _followed(services: Services, link: SwitchLink) -> None:
 
 def _gone(services: Services, link: SwitchLink) -> list[tuple[Request, Attempt]]:
     rows = services.reads.run(services.requests.open_on, link.name)
-    return [found for found in rows if not _alive(services, link, found[1])]
+    gone, alive = [], []
+    for request, attempt in rows:
+        if not _alive(services, link, attempt):
+            gone.append((request, attempt))
+        elif request.state == "calling":
+            alive.append(request)
+    _keep(services, alive)
+    return gone
+
+
+def _keep(services: Services, alive: list[Request]) -> None:
+    """Let no call be given up that lives, though nobody has written that it was answered.
+
+    Whoever holds its leg may stand still.
+    """
+    again = services.settings.dispatcher.reconcile_seconds * 1.5
+    now = services.clock.micros()
+    soon = now + int(again * 1_000_000)
+    ending = [one.id for one in alive if (one.lease_until or 0) < soon]
+    if ending:
+        services.write(services.requests.alive, ending, soon + CALLING_SLACK_SECONDS * 1_000_000)
 
 
 def _alive(services: Services, link: SwitchLink, attempt: Attempt) -> bool:

@@ -171,6 +171,20 @@ class Requests(Attempts):
                 )
         return moved
 
+    def alive(self, ids: Sequence[str], until: int) -> None:
+        """Keep that return calls live which nobody has answered yet: they do until `until`."""
+        with self._engine.begin() as connection:
+            for id_ in sorted(ids):
+                connection.execute(
+                    update(requests)
+                    .where(
+                        requests.c.id == id_,
+                        requests.c.state == "calling",
+                        requests.c.lease_until < until,
+                    )
+                    .values(lease_until=until)
+                )
+
     def retry(
         self,
         request: str,

@@ -370,6 +370,24 @@ def test_o5_a_call_of_which_nobody_knows_is_unknown_and_never_made_again(
     assert (attempt.outcome, attempt.ended) == ("unknown", 301)
 
 
+def test_o5_a_return_call_that_lives_is_not_given_up_though_nobody_wrote_that_it_was_answered(
+    requests: Requests,
+) -> None:
+    """Whoever holds its leg may stand still; its node says that it lives."""
+    alive, other, talking = (stored(requests, f"+1212555019{n}") for n in (1, 2, 3))
+    assert len(leased(requests, "a", now=100, until=200)) == 3
+    for request in (alive, other, talking):
+        assert begun(requests, request, "a", until=300)
+    assert requests.answered(talking.id, 900, now=250)
+    requests.alive([alive.id, talking.id], 500)
+    assert [lost.id for lost in requests.expire(301)] == [other.id]
+    # It is never made shorter.
+    requests.alive([alive.id], 400)
+    assert requests.expire(500) == []
+    assert [lost.id for lost in requests.expire(501)] == [alive.id]
+    assert [lost.id for lost in requests.expire(901)] == [talking.id]
+
+
 def test_t5_what_could_not_be_made_in_time_is_expired(requests: Requests) -> None:
     request = stored(requests, expires=1000)
     assert requests.expire(1000) == []
