@@ -37,6 +37,7 @@ from controller.store.kept import CHANNELS, Stored
 from controller.store.requests import Requests
 from controller.store.sounds import SoundSource
 from controller.store.upgrade import head, revision, upgrade
+from tests.conftest import DATABASES
 from tests.postgres import PostgreSQL
 from tests.seed import ADMIN, directory
 from tests.sounding import recording
@@ -59,7 +60,7 @@ HOLD = "SELECT pg_advisory_lock(1667392512)"
 RELEASE = "SELECT pg_advisory_unlock(1667392512)"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database with nothing in it."""
     if request.param == "sqlite":
@@ -68,7 +69,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return server.fresh(empty=True)
 
 
-@pytest.fixture(params=["before revisions", "sqlite 0001", "postgresql 0001"])
+@pytest.fixture(params=["before revisions", *(f"{kind} 0001" for kind in DATABASES)])
 def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database as the first release left it."""
     if request.param == "postgresql 0001":
