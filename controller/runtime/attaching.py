@@ -10,20 +10,20 @@ import structlog
 
 from controller.callback import conversation
 from controller.callback.effects import CallOver, NotCalled, Record
-from controller.callback.events import LegEnded, ReturnAttached
+from controller.callback.events import ReturnAttached
 from controller.callback.return_session import ReturnSession
 from controller.callback.stage import read as read_stage
 from controller.callback.states import Return
 from controller.callerid.model import Numbers, Rang
 from controller.credit.model import Granted
 from controller.esl import commands
-from controller.esl.events import ChannelData, Event, failed_legs, failed_legs_of, text
+from controller.esl.events import ChannelData, Event, failed_legs_of, text
 from controller.esl.session import SUBSCRIPTION, OutboundSession
 from controller.policy.model import Policy
 from controller.routing.model import Plan
 from controller.runtime.answers import answered_until, unmark
 from controller.runtime.calls_out import CallsOut
-from controller.runtime.legs import VARIABLE
+from controller.runtime.legs import VARIABLE, ended
 from controller.runtime.paying import CHARGED_VARIABLE, MICROS, Call, Paying
 from controller.runtime.placing import rang_of
 from controller.runtime.return_leg import STAGE_VARIABLE, ReturnLeg, record
@@ -228,22 +228,16 @@ def unseen_end(services: Services, event: Event) -> None:
     found = _find(services, request_id)
     if found is None or found[0].state not in ("calling", "answered"):
         return
-    ended = LegEnded(
-        cause=text(event.hangup_cause) or "UNKNOWN",
-        stage=text(event.stage),
-        talked_to=text(event.last_bridge_to),
-        failed=failed_legs(event.originate_causes),
-        charged=text(event.charged) not in (None, "0"),
-    )
+    end = ended(event)
     session = _session(services, uuid, *found)
-    for effect in conversation.record_of_unseen_end(session, ended):
+    for effect in conversation.record_of_unseen_end(session, end):
         match effect:
             case Record():
                 record(services, effect)
             case CallOver():
                 calls = CallsOut(services, node=found[0].node, numbers=Numbers(), rang=Rang())
                 last = msgspec.structs.replace(session, dialled=effect.position)
-                calls.plans = _plans(services, request_id, uuid, ended.stage)
+                calls.plans = _plans(services, request_id, uuid, end.stage)
                 calls.over(last, effect)
             case NotCalled(position):
                 call = text(event.call) or uuid

@@ -50,6 +50,18 @@ def step_of(event_uuid: str | None) -> int | None:
     return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None
 
 
+def ended(event: Event) -> LegEnded:
+    """Give what CHANNEL_HANGUP_COMPLETE says of the end of a leg."""
+    return LegEnded(
+        cause=text(event.hangup_cause) or "UNKNOWN",
+        stage=text(event.stage),
+        talked_to=text(event.last_bridge_to),
+        failed=failed_legs(event.originate_causes),
+        # 0: it was limited by the policy alone.
+        charged=text(event.charged) not in (None, "0"),
+    )
+
+
 class Leg(Generic[S]):
     """What trigger and return legs have in common."""
 
@@ -127,15 +139,7 @@ class Leg(Generic[S]):
 
     def leg_ended(self, event: Event) -> None:
         """Tell the machine that the leg has hung up."""
-        self.post(
-            LegEnded(
-                cause=text(event.hangup_cause) or "UNKNOWN",
-                stage=text(event.stage),
-                talked_to=text(event.last_bridge_to),
-                failed=failed_legs(event.originate_causes),
-                charged=text(event.charged) not in (None, "0"),
-            )
-        )
+        self.post(ended(event))
 
     # --- effects ---------------------------------------------------------------------------
 

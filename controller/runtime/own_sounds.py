@@ -36,14 +36,12 @@ def own_sounds(
 
 def farewell_sound(sounds: SoundTable, policy: Policy, language: str) -> str | None:
     """Give the operator's sound for whoever was cut off (M5); None: he has chosen none."""
-    chosen = policy.sound_before_disconnecting
-    return None if chosen is None else _path(sounds, chosen, policy, language)
+    return _path(sounds, policy.sound_before_disconnecting, policy, language)
 
 
 def warning_sound(sounds: SoundTable, policy: Policy, language: str) -> str:
     """Give the sound that is heard before the credit ends (M6)."""
-    chosen = policy.warning_sound
-    path = None if chosen is None else _path(sounds, chosen, policy, language)
+    path = _path(sounds, policy.warning_sound, policy, language)
     return WARNING if path is None else path
 
 
@@ -54,10 +52,13 @@ def _found(sounds: SoundTable, prompt: Prompt, policy: Policy, language: str) ->
     return STOCK if path is None else f"{SOUND}{path}"
 
 
-def _path(sounds: SoundTable, value: str, policy: Policy, language: str) -> str | None:
+def _path(sounds: SoundTable, value: str | None, policy: Policy, language: str) -> str | None:
     """Give the path that a setting means; None: there is none, or none that the switch can be told.
 
-    An uploaded sound may lie below a directory with a blank in its name.
+    `value` None: nothing was chosen. An uploaded sound may lie below a directory with a blank in
+    its name.
     """
+    if value is None:
+        return None
     path = sounds.resolve(value, client=policy.client, language=language)
     return path if path is not None and can_be_played(path) else None
