@@ -1,31 +1,18 @@
-"""Every setting of the service: one typed tree, from a file and the environment, checked at start.
+"""The settings by section: what each is, its bounds in its type, its default here and nowhere else.
 
-A TOML file gives the tree; an environment variable `CALLBACKD_SECTION__FIELD` (two underscores)
-goes before it: `CALLBACKD_LISTEN__PORT=9084`. Lists and tables are written there as in TOML
-(`["pstn"]`), all else as plain text. Without either, the defaults work by themselves.
+What sections must keep together is in `checks`.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import re
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 
-from controller.guard.locking import LockKind, Rules
-from controller.numbers.e164 import is_country
+from controller.guard.locking import Rules
 from controller.policy.fields import Prefix
-from controller.policy.urls import trouble
-from controller.prompts.catalogue import languages
-
-_PREFIX: Final = "CALLBACKD_"
-#: What Kubernetes sets in every container for a Service that is called callbackd.
-_KUBERNETES: Final = re.compile(r"CALLBACKD_(SERVICE_(HOST|PORT).*|PORT(_.*)?)\Z")
-_DIRECTORY: Final = re.compile(r"[A-Za-z0-9_./:@~+-]{0,256}\Z", re.ASCII)
 
 #: Language, dialect and voice, as FreeSWITCH's sets have them.
 _VOICE: Final = r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){1,2}\Z"
@@ -36,10 +23,6 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
 #: Shorter than what is sent is leased for.
 AnswerSeconds = Annotated[float, msgspec.Meta(gt=0, le=60)]
 Path_ = Annotated[str, msgspec.Meta(min_length=1)]
-
-
-class SettingsError(ValueError):
-    """A setting that cannot be; the message names the setting and the remedy."""
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -255,142 +238,3 @@ class Settings(_Section, frozen=True):
     def networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
         """The networks of `listen.allow`."""
         return tuple(ipaddress.ip_network(text) for text in self.listen.allow)
-
-
-def load(path: str | None, environment: Mapping[str, str]) -> Settings:
-    """Load and check the settings. Raises `SettingsError`, which names the setting."""
-    tree: dict[str, Any] = {}
-    if path is not None:
-        try:
-            tree = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{path}: is not TOML: {error}") from error
-    for name, value in sorted(environment.items()):
-        if name.startswith(_PREFIX) and not _KUBERNETES.match(name):
-            _put(tree, name, value)
-    route = tree.get("route")
-    if isinstance(route, dict) and "gateways" in route:
-        raise SettingsError(
-            "route.gateways: is no setting any more: the channels of the database are used, in the "
-            "order of their priority; take it out, and see `callbackd channel list`"
-        )
-    redis = tree.setdefault("redis", {})
-    if environment.get("REDIS_URL") and isinstance(redis, dict):
-        redis.setdefault("url", environment["REDIS_URL"])
-    try:
-        settings = msgspec.convert(tree, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        raise SettingsError(_plain(str(error))) from error
-    _check(settings)
-    return settings
-
-
-def tellable(directory: str) -> bool:
-    """Whether the switch can be told this directory: absolute, of harmless letters."""
-    return directory.startswith("/") and _DIRECTORY.match(directory) is not None
-
-
-def _put(tree: dict[str, Any], name: str, value: str) -> None:
-    *sections, field = name[len(_PREFIX) :].lower().split("__")
-    place = tree
-    for section in sections:
-        inner = place.setdefault(section, {})
-        if not isinstance(inner, dict):
-            raise SettingsError(f"{name}: {section!r} is no section")
-        place = inner
-    if value[:1] not in ("[", "{"):
-        place[field] = value
-        return
-    try:
-        place[field] = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{name}: is no list or table as TOML writes it: {error}") from error
-
-
-def _check(settings: Settings) -> None:
-    for text in settings.listen.allow:
-        try:
-            ipaddress.ip_network(text)
-        except ValueError as error:
-            raise SettingsError(
-                f"listen.allow: {text!r} is no network; write 192.0.2.0/24 or 192.0.2.7/32"
-            ) from error
-    if not _DIRECTORY.match(settings.prompts.directory):
-        raise SettingsError(
-            f"prompts.directory: {settings.prompts.directory!r} is no directory that the switch "
-            "can be told; spaces, quotes and '!' cannot be in it"
-        )
-    for kind in LockKind:
-        rule = settings.lockouts.of(kind)
-        if rule.longest_seconds < rule.first_seconds:
-            raise SettingsError(
-                f"lockouts.{kind.value}.longest_seconds: {rule.longest_seconds} is less than "
-                f"first_seconds, {rule.first_seconds}; no lock is shorter than the first"
-            )
-    if settings.sounds.directory and not tellable(settings.sounds.directory):
-        raise SettingsError(
-            f"sounds.directory: {settings.sounds.directory!r} is no directory that the switch can "
-            "be told; write an absolute path without spaces, quotes and '!'"
-        )
-    for field, named in (
-        ("prompts.language", (settings.prompts.language,)),
-        ("prompts.voices", tuple(settings.prompts.voices)),
-    ):
-        for language in named:
-            if language not in languages():
-                raise SettingsError(
-                    f"{field}: there are no prompts in {language!r}; there are "
-                    f"{', '.join(languages())}"
-                )
-    if bool(settings.route.internal_gateway) != bool(settings.route.internal_lengths):
-        raise SettingsError(
-            "route.internal_lengths: extensions of the platform have a gateway and a number of "
-            "digits; set both internal_gateway and internal_lengths, or neither"
-        )
-    if bool(settings.route.emergency_channel) != bool(settings.route.emergency_caller_id):
-        raise SettingsError(
-            "route.emergency_caller_id: emergency calls need a channel and the number that they "
-            "show; set both emergency_channel and emergency_caller_id, or neither"
-        )
-    if settings.route.internal_prefixes and not settings.route.internal_gateway:
-        raise SettingsError(
-            "route.internal_prefixes: these numbers stay on the platform and need a way there; set "
-            "internal_gateway and internal_lengths too"
-        )
-    names = [node.name for node in settings.nodes]
-    if len(set(names)) != len(names):
-        raise SettingsError("nodes: two nodes have one name; give each its own")
-    _check_told(settings)
-    if not is_country(settings.route.country):
-        raise SettingsError(
-            f"route.country: {settings.route.country!r} is no country; write two capitals: US"
-        )
-
-
-def _check_told(settings: Settings) -> None:
-    """Check whom records and notices are told."""
-    told = [("notices.url", settings.notices.url, settings.notices.secret)]
-    streams = settings.records.streams
-    for what in ("name", "file"):
-        given = [value for stream in streams if (value := getattr(stream, what))]
-        if len(set(given)) != len(given):
-            raise SettingsError(f"records.streams: two streams have one {what}; give each its own")
-    for stream in streams:
-        where = f"records.streams: {stream.name}"
-        if bool(stream.file) == bool(stream.url):
-            raise SettingsError(f"{where}: set one of file and url")
-        if stream.file and not Path(stream.file).is_absolute():
-            raise SettingsError(f"{where}: file: {stream.file!r} is no absolute path")
-        told.append((f"{where}: url", stream.url, stream.secret))
-    for where, url, secret in told:
-        wrong = trouble(url, secret) if url else None
-        if wrong is not None:
-            raise SettingsError(f"{where}: {wrong}")
-
-
-def _plain(message: str) -> str:
-    text, _, path = message.partition(" - at `$")
-    where = path.strip("`").lstrip(".") or "settings"
-    return f"{where}: {text[:1].lower()}{text[1:]}"
