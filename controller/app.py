@@ -20,7 +20,8 @@ from controller.administration import administrators_api
 from controller.cache.client import open_redis
 from controller.cache.embedded import EmbeddedServer
 from controller.cache.lockouts import Lockouts
-from controller.cache.metrics import CacheMetrics, LockoutMetrics, PlaceMetrics
+from controller.cache.metrics import CacheMetrics, LockoutMetrics, OftenMetrics, PlaceMetrics
+from controller.cache.often import Often
 from controller.cache.places import Places
 from controller.cache.policies import Policies
 from controller.esl import commands
@@ -113,12 +114,9 @@ class Controller:
             now=time.time,
             metrics=LockoutMetrics(self.metrics.registry),
         )
-        places = Places(
-            redis,
-            lineage,
-            now=time.time,
-            metrics=PlaceMetrics(self.metrics.registry),
-        )
+        registry = self.metrics.registry
+        places = Places(redis, lineage, now=time.time, metrics=PlaceMetrics(registry))
+        often = Often(redis, lineage, now=time.time, metrics=OftenMetrics(registry))
         source = SoundSource(self._engine, settings.sounds_directory)
         self.services = Services(
             settings=settings,
@@ -153,6 +151,7 @@ class Controller:
                 now=clock.now,
             ),
             places=places,
+            often=often,
             destinations=Destinations(self._engine),
             charging=SqlCharging(self._engine),
         )
@@ -200,6 +199,7 @@ class Controller:
                 "lockouts": lockouts.fault,
                 "channels": self.services.health.fault,
                 "places": places.fault,
+                "often": often.fault,
                 "sounds": self.services.sound_watch.fault,
                 "uploaded_sounds": self.delivery.fault,
                 **self._telling.faults,

@@ -90,3 +90,27 @@ class PlaceMetrics:
             ["kind"],
             registry=registry,
         )
+
+
+class OftenMetrics:
+    """The metrics of how often callbacks are made (G3), in the registry of the controller."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.over = Counter(
+            "callbackd_too_often",
+            "Callbacks that were not made since their limit was reached, by whose it was: number, "
+            "block, did, extension.",
+            ["kind"],
+            registry=registry,
+        )
+        self.alone = Counter(
+            "callbackd_often_alone",
+            "Callbacks that this controller counted by itself, Redis being away.",
+            registry=registry,
+        )
+        self.faults = Counter(
+            "callbackd_often_faults",
+            "Faults of counting how often callbacks are made, by kind.",
+            ["kind"],
+            registry=registry,
+        )

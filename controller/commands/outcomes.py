@@ -28,6 +28,10 @@ ENDED: Final[dict[str, str]] = {
     "no_credit": "The account had too little for the callback, or for its destination (M3, M4).",
     "no_rate": "The account's price list has no rate for the number (callbackd rate).",
     "credit_over": "The caller was cut before a conversation: the credit was used (M5).",
+    "too_often_number": "The number had as many callbacks as it may have (G3).",
+    "too_often_block": "The numbers that differ from it in their last two digits had as many (G3).",
+    "too_often_did": "The number that was rung had as many callbacks as it may have (G3).",
+    "too_often_extension": "The extension had as many callbacks as it may have (G3).",
     "extension_gone": "The extension was removed meanwhile.",
     "cancelled": "It was cancelled before it was made.",
 }

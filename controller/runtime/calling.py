@@ -20,6 +20,7 @@ from controller.esl import commands
 from controller.esl.errors import EslError, NotConnected, UnsafeText
 from controller.esl.switch import SwitchLink
 from controller.guard.destinations import refusal_of_return_call
+from controller.guard.often import limits_of
 from controller.policy.model import Policy
 from controller.policy.quiet import quiet_until
 from controller.routing.model import MOST_WAYS, Plan
@@ -120,6 +121,20 @@ class Calling(Underway):
             self._end_leased(request, "locked_out")
         return True
 
+    def _is_too_often(self, request: Request, number: str, policy: Policy) -> bool:
+        """Count a callback that is to be made for the first time; whether it is one too many (G3).
+
+        Its further tries (T5) are the same callback.
+        """
+        if request.attempts:
+            return False
+        over = self._services.often.count(request.id, limits_of(policy, number, request.did))
+        if over is None:
+            return False
+        log.warning("too_often", request=request.id, kind=over.limit.kind.value)
+        self._end_leased(request, over.limit.reason)
+        return True
+
     def _originate(self, request: Request, number: str, policy: Policy) -> None:
         services, limits = self._services, self._services.settings.dispatcher
         nodes, firsts = services.reads.run(services.requests.places)
@@ -136,6 +151,8 @@ class Calling(Underway):
         links.sort(key=lambda link: nodes.get(link.name, 0))
         found = self._way(request, number, policy, links, busy)
         if found is None:
+            return
+        if self._is_too_often(request, number, policy):
             return
         link, plan = found
         attempt = str(uuid.uuid4())

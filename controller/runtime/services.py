@@ -9,6 +9,7 @@ import gevent
 import structlog
 
 from controller.cache.lockouts import Lockouts
+from controller.cache.often import Often
 from controller.cache.places import Places
 from controller.cache.policies import Policies
 from controller.credit.engine import Charging
@@ -111,6 +112,7 @@ class Services:
         lockouts: Lockouts,
         health: ChannelHealth,
         places: Places,
+        often: Often,
         destinations: Destinations,
         charging: Charging,
     ) -> None:
@@ -133,6 +135,7 @@ class Services:
         self.lockouts = lockouts
         self.health = health
         self.places = places
+        self.often = often
         self.placing = Placing(self, destinations)
         self.transcribing = Transcribing(self, transcripts)
         self.charging = charging

