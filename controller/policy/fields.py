@@ -274,6 +274,29 @@ class Choice(StrEnum):
     STICKY = "sticky"
 
 
+class NumberType(StrEnum):
+    """G2: the kinds of number that cost no more than a call, as their countries' plans have them.
+
+    Where a plan cannot tell which are mobiles (North America's), they are `fixed_or_mobile`.
+    """
+
+    FIXED = "fixed"
+    MOBILE = "mobile"
+    FIXED_OR_MOBILE = "fixed_or_mobile"
+    VOIP = "voip"
+    TOLL_FREE = "toll_free"
+    VOICEMAIL = "voicemail"
+    UNKNOWN = "unknown"
+
+
+class OnPattern(StrEnum):
+    """G3: what is done about calls that look like fraud: nothing, tell, tell and make none."""
+
+    IGNORE = "ignore"
+    FLAG = "flag"
+    BLOCK = "block"
+
+
 class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """G3: at most so many in a minute, an hour, a day; None is no limit."""
 

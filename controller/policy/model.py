@@ -24,6 +24,8 @@ from controller.policy.fields import (
     Language,
     Line,
     Number,
+    NumberType,
+    OnPattern,
     PositiveMicros,
     Prefix,
     PromptName,
@@ -115,9 +117,18 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             extension's own country only.
         return_prefixes, destination_prefixes: G2, where calls may go besides; beginnings of E.164
             numbers. Numbers that cost more than a call stay refused.
-        blocked_countries, blocked_prefixes: G2, where none goes all the same.
+        return_types, destination_types: G2, the kinds of number that calls go to; none named: all
+            that cost no more than a call.
+        blocked_countries, blocked_prefixes, blocked_types: G2, where none goes all the same.
         callbacks_per_number, callbacks_per_block, callbacks_per_did, callbacks_per_extension: G3.
-        concurrent_calls: G3, at a time. most_spent_per_day: G3.
+        unanswered_per_block, unanswered_per_extension: G3, return calls that nobody answered, or
+            that were over at once.
+        concurrent_calls: G3, at a time.
+        most_spent_per_hour, most_spent_per_day: G3, micro-units of the account's currency.
+        on_sequential_numbers, on_many_extensions, on_short_answers, on_sudden_spend: G3, what is
+            done where callers ring from one number after the other, one number rings through
+            many extensions, return calls are over at once again and again, and much more is spent
+            than is usual here.
         longest_call_seconds: G3; the switch itself ends the conversation then.
         stop_after_unanswered: G4, so many unanswered or very short return calls to one number.
 
@@ -183,14 +194,24 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     destination_countries: Annotated[tuple[Country, ...], Meta(max_length=300)] = ()
     return_prefixes: tuple[Prefix, ...] = ()
     destination_prefixes: tuple[Prefix, ...] = ()
+    return_types: tuple[NumberType, ...] = ()
+    destination_types: tuple[NumberType, ...] = ()
     blocked_countries: Annotated[tuple[Country, ...], Meta(max_length=300)] = ()
     blocked_prefixes: tuple[Prefix, ...] = ()
+    blocked_types: tuple[NumberType, ...] = ()
     callbacks_per_number: Rate = Rate()
     callbacks_per_block: Rate = Rate()
     callbacks_per_did: Rate = Rate()
     callbacks_per_extension: Rate = Rate()
+    unanswered_per_block: Rate = Rate()
+    unanswered_per_extension: Rate = Rate()
     concurrent_calls: ConcurrentCalls | None = None
+    most_spent_per_hour: PositiveMicros | None = None
     most_spent_per_day: PositiveMicros | None = None
+    on_sequential_numbers: OnPattern = OnPattern.FLAG
+    on_many_extensions: OnPattern = OnPattern.FLAG
+    on_short_answers: OnPattern = OnPattern.FLAG
+    on_sudden_spend: OnPattern = OnPattern.FLAG
     longest_call_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 3600
     stop_after_unanswered: Annotated[int, Meta(ge=1, le=1000)] | None = None
 

@@ -16,6 +16,7 @@ from controller.policy.fields import (
     ChannelName,
     ClientName,
     ConcurrentCalls,
+    Country,
     Currency,
     EntryKey,
     ExtensionNumber,
@@ -24,7 +25,9 @@ from controller.policy.fields import (
     Micros,
     Notes,
     Number,
+    NumberType,
     PositiveMicros,
+    Prefix,
     PriceListName,
     Rate,
     RecordName,
@@ -50,6 +53,8 @@ class Client(Record, frozen=True, kw_only=True):
         contact_name: I1, the name shown on public calls where an extension says `server`, or has
             no name of its own.
         enabled: off: all its extensions are off.
+        blocked_countries, blocked_prefixes, blocked_types: G2, where no call of its extensions
+            goes, whatever these allow.
         callbacks: G3, how often, all its extensions together; concurrent_calls: G3, at a time.
 
     """
@@ -58,6 +63,9 @@ class Client(Record, frozen=True, kw_only=True):
     description: Line = ""
     contact_name: ShownName = ""
     enabled: bool = True
+    blocked_countries: Annotated[tuple[Country, ...], Meta(max_length=300)] = ()
+    blocked_prefixes: tuple[Prefix, ...] = ()
+    blocked_types: tuple[NumberType, ...] = ()
     callbacks: Rate = Rate()
     concurrent_calls: ConcurrentCalls | None = None
 
@@ -239,9 +247,15 @@ class Token(Record, frozen=True, kw_only=True):
 
 
 #: Fields that nothing acts on yet, with the rule that will; as `rules.NOT_YET` is of policies. They
-#: can only have their defaults, and have no column.
+#: can only have their defaults.
 RECORDS_NOT_YET: Final[dict[type[msgspec.Struct], dict[str, str]]] = {
-    Client: {"callbacks": "G3", "concurrent_calls": "G3"},
+    Client: {
+        "blocked_countries": "G2",
+        "blocked_prefixes": "G2",
+        "blocked_types": "G2",
+        "callbacks": "G3",
+        "concurrent_calls": "G3",
+    },
 }
 
 

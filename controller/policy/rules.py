@@ -25,18 +25,27 @@ from controller.prompts.catalogue import NAMES, known_as, languages
 #: what is stored and ignored is worse than what is refused. Whoever builds a rule strikes its
 #: fields from here.
 NOT_YET: Final[dict[str, str]] = {
-    "callbacks_per_number": "G3",
-    "callbacks_per_block": "G3",
-    "callbacks_per_did": "G3",
-    "callbacks_per_extension": "G3",
+    "return_types": "G2",
+    "destination_types": "G2",
+    "blocked_types": "G2",
+    "unanswered_per_block": "G3",
+    "unanswered_per_extension": "G3",
     "concurrent_calls": "G3",
+    "most_spent_per_hour": "G3",
     "most_spent_per_day": "G3",
+    "on_sequential_numbers": "G3",
+    "on_many_extensions": "G3",
+    "on_short_answers": "G3",
+    "on_sudden_spend": "G3",
 }
 
 #: Lists of countries.
 _COUNTRIES: Final = ("return_countries", "destination_countries", "blocked_countries")
 #: Lists of beginnings of numbers.
 _PREFIXES: Final = ("return_prefixes", "destination_prefixes", "blocked_prefixes")
+
+#: Lists of kinds of number.
+_TYPES: Final = ("return_types", "destination_types", "blocked_types")
 
 #: The default of each field that has one.
 DEFAULTS: Final[dict[str, Any]] = {
@@ -92,7 +101,7 @@ _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 def check(policy: Policy) -> None:
     """Check what fields must keep together. Raises `PolicyError`."""
-    for field in ("dids", "caller_ids", *_COUNTRIES, *_PREFIXES):
+    for field in ("dids", "caller_ids", *_COUNTRIES, *_PREFIXES, *_TYPES):
         once(field, getattr(policy, field))
     check_country("country", policy.country)
     check_language("language", policy.language)
@@ -111,6 +120,8 @@ def check(policy: Policy) -> None:
         "callbacks_per_block",
         "callbacks_per_did",
         "callbacks_per_extension",
+        "unanswered_per_block",
+        "unanswered_per_extension",
     ):
         _check_rate(rate, policy)
     if policy.credit_query_again and not policy.credit_query:

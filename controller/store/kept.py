@@ -350,7 +350,13 @@ def remove_rates(connection: Connection, price_list: str) -> None:
     connection.execute(delete(rate).where(rate.c.price_list == price_list))
 
 
-CLIENTS: Final = Kept(Client, schema.client, ("name",), owner="name")
+CLIENTS: Final = Kept(
+    Client,
+    schema.client,
+    ("name",),
+    owner="name",
+    documents=("blocked_countries", "blocked_prefixes", "blocked_types", "callbacks"),
+)
 CHANNELS: Final = Kept(
     Channel,
     schema.channel,

@@ -35,6 +35,7 @@ from controller.store.schema_callbacks import (
     callback_key,
     callback_request,
     stop,
+    suspicion,
 )
 from controller.store.schema_metadata import SERIAL, kept, metadata
 from controller.store.schema_money import call_leg, credit_hold, notice, price_list, rate, stream
@@ -71,6 +72,7 @@ __all__ = [
     "sound_clock",
     "stop",
     "stream",
+    "suspicion",
     "token",
 ]
 
@@ -81,6 +83,12 @@ client: Final = Table(
     Column("description", String(200), nullable=False),
     Column("contact_name", String(40), nullable=False),
     Column("enabled", Boolean, nullable=False),
+    # JSON: where no call of its extensions goes (G2), how often one is made (G3).
+    Column("blocked_countries", Text, nullable=False, server_default="[]"),
+    Column("blocked_prefixes", Text, nullable=False, server_default="[]"),
+    Column("blocked_types", Text, nullable=False, server_default="[]"),
+    Column("callbacks", Text, nullable=False, server_default="{}"),
+    Column("concurrent_calls", Integer),
     *kept(),
 )
 

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-from controller.store.schema_metadata import metadata
+from controller.store.schema_metadata import SERIAL, metadata
 
 #: States of a request whose return call is still to come or under way; of these, under way.
 OPEN_STATES: Final = ("pending", "calling", "answered")
@@ -208,4 +208,37 @@ stop: Final = Table(
     Column("reason", String(200), nullable=False),
     Column("actor", String(80), nullable=False),
     Column("since", BigInteger, nullable=False),
+)
+
+#: Calls that look like fraud (G3): a pattern that was seen at a subject (an extension, a number, a
+#: block of numbers), since when, and how often. Released ones stay, with who released them.
+suspicion: Final = Table(
+    "suspicion",
+    metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    Column("pattern", String(24), nullable=False),
+    # What it was seen at: `1001`, `+12125550199`, `1001/+121255501`.
+    Column("subject", String(40), nullable=False),
+    # Whose it is, for a client's own view; NULL: of several, and the operator's.
+    Column("extension", String(10)),
+    Column("client", String(32)),
+    # Whether callbacks are blocked by it.
+    Column("blocks", Boolean, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("times", Integer, nullable=False),
+    # What was seen, in a sentence.
+    Column("said", String(200), nullable=False),
+    Column("released", BigInteger),
+    Column("released_by", String(80)),
+    Index("suspicion_client", "client", "id"),
+    # One that is open each.
+    Index(
+        "suspicion_open",
+        "pattern",
+        "subject",
+        unique=True,
+        sqlite_where=text("released IS NULL"),
+        postgresql_where=text("released IS NULL"),
+    ),
 )

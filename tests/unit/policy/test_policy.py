@@ -39,6 +39,7 @@ BOUNDS = [
     ("return_call_exposure", 0, 10**15),
     ("warning_seconds", 0, 3600),
     ("concurrent_calls", 1, 100_000),
+    ("most_spent_per_hour", 0, 10**15),
     ("most_spent_per_day", 0, 10**15),
     ("longest_call_seconds", 1, 86_400),
     ("stop_after_unanswered", 1, 1000),

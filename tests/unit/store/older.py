@@ -220,6 +220,12 @@ def at_0007(url: str) -> None:
     _add(url, AT_0007)
 
 
+def at_0008(url: str) -> None:
+    """Make a database of revision 0008: what came of 0007."""
+    at_0007(url)
+    _raise_to(url, "0008")
+
+
 def _add(url: str, made: Rows) -> None:
     engine = create_engine(url, poolclass=NullPool)
     tables = MetaData()
@@ -247,6 +253,7 @@ OLDER = {
     "0005": at_0005,
     "0006": at_0006,
     "0007": at_0007,
+    "0008": at_0008,
 }
 
 
