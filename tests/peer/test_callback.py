@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import re
 from collections import Counter
+from functools import partial
 
 import gevent
 import pytest
@@ -338,12 +339,12 @@ def test_g3_one_callback_too_many_is_not_made_and_its_reason_is_kept(world: Worl
     world.controller()
     world.phone(CALLER, Behaviour(on_call="busy", after=0.1))
 
-    def refused() -> int:
-        return len(list(world.switch.seen("refused", role="trigger")))
+    def refused(count: int) -> bool:
+        return len(list(world.switch.seen("refused", role="trigger"))) == count
 
     for count in (1, 2, 3):
         world.ring()
         world.ended(count)
         # It may be over before the switch has refused the trigger call.
-        world.wait(lambda count=count: refused() == count)
+        world.wait(partial(refused, count))
     assert [request.outcome for request in world.ended(3)] == ["busy", "busy", "too_often_number"]
