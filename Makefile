@@ -15,9 +15,9 @@ BIN := $(VENV)/bin
 help:
 	@echo 'make demo      callbacks happening, live, on the simulator'
 	@echo 'make test      the tox matrix over the Pythons that are there'
-	@echo 'make lint      ruff and mypy'
+	@echo 'make lint      ruff and mypy, and known vulnerabilities of what is pinned'
 	@echo 'make bench     benchmarks, as ratios to peers in the same run'
-	@echo 'make fuzz      a million hostile inputs to the framing and event code'
+	@echo 'make fuzz      a million hostile inputs to the framing and event code, and hostile calls'
 	@echo 'make kills     controllers killed at 200 random moments while calls go on'
 	@echo 'make kills-money  the same in calls that are paid, and their database away 200 times'
 	@echo 'make diagrams  draw docs/states.md anew from the tables'
@@ -43,12 +43,14 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tools/audit.py
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m bench.fuzz --inputs 1000000
+	$(BIN)/python -m bench.fuzz_calls --inputs 100000
 
 kills: $(VENV)/.dev
 	KILLS=$${KILLS:-200} $(BIN)/python -m pytest tests/peer/test_killed.py

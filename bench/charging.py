@@ -79,7 +79,7 @@ def sequences(kind: str, count: int) -> float:
     with database(kind) as engine:
         faults = Faults(engine)
         for seed in range(count):
-            Sequence(engine, seed, faults).run(STEPS)
+            Sequence(engine, seed, faults, spends=seed % 2 == 1).run(STEPS)
     return time.perf_counter() - begin
 
 

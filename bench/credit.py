@@ -4,7 +4,8 @@ Each sequence is up to three callbacks at once on two accounts, with a switch th
 itself, controllers that die before and after they have told it, and records that come late, in
 any order and twice. What decides is `controller.credit`; what it is held against here is counted
 second by second and kept in lists. After every step: a balance is the sum of its entries, none
-that is limited is below zero or has more held than is on it, and what is held pays for each leg up
+that is limited is below zero or has more held than is on it, of what the extension may spend in all
+(G3) no more is charged and held than that, and what is held pays for each leg up
 to the moment at which the switch will end it. In the end each answered leg was charged once, to
 the account that held it, for what the slow count says, and nothing is held.
 
@@ -188,6 +189,11 @@ class Sequence:
         self.rates: list[Price | None] = [chance.choice(PRICES) for _ in range(4)]
         self.calls: list[Call] = []
         self.seen: Counter[str] = Counter()
+        #: What all calls may cost, whoever pays; what they have cost; and whether somebody has
+        #: called for help, which is counted and not limited.
+        self.most = chance.choice((None, None, 100_000, 1_000_000, 20_000_000))
+        self.spent = 0
+        self.helped = False
         self.longest = chance.choice((60, 300, 900))
         self.slice = chance.choice((30, 60, 300))
 
@@ -206,12 +212,24 @@ class Sequence:
             for other in self.calls
             if other is not call and not other.over and other.hold.account is account
         )
-        return Payer(account.balance - others, not account.limited)
+        return Payer(account.balance - others, not account.limited, self.room(call))
+
+    def room(self, call: Call | None) -> int | None:
+        """Give what other calls leave of what may be spent; None: any sum."""
+        if self.most is None:
+            return None
+        held = sum(c.hold.amount for c in self.calls if c is not call and not c.over)
+        return self.most - self.spent - held
 
     def keep(self, hold: Hold, decision: Decision, payer: Payer | None) -> None:
         """Write down what is held and granted; only where there is so much."""
-        if payer is not None and not payer.unlimited:
-            demand(0 <= decision.amount <= max(payer.available, 0), "more is held than there is")
+        if payer is not None and payer.bounded:
+            amount = decision.amount
+            demand(amount >= 0, "less than nothing is held")
+            if not payer.unlimited:
+                demand(amount <= max(payer.available, 0), "more is held than there is")
+            if payer.room is not None and not self.helped:
+                demand(amount <= max(payer.room, 0), "more is held than may be spent")
         else:
             demand(decision.amount == 0, "something is held of nobody, or of one without a limit")
         hold.amount, hold.granted = decision.amount, decision.granted
@@ -237,6 +255,7 @@ class Sequence:
             taken = min(cost, hold.amount) if account.limited else cost
             demand(taken == cost or hold.loose, f"{cost - taken} of {cost} is not covered")
             account.enter(-taken)
+            self.spent += taken
             hold.amount = max(0, hold.amount - taken)
         if back:
             hold.return_settled = True
@@ -322,15 +341,17 @@ class Sequence:
             if decision.reason == "no_rate":
                 demand(price is None and not free, "there is a rate")
                 return
-            demand(payer is not None and not payer.unlimited and not free, "refused for nothing")
+            demand(payer is not None and payer.bounded and not free, "refused for nothing")
             assert payer is not None
-            cap = payer.available if exposure is None else min(exposure, payer.available)
+            cap = payer.money if exposure is None else min(exposure, payer.money)
             first = counted(price, min(FIRST_SECONDS, wanted))
-            short = payer.available < (first if minimum is None else minimum)
+            least = first if minimum is None else minimum
+            short = not payer.unlimited and payer.available < least
+            short = short or (payer.by_limit and payer.money < first)
             demand(short or counted(price, 1) > cap, "refused, and there was enough")
             return
         self.seen["begun"] += 1
-        loose = payer is None or payer.unlimited
+        loose = payer is None or not payer.bounded
         hold = Hold(account, 0, price, None, decision.granted, loose)
         self.keep(hold, decision, payer)
         demand(exposure is None or hold.amount <= exposure, "more than the exposure is held")
@@ -368,7 +389,7 @@ class Sequence:
             return
         call.identified = True
         hold.account, hold.return_price = account, price
-        hold.loose = payer is None or payer.unlimited
+        hold.loose = payer is None or not payer.bounded
         self.keep(hold, decision, payer)
         self.granted(call, "identified")
 
@@ -414,7 +435,7 @@ class Sequence:
         decision = decide_dial(
             asked, hold.return_price, price, payer, hold.granted.serial + 1, before
         )
-        limited = payer is not None and not payer.unlimited
+        limited = payer is not None and payer.bounded
         around = math.ceil((self.now - call.leg.answered) / SECOND) + rings + call.tail
         if isinstance(decision, Refused):
             self.seen[f"dial: {decision.reason}"] += 1
@@ -425,14 +446,16 @@ class Sequence:
             assert payer is not None
             least = min(WORTH_TALKING, self.longest)
             cost = counted(hold.return_price, around + least) + counted(price, least)
-            demand(cost > payer.available, "refused, and there was enough")
+            demand(cost > payer.money, "refused, and there was enough")
+            demand((decision.reason == "spend_limit") == payer.by_limit, "the reason is another")
             return
+        self.helped = self.helped or emergency
         if limited and self.thorough and not free:
             assert payer is not None
             most = min(self.slice, self.longest)
-            slow = counted_longest(hold.return_price, around, price, payer.available, most)
+            slow = counted_longest(hold.return_price, around, price, payer.money, most)
             demand(decision.granted.destination_seconds == slow, f"{decision}: {slow}")
-            slow = counted_longest(hold.return_price, around, price, payer.available, self.longest)
+            slow = counted_longest(hold.return_price, around, price, payer.money, self.longest)
             demand((decision.granted.lasts or self.longest) == slow, f"{decision}: {slow}")
             demand(decision.granted.more == (slow > most), f"{decision}: {slow}")
         if not limited or not free:
@@ -473,8 +496,8 @@ class Sequence:
         demand(granted.return_seconds >= before.return_seconds, "the return leg lasts less")
         demand(granted.destination_seconds >= before.destination_seconds, "they talk less")
         demand(granted.until >= before.until, "held for less")
-        limited = payer is not None and not payer.unlimited
-        hold.loose = hold.loose or not limited
+        limited = payer is not None and payer.bounded
+        hold.loose = hold.loose or not limited or self.helped
         demand(hold.loose or decision.amount >= held, "less is held")
         if self.thorough and talking and not hold.loose and granted.more:
             demand(granted.lasts is None or granted.lasts > granted.destination_seconds, "no more")
@@ -549,6 +572,9 @@ class Sequence:
                     c.hold.amount for c in self.calls if c.hold.account is account and not c.over
                 )
                 demand(0 <= held <= account.balance, f"{held} is held of {account.balance}")
+        if self.most is not None and not self.helped:
+            held = sum(call.hold.amount for call in self.calls if not call.over)
+            demand(self.spent + held <= self.most, f"{self.spent} spent, {held} held")
         for call in self.calls:
             hold, leg, other = call.hold, call.leg, call.other
             if call.over or hold.loose:

@@ -11,9 +11,11 @@ from controller.admin.call_records import CallRecords
 from controller.admin.callbacks import Callbacks
 from controller.admin.directory import Directory
 from controller.admin.explaining import Explaining
+from controller.admin.explaining_live import Everybodys
 from controller.admin.lockouts import LockoutDesk
 from controller.admin.sounding import SoundPlaces
 from controller.admin.stopping import Stopping
+from controller.admin.suspicions import Suspecting
 from controller.runtime.announcing import Announcing
 from controller.runtime.services import Services
 from controller.store.database import Away
@@ -43,21 +45,30 @@ def administrators_api(
 
     return create_api(
         Directory(engine, passwords=lambda: passwords, now=now, announce=admin.note, places=places),
-        Callbacks(engine, now=now, expiry_seconds=expiry_seconds),
+        Callbacks(engine, now=now, expiry_seconds=expiry_seconds, ranges=services.ranges),
         CallRecords(engine),
         Stopping(engine, now=now),
+        Suspecting(engine, now=now),
         LockoutDesk(engine, services.lockouts, run=admin.run, now=now),
         Explaining(
             engine,
             settings.route,
             expiry_seconds=expiry_seconds,
+            ranges=services.ranges,
             run=admin.run,
             now=now,
             troubles=troubles,
             locks=services.lockouts,
+            often=services.often,
+            everybodys=Everybodys(
+                settings.guard.rates, tuple(node.name for node in settings.nodes)
+            ),
         ),
         run=admin.run,
         away=Away,
         on_fault=services.metrics.faults.labels("api").inc,
         on_callback=on_callback,
+        on_wrong_token=lambda unseen: services.metrics.wrong_tokens.labels(
+            "refused" if unseen else "wrong"
+        ).inc(),
     )

@@ -18,11 +18,9 @@ from gevent.event import Event as Flag
 from controller.admin.sounding import SoundPlaces
 from controller.administration import administrators_api
 from controller.cache.client import open_redis
+from controller.cache.counts import Counts
 from controller.cache.embedded import EmbeddedServer
-from controller.cache.lockouts import Lockouts
-from controller.cache.metrics import CacheMetrics, LockoutMetrics, OftenMetrics, PlaceMetrics
-from controller.cache.often import Often
-from controller.cache.places import Places
+from controller.cache.metrics import CacheMetrics
 from controller.cache.policies import Policies
 from controller.esl import commands
 from controller.esl.errors import EslError
@@ -45,21 +43,25 @@ from controller.runtime.recent import Recent
 from controller.runtime.reconcile import reconcile
 from controller.runtime.services import Services
 from controller.runtime.sound_watch import SoundWatch
+from controller.runtime.strangers import Strangers
 from controller.runtime.telling import Telling
 from controller.runtime.unsettled import Unsettled
 from controller.settings import Settings
+from controller.settings.sections import networks
 from controller.store.charging import SqlCharging
 from controller.store.conversing import Conversing
 from controller.store.database import open_database
 from controller.store.destinations import Destinations
 from controller.store.extensions import Extensions
 from controller.store.journal import Journal
+from controller.store.notices import Notices
 from controller.store.passwords import Passwords
 from controller.store.pepper import open_pepper
 from controller.store.requests import Requests
 from controller.store.sightings import Sightings
 from controller.store.sounds import SoundSource
 from controller.store.spoken import read_spoken
+from controller.store.suspicions import Suspicions
 from controller.store.transcripts import Transcripts
 from controller.web.health import HealthServer
 
@@ -107,16 +109,13 @@ class Controller:
             embedded=self._embedded,
         )
         lineage = Journal(self._engine).position().lineage
-        lockouts = Lockouts(
+        self._counts = Counts(
             redis,
             lineage,
             rules=settings.lockouts,
             now=time.time,
-            metrics=LockoutMetrics(self.metrics.registry),
+            registry=self.metrics.registry,
         )
-        registry = self.metrics.registry
-        places = Places(redis, lineage, now=time.time, metrics=PlaceMetrics(registry))
-        often = Often(redis, lineage, now=time.time, metrics=OftenMetrics(registry))
         source = SoundSource(self._engine, settings.sounds_directory)
         self.services = Services(
             settings=settings,
@@ -141,18 +140,22 @@ class Controller:
             ),
             trunks=Recent(extensions.trunks, reads=reads, on_fault=self._recent_fault),
             stops=Recent(extensions.stops, reads=reads, on_fault=self._recent_fault),
+            clients=Recent(extensions.client_limits, reads=reads, on_fault=self._recent_fault),
             sounds=Recent(source.table, reads=reads, on_fault=self._recent_fault),
             conversing=Conversing(self._engine),
             transcripts=Transcripts(self._engine),
-            lockouts=lockouts,
+            lockouts=self._counts.lockouts,
             health=ChannelHealth(
                 channels=lambda: self.services.trunks.get().names,
                 metrics=self.metrics,
                 now=clock.now,
             ),
-            places=places,
-            often=often,
+            places=self._counts.places,
+            often=self._counts.often,
+            patterns=self._counts.patterns,
+            notices=Notices(self._engine),
             destinations=Destinations(self._engine),
+            suspicious=Suspicions(self._engine, now=clock.micros, told=bool(settings.notices.url)),
             charging=SqlCharging(self._engine),
         )
         self.delivery = Delivery(
@@ -180,6 +183,11 @@ class Controller:
             on_refused=lambda reason: self.metrics.refused.labels(reason).inc(),
             on_failed=self.services.note_esl_error,
         )
+        self._strangers = Strangers(
+            self.services.links.values,
+            now=clock.now,
+            on_refused=lambda reason: self.metrics.refused.labels(reason).inc(),
+        )
         self.metrics.connections.set_function(lambda: len(self.server.sessions))
         self.metrics.greenlets.set_function(lambda: len(self.services.greenlets))
         self.health = HealthServer(
@@ -196,14 +204,15 @@ class Controller:
             ),
             degraded=lambda: {
                 "cache": self.policies.fault,
-                "lockouts": lockouts.fault,
                 "channels": self.services.health.fault,
-                "places": places.fault,
-                "often": often.fault,
                 "sounds": self.services.sound_watch.fault,
                 "uploaded_sounds": self.delivery.fault,
+                **self._counts.faults,
                 **self._telling.faults,
             },
+            watchers=networks(settings.web.metrics_allow),
+            proxies=networks(settings.web.proxies),
+            max_connections=settings.web.max_connections,
         )
         self._draining = False
         self._stopped = Flag()
@@ -226,12 +235,10 @@ class Controller:
     def start(self) -> None:
         """Begin to serve. Raises `OSError` where an address cannot be had."""
         # What every call asks is known before the first one: later the store may be away.
-        self.services.trunks.start()
-        self.services.stops.start()
-        self.services.sounds.start()
+        for recent in self.services.recents:
+            recent.start()
         self.policies.start()
-        self.services.lockouts.start()
-        self.services.places.start()
+        self._counts.start()
         self.services.health.start()
         self.server.start()
         self.health.start()
@@ -303,13 +310,11 @@ class Controller:
         gevent.joinall(list(self.services.greenlets), timeout=5)
         gevent.killall(list(self.services.greenlets))
         self.health.close()
-        self.services.trunks.stop()
-        self.services.stops.stop()
-        self.services.sounds.stop()
+        for recent in self.services.recents:
+            recent.stop()
         self.delivery.stop()
         self._telling.stop()
-        self.services.lockouts.stop()
-        self.services.places.stop()
+        self._counts.stop()
         self.services.health.stop()
         self.policies.close()
         if self._embedded is not None:
@@ -355,6 +360,8 @@ class Controller:
         if self._draining:
             session.close()
             self.metrics.refused.labels("draining").inc()
+        elif self._strangers.is_one(data, session.client_address[0]):
+            session.close()
         elif kind == "trigger":
             trigger_leg.attach(self.services, session, data, uuid)
         elif kind == "return":

@@ -28,6 +28,7 @@ from controller.commands.price_list import price_list
 from controller.commands.rate import rate
 from controller.commands.sound import sound
 from controller.commands.stopping import resume, stop, stops
+from controller.commands.suspicion import suspicion
 from controller.commands.switch import switch
 from controller.commands.token import token
 from controller.commands.transfer import export, import_
@@ -51,8 +52,8 @@ def main(context: click.Context, config: str | None) -> None:
 
 for command in (
     client, extension, callerid, channel, number, price_list, rate, account, sound, token,
-    callback, call, stop, resume, stops, lockout, explain, audit, import_, export, switch, check,
-    completion,
+    callback, call, stop, resume, stops, lockout, suspicion, explain, audit, import_, export,
+    switch, check, completion,
 ):  # fmt: skip
     main.add_command(command)
 

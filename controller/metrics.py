@@ -42,8 +42,20 @@ class Metrics:
         self.not_routed = Counter(
             "callbackd_calls_not_routed",
             "Calls for which no way was found, by reason (no_channel, no_caller_id, own_number, "
-            "emergency, no_credit, no_rate).",
+            "emergency, no_credit, no_rate, spend_limit, suspicion_sudden_spend).",
             ["reason"],
+            registry=registry,
+        )
+        self.too_many_calls = Counter(
+            "callbackd_too_many_calls",
+            "Return calls that had to wait because there were as many at a time as there may be: "
+            "extension, client, all.",
+            ["whose"],
+            registry=registry,
+        )
+        self.spend_limited = Counter(
+            "callbackd_spend_limited",
+            "Calls under way that are to end sooner because their extension may spend no more.",
             registry=registry,
         )
         self.calling = Gauge(
@@ -56,7 +68,7 @@ class Metrics:
         )
         self.refused = Counter(
             "callbackd_esl_refused",
-            "Connections that were not taken, by reason (address, limit, draining).",
+            "Connections that were not taken, by reason (address, limit, switch, draining).",
             ["reason"],
             registry=registry,
         )
@@ -128,6 +140,13 @@ class Metrics:
             ["node"],
             registry=registry,
         )
+        self.wrong_tokens = Counter(
+            "callbackd_wrong_tokens",
+            "Tokens that the API did not take, by result: wrong, refused (unseen, since too many "
+            "wrong ones came from there).",
+            ["result"],
+            registry=registry,
+        )
         self.passwords = Counter(
             "callbackd_password_checks",
             "Passwords checked, by result (right, wrong, failed).",
@@ -137,7 +156,7 @@ class Metrics:
         self.not_taken = Counter(
             "callbackd_not_taken",
             "Tries to tell other servers or files that came to nothing, by stream (notices: of "
-            "low credit).",
+            "low credit, and of what the guard sees).",
             ["stream"],
             registry=registry,
         )

@@ -16,12 +16,13 @@ from controller.store import schema
 from controller.store.journal import Entry
 from controller.store.kept import Stored
 from controller.store.ledger import Line
+from controller.store.suspicions import Suspicion
 
 
 class AuditKind(StrEnum):
-    """What the log tells of: the kinds of record, callbacks that were asked for, stops, lock-outs.
+    """What the log tells of: kinds of record, callbacks asked for, stops, lock-outs, suspicions.
 
-    A lock-out is told of when somebody releases it.
+    A lock-out and a suspicion are told of when somebody releases them.
     """
 
     CLIENT = "client"
@@ -37,6 +38,7 @@ class AuditKind(StrEnum):
     CALLBACK = "callback"
     STOP = "stop"
     LOCKOUT = "lockout"
+    SUSPICION = "suspicion"
 
 
 #: What the log can be filtered by.
@@ -157,6 +159,26 @@ def of_lockout(
         client=client,
         before=before,
         after=None,
+    )
+
+
+def of_suspicion(now: int, actor: Actor, found: Suspicion, released: int) -> Entry:
+    """Give the line for a suspicion that is released, as of `released` (G3)."""
+    return Entry(
+        at=now,
+        actor=actor.name,
+        action="change",
+        kind=AuditKind.SUSPICION.value,
+        key=str(found.id),
+        client=found.client,
+        before={
+            "pattern": found.pattern,
+            "subject": found.subject,
+            "blocks": found.blocks,
+            "times": found.times,
+            "released": None,
+        },
+        after={"released": released},
     )
 
 

@@ -30,6 +30,7 @@ from controller.admin.callers_csv import BETWEEN
 from controller.admin.model import MOST_ITEMS, Actor, Conflict, Invalid, Kind, NotFound
 from controller.admin.placed import shown_destination, shown_try
 from controller.callback.asking import Asking, Facts, Wanted, ask
+from controller.guard.ranges import Ranges
 from controller.numbers.caller import Caller
 from controller.numbers.e164 import BadNumber, is_e164, parse_dialled
 from controller.policy.changes import Change
@@ -70,13 +71,16 @@ class Callbacks:
     extension does not say.
     """
 
-    def __init__(self, engine: Engine, *, now: Callable[[], int], expiry_seconds: int) -> None:
+    def __init__(
+        self, engine: Engine, *, now: Callable[[], int], expiry_seconds: int, ranges: Ranges
+    ) -> None:
         self._engine = engine
         self._reader = reader(engine)
         self._extensions = Extensions(engine)
         self._requests = Requests(engine)
         self._now = now
         self._expiry_seconds = expiry_seconds
+        self._ranges = ranges
 
     def ask(self, actor: Actor, values: Mapping[str, Any], key: str | None = None) -> Given:
         """Ask for a callback (T11). One that is refused is kept and given, with its reason (T10).
@@ -107,6 +111,7 @@ class Callbacks:
                         now=now,
                         delay=_micros(wanted.delay_seconds),
                         expiry_seconds=self._expiry_seconds,
+                        ranges=self._ranges,
                         stopped=stopped,
                         actor=actor.name,
                         key=wanted.key,

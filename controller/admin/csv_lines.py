@@ -25,7 +25,8 @@ from controller.admin.rehearsal import Seen
 #: So many rows of a file that is given are one piece of it.
 ROWS: Final = 500
 #: What a spreadsheet takes for a formula, and an apostrophe before it that was there already.
-_FORMULA: Final = re.compile(r"'*[=+\-@\t]")
+#: Some take the full-width signs for one too.
+_FORMULA: Final = re.compile("'*[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]")
 
 
 class BadFile(ValueError):

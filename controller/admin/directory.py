@@ -39,6 +39,7 @@ from controller.store import schema
 from controller.store.journal import Journal
 from controller.store.kept import remove_rates
 from controller.store.passwords import Passwords
+from controller.store.suspicions import release_of
 
 #: What a secret begins with, so that one that lies about is recognised.
 SECRET_PREFIX: Final = "cbd_"  # noqa: S105  (no secret)
@@ -156,6 +157,9 @@ class Directory(Accounts):
                 if kind is Kind.PRICE_LIST:
                     # Nobody uses the list, so that its rates are of no use either.
                     remove_rates(connection, before.key[0])
+                if kind is Kind.EXTENSION:
+                    # Its number may be somebody else's after that.
+                    release_of(connection, before.key[0], by=actor.name, now=self._now())
                 KEPT[kind].remove(connection, before.key)
             except IntegrityError as error:
                 raise Conflict(

@@ -149,6 +149,7 @@ class ExplainedCallback(msgspec.Struct, frozen=True, kw_only=True):
         joins: T6, the callback that is open to this number, which it would join.
         locked_until: A3, until then no password of this caller is heard; None: he is not locked,
             none is asked for, or it is not known (`locks_known`).
+        counts_known: G3, whether it was looked how many callbacks were made.
         shown, shown_name: T8, what the return call shows.
 
     """
@@ -167,6 +168,7 @@ class ExplainedCallback(msgspec.Struct, frozen=True, kw_only=True):
     joins: str | None
     locks_known: bool
     locked_until: int | None
+    counts_known: bool
     shown: str | None
     shown_name: str | None
     health_known: bool

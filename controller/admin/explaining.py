@@ -7,8 +7,8 @@ who is locked out) it is told, or it says that it does not know.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Engine
@@ -42,11 +42,27 @@ from controller.admin.explaining_channels import (
     shown_of,
     shown_said,
 )
-from controller.admin.explaining_number import Destination, read_destination
+from controller.admin.explaining_live import (
+    Everybodys,
+    Known,
+    Live,
+    LockKeeper,
+    OftenKeeper,
+    limits_asked,
+    often_tried,
+)
+from controller.admin.explaining_number import (
+    Destination,
+    no_call,
+    read_destination,
+    tried_of,
+)
 from controller.admin.explaining_reading import Reading, Ringing, RouteSettings, Rung
 from controller.admin.model import Actor, Invalid
 from controller.callback.asking import Asking, ask
 from controller.callerid.model import Numbers, Tried
+from controller.guard.often import Limit
+from controller.guard.ranges import Ranges
 from controller.numbers.caller import Caller
 from controller.policy.model import Policy
 from controller.policy.trunks import Trunks
@@ -62,17 +78,6 @@ from controller.routing.planning import (
 
 #: Nobody asks about a later time; calendars end somewhere. Microseconds since 1970.
 _LATEST: Final = 7_258_118_400_000_000
-
-
-class LockKeeper(Protocol):
-    """Who knows what is locked. It changes nothing by being asked, and raises nothing."""
-
-    def locked(self, extension: str, numbers: Sequence[str], did: str) -> Any:  # noqa: ANN401
-        """Give what is locked for a caller, by his numbers (none where he hides) and by DID.
-
-        `until`: seconds since 1970; 0: nothing is.
-        """
-        ...
 
 
 class _Question(msgspec.Struct, frozen=True):
@@ -91,8 +96,9 @@ class Explaining:
 
     Called where the event loop is: `run` runs what blocks, and the rest is asked there. `now` gives
     microseconds since 1970; `route` are the settings of that name; `expiry_seconds` is how long a
-    callback is tried whose extension does not say. `troubles` and `locks` are what the running
-    service knows; without them the answers say that it was not looked at.
+    callback is tried whose extension does not say; `ranges` are known for fraud; `everybodys`
+    limits all callbacks. `troubles`, `locks` and `often` are what the service knows; without them
+    the answers say that it was not looked at.
     """
 
     def __init__(
@@ -101,18 +107,23 @@ class Explaining:
         route: object,
         *,
         expiry_seconds: int,
+        ranges: Ranges,
         run: Callable[..., Any],
         now: Callable[[], int],
         troubles: Callable[[], Troubles] | None = None,
         locks: LockKeeper | None = None,
+        often: OftenKeeper | None = None,
+        everybodys: Everybodys | None = None,
     ) -> None:
         self._service = msgspec.convert(route, RouteSettings, from_attributes=True)
+        self._platform = self._service.platform(ranges)
         self._reading = Reading(engine, self._service)
         self._expiry_seconds = expiry_seconds
         self._run = run
         self._now = now
         self._troubles = troubles
-        self._locks = locks
+        self._live = Live(locks, often)
+        self._everybodys = everybodys or Everybodys()
 
     # --- what is asked -----------------------------------------------------------------------
 
@@ -176,10 +187,10 @@ class Explaining:
             raise Invalid("caller: say either who rings, or that he hides his number")
         at = self._time(at)
         troubles = None if self._troubles is None else self._troubles()
-        case, trunks = self._run(self._asked, actor, did, Ringing(caller, name, over), at)
-        locked = self._locked(case) if case.asks_password else None
+        case, limits, trunks = self._run(self._asked, actor, did, Ringing(caller, name, over), at)
+        known = self._live.known(case, limits)
         found: ExplainedCallback = self._run(
-            self._called_back, Names(actor), case, trunks, locked, troubles
+            self._called_back, Names(actor), case, trunks, known, troubles
         )
         return found
 
@@ -192,15 +203,6 @@ class Explaining:
             raise Invalid("at: write a time between 1970 and 2200")
         return at
 
-    def _locked(self, case: Case) -> int | None:
-        """Give until when the caller is locked out, microseconds since 1970; None: nobody knows."""
-        coming = case.coming
-        if self._locks is None or coming is None:
-            return None
-        numbers = () if coming.caller is None else (coming.caller,)
-        lock = self._locks.locked(case.policy.extension, numbers, coming.did)
-        return int(lock.until * 1_000_000)
-
     # --- in a thread: destinations -----------------------------------------------------------
 
     def _callerid(
@@ -209,7 +211,7 @@ class Explaining:
         question = self._question(actor, extension, to, ringing)
         policy, destination = question.policy, question.destination
         plan = self._plan(question, {}, self._now())[1]
-        tried, refusal = _tried(destination, plan)
+        tried, refusal = tried_of(destination, plan)
         shown = shown_of(policy, plan, whole=question.names.whole)
         return ExplainedCallerId(
             extension=policy.extension,
@@ -217,7 +219,7 @@ class Explaining:
             recognised=destination.recognised,
             answer=refusal is None,
             refusal=refusal,
-            said=shown_said(shown) if refusal is None else _no_call(refusal, tried),
+            said=shown_said(shown) if refusal is None else no_call(refusal, tried),
             tried=tried,
             channels=shown,
         )
@@ -238,7 +240,7 @@ class Explaining:
         ]
         # Of a number that is not called, no channel was asked.
         orders = orders_of(question.names, found) if destination.refusal is None else ()
-        tried, refusal = _tried(destination, best_of(found))
+        tried, refusal = tried_of(destination, best_of(found))
         if refusal is None:
             tried = (*tried, Tried("I4", f"it goes {orders_said(orders)}"))
         return ExplainedRoute(
@@ -250,7 +252,7 @@ class Explaining:
             refusal=refusal,
             said=f"{destination.number} is called {orders_said(orders)}"
             if refusal is None
-            else _no_call(refusal, tried),
+            else no_call(refusal, tried),
             tried=tried,
             health_known=bool(troubles),
             orders=orders,
@@ -261,9 +263,9 @@ class Explaining:
         policy, trunks = read.policy(actor, extension), read.trunks()
         rung = read.rung(actor, trunks, policy, ringing)
         known = read.facts(policy, rung.caller)
-        destination = read_destination(
-            to, policy, self._service.platform, caller=known.caller, is_did=read.is_did
-        )
+        platform, caller = self._platform, known.caller
+        destination = read_destination(to, policy, platform, caller=caller, is_did=read.is_did)
+        destination = read.allowed(policy, destination)
         return _Question(policy, destination, trunks, Names(actor), rung, known.numbers)
 
     def _plan(
@@ -298,7 +300,9 @@ class Explaining:
 
     # --- in a thread: callbacks --------------------------------------------------------------
 
-    def _asked(self, actor: Actor, did: str, ringing: Ringing, at: int) -> tuple[Case, Trunks]:
+    def _asked(
+        self, actor: Actor, did: str, ringing: Ringing, at: int
+    ) -> tuple[Case, tuple[Limit, ...], Trunks]:
         """Ask for a callback as a trigger call does, and keep nothing."""
         read = self._reading
         did, policy = read.by_did(actor, did)
@@ -311,45 +315,53 @@ class Explaining:
             caller=rung.caller,
             now=at,
             expiry_seconds=self._expiry_seconds,
+            ranges=self._platform.ranges,
             stopped=stop is not None,
         )
         looked = Looking(read.requests)
         answer = ask(looked, asking)
         case = Case(asking, looked, answer, stop)
         if policy is None or case.reason is not None:
-            return case, trunks
+            return case, (), trunks
         opened = read.opened(policy, case.number)
         who = rung.caller if opened is None else Caller(number=opened.caller)
         asks = asks_password(policy, read.facts(policy, who).caller)
-        return msgspec.structs.replace(case, opened=opened, asks_password=asks), trunks
+        suspected = read.suspected(policy, who.number, case.number, opened)
+        case = msgspec.structs.replace(case, opened=opened, asks_password=asks, suspected=suspected)
+        return case, limits_asked(case, read.client(policy), self._everybodys), trunks
 
     def _called_back(
         self,
         names: Names,
         case: Case,
         trunks: Trunks,
-        locked: int | None,
+        known: Known,
         troubles: Troubles | None,
     ) -> ExplainedCallback:
         """Say what came of asking, and how the return call is made."""
         tried, refusal, coming = list(rules_tried(case)), case.reason, case.coming
         orders: tuple[ChannelOrder, ...] = ()
         if coming is not None and not coming.live:
-            line, refusal = locked_tried(case, coming, locked)
+            line, refusal = locked_tried(case, coming, known.locked)
             tried.append(line)
             if refusal is None:
-                coming = msgspec.structs.replace(coming, due=max(coming.due, locked or 0))
+                coming = msgspec.structs.replace(coming, due=max(coming.due, known.locked or 0))
                 orders, lines, refusal = self._return_call(
                     names, case.policy, coming, trunks, troubles
                 )
                 tried += lines
+            if refusal is None:
+                line, due, refusal = often_tried(case, coming, known, whole=names.whole)
+                coming = msgspec.structs.replace(coming, due=due)
+                tried.append(line)
         return explained(
             case,
             coming,
             tuple(tried),
             refusal,
-            locked=locked,
-            locks_known=self._locks is not None or not case.asks_password,
+            locked=known.locked,
+            locks_known=self._live.locks_known(case),
+            counts_known=known.counts is not None,
             health_known=bool(troubles),
             orders=orders,
         )
@@ -385,16 +397,3 @@ class Explaining:
             Tried("I4", f"it goes {orders_said(orders)}"),
         )
         return orders, lines, None
-
-
-def _tried(destination: Destination, plan: Plan) -> tuple[tuple[Tried, ...], str | None]:
-    """Give the rules that were asked about a destination, and why it is not called."""
-    if destination.refusal is not None:
-        return destination.tried, destination.refusal
-    if plan.ways:
-        return destination.tried, None
-    return (*destination.tried, refusal_tried(plan.refusal)), plan.refusal
-
-
-def _no_call(refusal: str, tried: tuple[Tried, ...]) -> str:
-    return f"no call: {refusal}, by {tried[-1].rule}: {tried[-1].said}"

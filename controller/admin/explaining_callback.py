@@ -13,9 +13,12 @@ import msgspec
 
 from controller.admin.explained import ChannelOrder, ExplainedCallback
 from controller.admin.explaining_number import where_calls_go
+from controller.admin.explaining_reading import Suspected
 from controller.callback.asking import Asking, Facts, Wanted
 from controller.callerid.model import Tried
 from controller.callerid.resolver import for_return_call
+from controller.guard.destinations import REASONS
+from controller.guard.patterns import REASONS as SUSPICIONS
 from controller.policy.fields import ReturnCalls
 from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
@@ -79,6 +82,7 @@ class Case(msgspec.Struct, frozen=True):
         stop: why callbacks are stopped (O6), where they are.
         opened: T6, the callback to the same number that is open.
         asks_password: A3, whether a password is asked for on the return call.
+        suspected: G3, what looks like fraud, so that it is not made.
 
     """
 
@@ -88,6 +92,7 @@ class Case(msgspec.Struct, frozen=True):
     stop: Stop | None = None
     opened: Request | None = None
     asks_password: bool = False
+    suspected: Suspected | None = None
 
     @property
     def policy(self) -> Policy:
@@ -98,6 +103,8 @@ class Case(msgspec.Struct, frozen=True):
     @property
     def reason(self) -> str | None:
         """Why nobody is called back; None: somebody is."""
+        if self.suspected is not None:
+            return self.suspected.reason
         return self.answer if isinstance(self.answer, str) else None
 
     @property
@@ -109,7 +116,7 @@ class Case(msgspec.Struct, frozen=True):
     def coming(self) -> Coming | None:
         """The callback that is made, or joined as the store joins one; None: there is none."""
         wanted, opened = self.answer, self.opened
-        if not isinstance(wanted, Wanted):
+        if self.suspected is not None or not isinstance(wanted, Wanted):
             return None
         if opened is None:
             asking = self.asking
@@ -195,6 +202,7 @@ def explained(
     *,
     locked: int | None,
     locks_known: bool,
+    counts_known: bool,
     health_known: bool,
     orders: tuple[ChannelOrder, ...],
 ) -> ExplainedCallback:
@@ -221,6 +229,7 @@ def explained(
         joins=None if case.opened is None else case.opened.id,
         locks_known=locks_known,
         locked_until=locked if late else None,
+        counts_known=counts_known,
         shown=None if coming is None else coming.did,
         shown_name=None if coming is None else for_return_call(case.policy, coming.did).name,
         health_known=health_known,
@@ -291,7 +300,7 @@ def _own(case: Case, reason: str | None) -> str | None:
 
 
 def _where(case: Case, reason: str | None) -> str:
-    return where_calls_go(case.policy, case.number, reason, back=True).said
+    return where_calls_go(case.policy, case.number, reason, case.asking.ranges, back=True).said
 
 
 def _known(case: Case, reason: str | None) -> str:
@@ -324,6 +333,10 @@ def _when(case: Case, reason: str | None) -> str:
     return f"{said}; that is in {hours}: put off to their end" if late else said
 
 
+def _suspected(case: Case, reason: str | None) -> str | None:
+    return None if case.suspected is None else case.suspected.said
+
+
 _Say = Callable[[Case, str | None], str | None]
 #: In the order of `ask`.
 _STEPS: Final[tuple[tuple[str, tuple[str, ...], _Say], ...]] = (
@@ -332,8 +345,9 @@ _STEPS: Final[tuple[tuple[str, tuple[str, ...], _Say], ...]] = (
     ("T4", ("hidden", "not_digits", "not_a_number"), _readable),
     ("T3", ("not_authorised",), _mode),
     ("T7", ("own_number",), _own),
-    ("G2", ("costly_number", "blocked", "country_not_allowed"), _where),
+    ("G2", tuple(word for word in REASONS if word != "own_number"), _where),
     ("T7", ("own_number", "called_elsewhere"), _known),
     ("G4", ("unanswered_too_often",), _unanswered),
     ("T5", ("quiet_hours",), _when),
+    ("G3", SUSPICIONS, _suspected),
 )

@@ -8,14 +8,17 @@ import msgspec
 
 from controller.admin.callers_csv import BETWEEN
 from controller.admin.explained import Recognised
+from controller.admin.explaining_channels import refusal_tried
 from controller.admin.model import Invalid
 from controller.callback.keys import Entry, dialled
 from controller.callback.platform import Platform
 from controller.callerid.model import Tried
-from controller.guard.destinations import refusal_of_destination
-from controller.numbers.e164 import BadNumber, country_of, parse
+from controller.guard.destinations import refusal_of_destination, risky_range
+from controller.guard.ranges import Ranges
+from controller.numbers.e164 import BadNumber, country_of, parse, type_of
 from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
+from controller.routing.model import Plan
 
 
 class Destination(msgspec.Struct, frozen=True):
@@ -94,9 +97,9 @@ def _judged(
         said = f"{read}, which is of the platform no more"
         return Destination(number, Recognised.SPECIAL, "special_number", (Tried("D3", said),))
     tried = [Tried("D3", read)]
-    reason = refusal_of_destination(number, policy)
+    reason = refusal_of_destination(number, policy, platform.ranges)
     if reason != "own_number":
-        tried.append(where_calls_go(policy, number, reason, back=False))
+        tried.append(where_calls_go(policy, number, reason, platform.ranges, back=False))
         if reason is not None:
             return Destination(number, Recognised.PUBLIC, reason, tuple(tried))
     if reason is None and not is_did(number):
@@ -108,14 +111,16 @@ def _judged(
     return Destination(number, Recognised.OWN_NUMBER, "own_number", tuple(tried))
 
 
-def where_calls_go(policy: Policy, number: str, reason: str | None, *, back: bool) -> Tried:
+def where_calls_go(
+    policy: Policy, number: str, reason: str | None, ranges: Ranges, *, back: bool
+) -> Tried:
     """Say what G2 says of a number: of one that is called back, or of one that is dialled.
 
     `reason`: why it is not called, as `guard.destinations` gives it.
     """
-    country = country_of(number)
-    countries = policy.return_countries if back else policy.destination_countries
-    allowed = countries or (policy.country,)
+    country, kind = country_of(number), type_of(number)
+    leg = "return" if back else "destination"
+    allowed = getattr(policy, f"{leg}_countries") or (policy.country,)
     calls = "return calls" if back else "calls"
     where = f"in {country}" if country else "of no country"
     match reason:
@@ -126,12 +131,55 @@ def where_calls_go(policy: Policy, number: str, reason: str | None, *, back: boo
         case "costly_number":
             said = f"{number} is of a kind that costs more than a call"
         case "blocked":
-            said = f"{number} is {where}; it, or its country, is blocked"
+            said = f"{number} is {where}; {_blocked(policy, number, country, kind)}"
+        case "type_not_allowed":
+            types = ", ".join(getattr(policy, f"{leg}_types"))
+            said = f"{number} is of the kind {kind}; {calls} go to numbers of {types} only"
+        case "risky_range":
+            said = _risky(policy, number, ranges, back=back)
         case _:
             said = f"{number} is {where}; {calls} go to {_some(allowed)} only"
+            known = ranges.of(number)
+            if country is None and known is not None:
+                said = f"{number} begins with {known.prefix}, a range {known.said}"
     return Tried("G2", said)
+
+
+def _blocked(policy: Policy, number: str, country: str | None, kind: str) -> str:
+    """Say which list blocks a number: the extension's own, with its client's."""
+    if country in policy.blocked_countries:
+        return f"its country is blocked (blocked_countries: {country})"
+    prefix = next((prefix for prefix in policy.blocked_prefixes if number.startswith(prefix)), None)
+    if prefix is not None:
+        return f"it is blocked (blocked_prefixes: {prefix})"
+    return f"its kind is blocked (blocked_types: {kind})"
+
+
+def _risky(policy: Policy, number: str, ranges: Ranges, *, back: bool) -> str:
+    """Say in which range a number is, who says so, and what allows it all the same."""
+    found = risky_range(number, policy, ranges, back=back)
+    assert found is not None, "it was refused for one"
+    field = "return_prefixes" if back else "destination_prefixes"
+    return (
+        f"{number} begins with {found.prefix}, a range {found.said}; to call it all the same, add "
+        f"{found.prefix} to {field}"
+    )
 
 
 def _some(countries: tuple[str, ...]) -> str:
     more = len(countries) - 10
     return ", ".join(countries[:10]) + (f" and {more} more" if more > 0 else "")
+
+
+def tried_of(destination: Destination, plan: Plan) -> tuple[tuple[Tried, ...], str | None]:
+    """Give the rules that were asked about a destination, and why it is not called."""
+    if destination.refusal is not None:
+        return destination.tried, destination.refusal
+    if plan.ways:
+        return destination.tried, None
+    return (*destination.tried, refusal_tried(plan.refusal)), plan.refusal
+
+
+def no_call(refusal: str, tried: tuple[Tried, ...]) -> str:
+    """Say that there is no call, and by which rule."""
+    return f"no call: {refusal}, by {tried[-1].rule}: {tried[-1].said}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -10,12 +11,17 @@ from sqlalchemy import Engine
 
 from controller.admin import finding, rights
 from controller.admin.callers_csv import BETWEEN
+from controller.admin.explained import Recognised
+from controller.admin.explaining_number import Destination
 from controller.admin.model import Actor, Invalid, Kind, NotFound
 from controller.callback.platform import Platform
-from controller.callerid.model import Rang
+from controller.callerid.model import Rang, Tried
+from controller.guard.patterns import Pattern, Subject, blocking, subjects_of
+from controller.guard.ranges import Ranges
 from controller.numbers.caller import Caller, Identity, identify
 from controller.numbers.e164 import BadNumber, is_e164, parse
 from controller.policy.channels import Channel
+from controller.policy.clients import ClientLimits
 from controller.policy.model import Policy
 from controller.policy.trunks import Trunks
 from controller.store import asked
@@ -26,6 +32,7 @@ from controller.store.requests import Request, Requests
 from controller.store.schema import OPEN_STATES
 from controller.store.schema import callback_request as requests
 from controller.store.stops import Stop, is_stopped, read_stops
+from controller.store.suspicions import open_of
 
 #: By what a call is read that came over no channel: defaults.
 _NO_CHANNEL: Final = Channel(name="none")
@@ -43,14 +50,14 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
     emergency_channel: str
     emergency_caller_id: str
 
-    @property
-    def platform(self) -> Platform:
-        """Which numbers are no ordinary destinations."""
+    def platform(self, ranges: Ranges) -> Platform:
+        """Which numbers are no ordinary destinations; `ranges`: or known for fraud."""
         return Platform(
             internal_lengths=self.internal_lengths,
             internal_prefixes=self.internal_prefixes,
             emergency_numbers=self.emergency_numbers,
             emergency_connected=bool(self.emergency_channel),
+            ranges=ranges,
         )
 
 
@@ -64,6 +71,13 @@ class Ringing(msgspec.Struct, frozen=True):
     caller: str | None = None
     name: str | None = None
     over: str | None = None
+
+
+class Suspected(msgspec.Struct, frozen=True):
+    """Why a callback is not made that looks like fraud (G3): in a word, and in a sentence."""
+
+    reason: str
+    said: str
 
 
 class Rung(msgspec.Struct, frozen=True):
@@ -105,6 +119,38 @@ class Reading:
             raise NotFound(f"{readings[0]} reaches no extension of yours")
         return (readings[0], None) if found is None else found
 
+    def suspected(
+        self, policy: Policy, caller: str | None, number: str, opened: Request | None
+    ) -> Suspected | None:
+        """Give what looks like fraud, so that a callback is not made (G3); None: nothing does.
+
+        `opened`: the callback that it joins; one that is being called already goes on.
+        """
+        if opened is not None and opened.state != "pending":
+            return None
+        return self._open_suspicion(policy, subjects_of(policy, caller, number))
+
+    def allowed(self, policy: Policy, destination: Destination) -> Destination:
+        """Give a destination as it was judged; refused, where much was spent suddenly (G3)."""
+        if destination.recognised is not Recognised.PUBLIC or destination.refusal is not None:
+            return destination
+        found = self._open_suspicion(policy, [Subject(Pattern.SUDDEN_SPEND, policy.extension)])
+        if found is None:
+            return destination
+        tried = (*destination.tried, Tried("G3", found.said))
+        return msgspec.structs.replace(destination, refusal=found.reason, tried=tried)
+
+    def _open_suspicion(self, policy: Policy, subjects: Sequence[Subject]) -> Suspected | None:
+        with self._reader.connect() as connection:
+            found = open_of(connection, subjects)
+        subject = blocking(policy, subjects, {key: one.blocks for key, one in found.items()})
+        if subject is None:
+            return None
+        row = found[subject.key]
+        # Through how many extensions of others a number rings is the operator's to know.
+        said = "" if row.extension is None else f": {row.said}"
+        return Suspected(subject.pattern.reason, f"it looks like fraud, suspicion {row.id}{said}")
+
     def is_did(self, number: str) -> bool:
         """Whether a number is one of our own DIDs, whosever."""
         return self._extensions.by_did(number).policy is not None
@@ -116,6 +162,10 @@ class Reading:
     def facts(self, policy: Policy, caller: Caller) -> Facts:
         """Give what is known of a caller, and which numbers the extension may show."""
         return self._conversing.facts(policy.extension, caller.number, "")
+
+    def client(self, policy: Policy) -> ClientLimits:
+        """Give what the client of an extension may have (G3)."""
+        return self._extensions.client_limits().of(policy.client)
 
     def stop(self, policy: Policy) -> Stop | None:
         """Give why callbacks of an extension are stopped (O6); None: they are not."""

@@ -121,6 +121,13 @@ def may_release(actor: Actor) -> None:
     _may_write(actor)
 
 
+def may_release_suspicion(actor: Actor) -> None:
+    """Check that suspicions of fraud may be released (G3). Raises `Forbidden`."""
+    _may_write(actor)
+    if actor.role is not Role.ADMIN:
+        raise Forbidden("what looks like fraud is released by administrators; ask the operator")
+
+
 def may_name_channels(actor: Actor, field: str = "over") -> None:
     """Check that channels may be named (`UNSCOPED_ONLY`), in this field. Raises `Forbidden`."""
     if actor.client is not None:

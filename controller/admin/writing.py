@@ -78,7 +78,7 @@ def touch(transaction: Writing, before: Stored | None, after: Stored | None) -> 
     match found[0]:
         case Policy(extension=extension):
             transaction.touch(extension, [did for policy in found for did in policy.dids])
-        case Client() if len({(one.contact_name, one.enabled) for one in found}) == 2:
+        case Client() if len({_said(one) for one in found}) == 2:
             # A new client has no extension yet, and one that is removed none any more.
             transaction.touch_everything()
         case SoundFile():
@@ -86,6 +86,17 @@ def touch(transaction: Writing, before: Stored | None, after: Stored | None) -> 
             _forget_audio(transaction, before, after)
         case _:
             pass
+
+
+def _said(client: Client) -> tuple[Any, ...]:
+    """Give what the policies of a client's extensions have of it (`rules.effective`)."""
+    return (
+        client.contact_name,
+        client.enabled,
+        client.blocked_countries,
+        client.blocked_prefixes,
+        client.blocked_types,
+    )
 
 
 def _forget_audio(transaction: Writing, before: Stored | None, after: Stored | None) -> None:

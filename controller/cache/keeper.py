@@ -45,6 +45,8 @@ def main(lock: int, command: list[str]) -> int:
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    # What the server makes is nobody else's either.
+    os.umask(0o077)
     with Path(LOG).open("wb") as said:
         try:
             server = subprocess.Popen(  # noqa: S603  (the controller chose the command)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from controller.guard.locking import LockKind
+from controller.guard.often import OftenKind
+from controller.guard.patterns import Pattern
 
 
 class CacheMetrics:
@@ -98,8 +100,8 @@ class OftenMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.over = Counter(
             "callbackd_too_often",
-            "Callbacks that were not made since their limit was reached, by whose it was: number, "
-            "block, did, extension.",
+            "Callbacks that met a limit and were not made, or not yet, by whose that was: number, "
+            "block, did, extension, unanswered_block, unanswered_extension, client, node, all.",
             ["kind"],
             registry=registry,
         )
@@ -114,3 +116,33 @@ class OftenMetrics:
             ["kind"],
             registry=registry,
         )
+        for kind in OftenKind:
+            self.over.labels(kind.value)
+
+
+class PatternMetrics:
+    """The metrics of patterns of fraud (G3), in the registry of the controller."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.opened = Counter(
+            "callbackd_suspicions",
+            "Suspicions of fraud that were opened here, by pattern and whether they block calls; "
+            "one that is open and begins to block counts again.",
+            ["pattern", "blocks"],
+            registry=registry,
+        )
+        self.alone = Counter(
+            "callbackd_patterns_alone",
+            "Calls that this controller counted by itself towards patterns, Redis being away.",
+            registry=registry,
+        )
+        self.faults = Counter(
+            "callbackd_pattern_faults",
+            "Faults of counting towards patterns of fraud, by kind; no call fails for one.",
+            ["kind"],
+            registry=registry,
+        )
+        for pattern in Pattern:
+            # From the first scrape on, or the first suspicion would be no rise.
+            for blocks in ("true", "false"):
+                self.opened.labels(pattern.value, blocks)

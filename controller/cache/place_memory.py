@@ -23,14 +23,14 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What a member keeps: a place on one channel, or none at all (None).
+    """What a member keeps: its places on some channels, or none at all.
 
-    `known`: whether it is known here that it had one there.
+    Each channel with whether it has a place there of which Redis was never told. What it was told
+    of it knows; or it was emptied, and is told all anew; or somebody has given the place back.
     """
 
-    channel: str | None
+    channels: tuple[tuple[str, bool], ...]
     until: int
-    known: bool = False
 
 
 def half(limit: int) -> int:
@@ -55,26 +55,35 @@ class PlaceMemory:
             before = there.get(member)
             there[member] = Place(until if before is None else max(until, before.until), told)
 
-    def take_alone(self, member: str, limits: Mapping[str, int], until: int, now: int) -> set[str]:
-        """Take places of which Redis is not told yet: of each channel half as many as there are."""
+    def take_alone(
+        self, member: str, limits: Mapping[str, int], until: int, now: int, *, whole: bool = False
+    ) -> set[str]:
+        """Take places of which Redis is not told yet: of each channel half as many as there are.
+
+        `whole`: all of them, or none; gives then where one was free.
+        """
         self.forget_ended(now)
-        had = set()
+        free = set()
         for channel, limit in limits.items():
             there = self._on.get(channel, {})
             if member in there or len(there) < half(limit):
-                told = member in there and there[member].told
-                self.put(member, [channel], until, told=told)
-                had.add(channel)
-        return had
+                free.add(channel)
+        for channel in () if whole and len(free) < len(limits) else free:
+            place = self._on.get(channel, {}).get(member)
+            self.put(member, [channel], until, told=place is not None and place.told)
+        return free
 
-    def keep(self, member: str, channel: str | None, until: int) -> bool:
-        """Let a member keep a place on one channel only, or none; whether it had one there."""
-        before = None if channel is None else self._on.get(channel, {}).get(member)
-        for name in list(self._on):
+    def keep(self, member: str, channels: Iterable[str], until: int) -> Kept:
+        """Let a member keep its places on these channels only; gives where it had one."""
+        before = self.of(member)
+        for name in before:
             self._drop(member, name)
-        if channel is not None and before is not None:
-            self._on.setdefault(channel, {})[member] = Place(until, before.told)
-        return before is not None
+        stays = tuple(dict.fromkeys(channels))
+        for name in stays:
+            if name in before:
+                self._on.setdefault(name, {})[member] = Place(until, before[name].told)
+        untold = {name for name, place in before.items() if not place.told}
+        return Kept(tuple((name, name in untold) for name in stays), until)
 
     def answered(self, member: str, channel: str, place: Place, *, there: bool) -> None:
         """Take Redis' word on a place that it was told of: whether it is there."""
@@ -87,11 +96,9 @@ class PlaceMemory:
         elif now is None and there:
             # It was given back here meanwhile, and Redis may have been told of it after that.
             left = self.of(member)
-            if not left:
-                self.owe(member, Kept(None, place.until))
-            elif len(left) == 1:
-                ((name, stays),) = left.items()
-                self.owe(member, Kept(name, stays.until, known=True))
+            until = {stays.until for stays in left.values()} or {place.until}
+            if len(until) == 1:
+                self.owe(member, Kept(tuple((name, True) for name in left), until.pop()))
 
     def of(self, member: str) -> dict[str, Place]:
         """Give the places of a member, by channel."""

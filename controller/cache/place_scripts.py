@@ -1,11 +1,12 @@
-"""Places on channels in Redis: how they are written there, and the scripts that give them out.
+"""Places in Redis: how they are written there, and the scripts that give them out.
 
-Under one prefix (`callbackd:{lineage}:places:`) is for each channel `of:CHANNEL`, by when each
-member's place on it ends; and for each member `at:MEMBER`, the channels where it may have one:
-whoever gives them back need not be who took them. Both are gone by themselves when the last of
-it has ended. `life` is the name of what Redis holds: where it is another one than before, Redis was
-emptied, and is told again what each controller knows. `gone` keeps for an hour who gave a place
-back while Redis was away, so that nobody else tells of it anew.
+What places are on is called a channel here, whatever else it may be (`places`). Under one prefix
+(`callbackd:{lineage}:places:`) is for each channel `of:CHANNEL`, by when each member's place on it
+ends; and for each member `at:MEMBER`, the channels where it may have one: whoever gives them back
+need not be who took them. Both are gone by themselves when the last of it has ended. `life` is the
+name of what Redis holds: where it is another one than before, Redis was emptied, and is told again
+what each controller knows. `gone` keeps for an hour who gave a place back while Redis was away, so
+that nobody else tells of it anew.
 
 A script finds by itself some of the keys that it touches, those of a member's channels: they begin
 with the same prefix, whose braces keep all of them on one server of a cluster. Each script takes
@@ -46,9 +47,10 @@ local function put(prefix, member, channel, now, to)
 end
 """
 
-#: ARGV: prefix, `life` as the controller knows it, a new name for it, now, until, member; then for
-#: each channel: its name, its limit. Gives `life`, and for each channel 1 or 0; or `life` alone,
-#: and nothing is done, where it is not the one that was named.
+#: ARGV: prefix, `life` as the controller knows it, a new name for it, now, until, member, whether
+#: it takes all of them or none (1, 0); then for each channel: its name, its limit. Gives `life`,
+#: and for each channel 1, or 0 where none is free; or `life` alone, and nothing is done, where it
+#: is not the one that was named.
 TAKE: Final = Script(
     _COMMON_LUA
     + """
@@ -61,19 +63,23 @@ if not life then
 end
 if life ~= ARGV[2] then return {life} end
 local channels, last, given = names(prefix, member), to, {life}
-local known = {}
+local known, had, all = {}, {}, true
 for _, name in ipairs(channels) do known[name] = true end
-for i = 7, #ARGV, 2 do
+for i = 8, #ARGV, 2 do
   local name, limit = ARGV[i], tonumber(ARGV[i + 1])
   local key = prefix .. 'of:' .. name
   redis.call('ZREMRANGEBYSCORE', key, '-inf', ARGV[4])
-  local had = redis.call('ZSCORE', key, member)
-  if had or redis.call('ZCARD', key) < limit then
-    put(prefix, member, name, now, math.max(to, tonumber(had or 0)))
+  had[name] = redis.call('ZSCORE', key, member)
+  local free = had[name] or redis.call('ZCARD', key) < limit
+  all = all and free
+  given[#given + 1] = free and 1 or 0
+end
+if ARGV[7] == '1' and not all then return given end
+for i = 8, #ARGV, 2 do
+  local name = ARGV[i]
+  if given[(i - 8) / 2 + 2] == 1 then
+    put(prefix, member, name, now, math.max(to, tonumber(had[name] or 0)))
     if not known[name] then channels[#channels + 1] = name end
-    given[#given + 1] = 1
-  else
-    given[#given + 1] = 0
   end
 end
 if #channels > 0 then write(prefix, member, channels, now, to) end
@@ -81,29 +87,39 @@ return given
 """
 )
 
-#: ARGV: prefix, now, until, member, the channel on which it stays or nothing, whether it is known
-#: to have a place there (1, 0), until when it is kept that it is gone (0: not). Gives whether it
-#: has a place there.
+#: ARGV: prefix, now, until, member, until when it is kept that it is gone (0: not); then for each
+#: channel on which it stays: its name, whether it has a place there of which nothing was told yet
+#: (1, 0). Gives for each whether it has a place there.
 KEEP: Final = Script(
     _COMMON_LUA
     + """
 local prefix, now, to = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local member, stays, has = ARGV[4], ARGV[5], ARGV[6] == '1'
+local member, stays, has, kept, given = ARGV[4], {}, {}, {}, {}
+for i = 6, #ARGV, 2 do
+  stays[ARGV[i]] = true
+  has[ARGV[i]] = ARGV[i + 1] == '1'
+end
 for _, name in ipairs(names(prefix, member)) do
-  if name == stays then has = true else redis.call('ZREM', prefix .. 'of:' .. name, member) end
+  if stays[name] then has[name] = true
+  else redis.call('ZREM', prefix .. 'of:' .. name, member) end
 end
 redis.call('DEL', prefix .. 'at:' .. member)
-has = stays ~= '' and has and to > now
-if has then
-  put(prefix, member, stays, now, to)
-  write(prefix, member, {stays}, now, to)
+for i = 6, #ARGV, 2 do
+  local name = ARGV[i]
+  local there = has[name] and to > now
+  if there then
+    put(prefix, member, name, now, to)
+    kept[#kept + 1] = name
+  end
+  given[#given + 1] = there and 1 or 0
 end
-if ARGV[7] ~= '0' then
+if #kept > 0 then write(prefix, member, kept, now, to) end
+if ARGV[5] ~= '0' then
   redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[2])
-  redis.call('ZADD', KEYS[2], ARGV[7], member)
-  lasts(KEYS[2], now, tonumber(ARGV[7]))
+  redis.call('ZADD', KEYS[2], ARGV[5], member)
+  lasts(KEYS[2], now, tonumber(ARGV[5]))
 end
-return has and 1 or 0
+return given
 """
 )
 

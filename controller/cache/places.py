@@ -5,6 +5,9 @@ answered over, and gives it back at its end; any controller may do any of it. Ea
 by which it is gone by itself, whatever became of whoever took it. One script in Redis counts and
 takes in one step (`place_scripts`), so there are never more than there may be.
 
+An extension, a client, and all together may have so many calls at a time as well: that is counted
+by the same means, under names that no channel has (`guard.at_a_time`).
+
 **Redis away**: the controller counts those that it knows itself, and uses half of each channel's
 places, rounded up: two controllers keep the limit, more may exceed it. When Redis is back it is
 told what changed, and what it lost. In the moments after a Redis came back empty it knows only the
@@ -17,7 +20,7 @@ whose places were counted alone; `fault` says it for readiness.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -110,34 +113,53 @@ class Places:
         by channel, how many there are. `until`: when they end by themselves, seconds since 1970.
         One round trip. Never raises.
         """
-        now, to = self._ms(), int(until * 1000)
-        if not limits or to <= now:
-            return set()
-        try:
-            had = self._take(member, limits, now, to)
-        except BaseException:
-            # The call is given up meanwhile, and Redis may have given it places.
-            self._owe(member, Kept(None, to))
-            raise
-        if had is None:
-            self._missed += 1
-            self._metrics.alone.inc()
-            had = self._memory.take_alone(member, limits, to, now)
-        else:
-            self._memory.put(member, had, to, told=True)
+        had = self._had(member, limits, until, whole=False)
         for channel in limits.keys() - had:
             self._metrics.full.labels(channel).inc()
         return had
 
-    def hold(self, member: str, channel: str | None, until: float) -> None:
-        """Keep a call's place on one channel, where it has one, until another time; and no other.
+    def take_all(self, member: str, limits: Mapping[str, int], until: float) -> set[str]:
+        """Take a place on all of them, or on none; gives those where none is free. As `take`."""
+        return limits.keys() - self._had(member, limits, until, whole=True)
 
-        None: all of them are given back. One round trip. Never raises, and is done whatever
-        happens: also where the greenlet is killed.
+    def _had(
+        self, member: str, limits: Mapping[str, int], until: float, *, whole: bool
+    ) -> set[str]:
+        now, to = self._ms(), int(until * 1000)
+        if not limits or to <= now:
+            return set()
+        try:
+            had = self._take(member, limits, now, to, whole=whole)
+        except BaseException:
+            # The call is given up meanwhile, and Redis may have given it places.
+            self._owe(member, Kept((), to))
+            raise
+        if had is None:
+            self._missed += 1
+            self._metrics.alone.inc()
+            had = self._memory.take_alone(member, limits, to, now, whole=whole)
+            if len(had) < len(limits):
+                # Redis may have given it more, and not have been heard.
+                left = self._memory.of(member).items()
+                stays = tuple((name, not place.told) for name, place in left)
+                self._owe(member, Kept(stays, to))
+        elif not whole or len(had) == len(limits):
+            self._memory.put(member, had, to, told=True)
+        return had
+
+    def hold(self, member: str, channels: Iterable[str], until: float) -> None:
+        """Keep a call's places on these channels, where it has one, until another time; no others.
+
+        One round trip. Never raises, and is done whatever happens: also where the greenlet is
+        killed.
         """
         to = int(until * 1000)
-        kept = Kept(channel, to, known=self._memory.keep(member, channel, to))
+        kept = self._memory.keep(member, channels, to)
         try:
+            if kept.channels and not self._life:
+                # What it holds is learned first: or what is put below would be told it anew, though
+                # somebody may have given it back by then.
+                self._settle()
             has = self._keep(member, kept, gone=False)
         except BaseException:
             self._owe(member, kept)
@@ -146,13 +168,16 @@ class Places:
             self._owe(member, kept)
             return
         self._memory.forgive(member)
-        if has and channel is not None:
-            # Another controller took it; if Redis loses it now, we know of it too.
-            self._memory.put(member, [channel], to, told=True)
+        # Those that another controller took; if Redis loses them now, we know of them too.
+        self._memory.put(member, has, to, told=True)
 
     def release(self, member: str) -> None:
         """Give all places of a call back, whoever took them. As `hold`."""
-        self.hold(member, None, self._now())
+        self.hold(member, (), self._now())
+
+    def knows(self, member: str) -> bool:
+        """Whether a call has places that are known here. It asks nobody."""
+        return bool(self._memory.of(member))
 
     # --- Redis -----------------------------------------------------------------------------
 
@@ -168,13 +193,15 @@ class Places:
         self._memory.owe(member, kept)
         self._missed += 1
 
-    def _take(self, member: str, limits: Mapping[str, int], now: int, to: int) -> set[str] | None:
+    def _take(
+        self, member: str, limits: Mapping[str, int], now: int, to: int, *, whole: bool
+    ) -> set[str] | None:
         """Have Redis take places; None where it is not there."""
         if self._behind and not self._settle():
             return None
         pairs = [part for pair in limits.items() for part in pair]
         for _ in range(3):
-            reply = self._run(TAKE, self._life, _new_life(), now, to, member, *pairs)
+            reply = self._run(TAKE, self._life, _new_life(), now, to, member, int(whole), *pairs)
             if reply is None:
                 return None
             given = reply[1:]
@@ -185,12 +212,15 @@ class Places:
                 return None
         return None
 
-    def _keep(self, member: str, kept: Kept, *, gone: bool) -> bool | None:
-        """Tell Redis what a member keeps; gives whether that is a place, None: it is not there."""
+    def _keep(self, member: str, kept: Kept, *, gone: bool) -> list[str] | None:
+        """Tell Redis what a member keeps; gives where it has a place, None: Redis is not there."""
         now = self._ms()
-        mark = now + GONE_MS if gone and kept.channel is None else 0
-        has = self._run(KEEP, now, kept.until, member, kept.channel or "", int(kept.known), mark)
-        return None if has is None else bool(has)
+        mark = now + GONE_MS if gone and not kept.channels else 0
+        stays = [part for name, known in kept.channels for part in (name, int(known))]
+        has = self._run(KEEP, now, kept.until, member, mark, *stays)
+        if has is None:
+            return None
+        return [name for (name, _), had in zip(kept.channels, has, strict=True) if had]
 
     def _settle(self) -> bool:
         """Tell Redis all that it may not know; whether it was there."""
@@ -255,8 +285,8 @@ class Places:
         if self.fault is None:
             since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
             self.fault = (
-                f"Redis is away since {since} ({kind}): each controller uses half of what a "
-                "channel takes at a time"
+                f"Redis is away since {since} ({kind}): each controller uses half of the calls "
+                "at a time that a channel, an extension or a client may have"
             )
             log.warning("places_alone", kind=kind, reason=str(error))
 

@@ -11,6 +11,7 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 
 from controller.guard.destinations import refusal_of_return_call
+from controller.guard.ranges import Ranges
 from controller.numbers.caller import Caller
 from controller.policy.fields import ReturnCalls
 from controller.policy.model import Policy
@@ -34,6 +35,8 @@ REASONS: Final = (
     "costly_number",
     "blocked",
     "country_not_allowed",
+    "type_not_allowed",
+    "risky_range",
     "called_elsewhere",
     "unanswered_too_often",
     "quiet_hours",
@@ -50,6 +53,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
         now: when it is asked; of a trigger call, its end.
         delay: from then to the return call; None as the policy has it.
         expiry_seconds: how long it is tried, where the policy does not say.
+        ranges: G2, numbers that are known for fraud.
         stopped: O6, callbacks of this extension are stopped.
         reason: why there is none for certain, whatever else is found.
         leg, channel: the trigger call's, and the trunk that it came over.
@@ -63,6 +67,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     now: int
     delay: int | None = None
     expiry_seconds: int
+    ranges: Ranges
     stopped: bool = False
     reason: str | None = None
     leg: str | None = None
@@ -134,7 +139,7 @@ def ask(book: Book[R], asking: Asking) -> R:
         return book.refuse(asking, "unknown_did")
     number, reason = _number(book, asking, policy)
     if reason is None and number is not None:
-        reason = refusal_of_return_call(number, policy)
+        reason = refusal_of_return_call(number, policy, asking.ranges)
     if reason is None and number is not None:
         at_most = policy.stop_after_unanswered
         facts = book.facts(policy.extension, number, asking.caller.number, at_most, asking.now)

@@ -133,7 +133,9 @@ def record_of_unseen_end(session: ReturnSession, event: LegEnded) -> tuple[Effec
 def _record(session: ReturnSession, event: LegEnded) -> tuple[Effect, ...]:
     leg = event.talked_to if event.talked_to in session.destination_legs else None
     talked = session.talked > 0 or leg is not None
-    left = "credit_over" if event.charged and event.cause == TIME_OVER else "hung_up"
+    left = "hung_up"
+    if event.charged and event.cause == TIME_OVER:
+        left = "spend_limit" if event.spend_limit else "credit_over"
     outcome = "completed" if talked else session.outcome or left
     record = Record(session.request, outcome, event.cause, session.destination or None)
     # Whoever does not drive the leg does not know whether the last destination is over: of one that

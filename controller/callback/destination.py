@@ -121,7 +121,7 @@ def _may_call(session: ReturnSession, number: str) -> bool:
         return platform.emergency_connected
     if platform.is_internal(number):
         return not policy.blocks(number, None)
-    return number[0] == "+" and refusal_of_destination(number, policy) is None
+    return number[0] == "+" and refusal_of_destination(number, policy, platform.ranges) is None
 
 
 def _call(session: ReturnSession, number: str, now: float) -> Step:

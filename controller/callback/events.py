@@ -152,7 +152,8 @@ class TimeKnown(msgspec.Struct, frozen=True):
 class RouteFound(msgspec.Struct, frozen=True):
     """How the destination is called, or why it is not; `granted`: for how long, where that is paid.
 
-    What is refused over money is a plan without ways: `no_credit`, `no_rate`.
+    What is refused over money is a plan without ways: `no_credit`, `no_rate`,
+    `spend_limit`.
     """
 
     step: int
@@ -176,6 +177,7 @@ class LegEnded(msgspec.Struct, frozen=True):
         talked_to: the leg that it was last joined with, or None.
         failed: as in `StepDone`.
         charged: whether somebody paid for it, so that its limit was that of his credit.
+        spend_limit: whether it was that of what the extension may spend, as far as is known.
 
     """
 
@@ -184,6 +186,7 @@ class LegEnded(msgspec.Struct, frozen=True):
     talked_to: str | None = None
     failed: tuple[tuple[str, str], ...] = ()
     charged: bool = False
+    spend_limit: bool = False
 
 
 class SocketClosed(msgspec.Struct, frozen=True):

@@ -65,9 +65,11 @@ SENTENCES: Final = {
     "emergency": "emergency_not_connected",
     "no_credit": "credit_too_low",
     "no_rate": "number_not_allowed",
+    "spend_limit": "credit_too_low",
+    "suspicion_sudden_spend": "number_not_allowed",
 }
 #: Why a destination is not called, over money; a call that ends by it has this for its outcome.
-UNPAID: Final = frozenset({"no_credit", "no_rate"})
+UNPAID: Final = frozenset({"no_credit", "no_rate", "spend_limit", "suspicion_sudden_spend"})
 
 
 def longest_without_talking(policy: Policy) -> float:

@@ -1,9 +1,10 @@
-"""What the platform itself says of numbers, whatever the extension: which never leave it (D3)."""
+"""What the platform itself says of numbers, whatever the extension (D3, G2)."""
 
 from __future__ import annotations
 
 import msgspec
 
+from controller.guard.ranges import NO_RANGES, Ranges
 from controller.numbers.special import is_emergency
 
 
@@ -16,6 +17,7 @@ class Platform(msgspec.Struct, frozen=True):
         internal_prefixes: how E.164 numbers begin that are the platform's own too.
         emergency_numbers: emergency numbers besides those of the extension's country.
         emergency_connected: whether emergency calls are connected; else the caller is told.
+        ranges: numbers that are known for fraud.
 
     """
 
@@ -23,6 +25,7 @@ class Platform(msgspec.Struct, frozen=True):
     internal_prefixes: tuple[str, ...] = ()
     emergency_numbers: tuple[str, ...] = ()
     emergency_connected: bool = False
+    ranges: Ranges = NO_RANGES
 
     def is_emergency(self, number: str, country: str) -> bool:
         """Whether this is an emergency number where the extension is."""

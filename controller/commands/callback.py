@@ -45,9 +45,15 @@ _COLUMNS: Final = ("created", "id", "extension", "number", "state", "outcome")
 def callbacks_of(context: Context, store: Opened) -> Callbacks:
     """Give what does it all."""
     from controller.admin.callbacks import Callbacks
+    from controller.settings import ranges_of
 
-    expiry = context.settings().dispatcher.expiry_seconds
-    return Callbacks(store.engine, now=now, expiry_seconds=expiry)
+    settings = context.settings()
+    return Callbacks(
+        store.engine,
+        now=now,
+        expiry_seconds=settings.dispatcher.expiry_seconds,
+        ranges=ranges_of(settings),
+    )
 
 
 def public(found: Callback | Try) -> dict[str, Any]:

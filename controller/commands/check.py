@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
 
+from controller.commands.check_doors import doors, files
+from controller.commands.check_ranges import ranges
 from controller.commands.common import Context, as_json, pass_context
+from controller.commands.findings import Finding
 from controller.commands.nodes import Ask, asking
 from controller.commands.shown import echo_json
 from controller.settings import Node, Settings, SettingsError, load
@@ -33,40 +38,30 @@ class Known(msgspec.Struct, frozen=True):
     channels: Sequence[Channel] = ()
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was looked at.
-
-    Attributes:
-        subject: `settings`, `records`, `notices`, `database`, `node`, `sounds`, `gateways` or
-            `password`.
-        node: the node that it is about; None: it is about none.
-        well: whether it is as it should be; a warning is, and says what could be better.
-        text: what was found.
-        remedy: what to do, empty where nothing has to be.
-    """
-
-    subject: str
-    well: bool
-    text: str
-    node: str | None = None
-    remedy: str = ""
-
-
 @click.command("check")
+@click.option(
+    "--switch",
+    "only_switch",
+    is_flag=True,
+    help="G1: ask each node what is unsafe about it, instead.",
+)
 @as_json
 @pass_context
-def check(context: Context, /, as_json: bool) -> None:
+def check(context: Context, /, only_switch: bool, as_json: bool) -> None:
     """Look whether calls will find what they need, and say what to do where they will not.
 
-    Looks at the settings, the database, each node's event socket, the sounds and say modules there
-    for the languages in use, and the gateways of channels. Ends with status 1 if something is
-    missing. It changes nothing.
+    Looks at the settings, what is open to whom, the database, each node's event socket, the sounds
+    and say modules there for the languages in use, and the gateways of channels. Ends with status 1
+    if something is missing. It changes nothing.
+
+    With --switch it asks each node how it is set up instead, and says what is unsafe there; status
+    1 then means that something is.
     """
     findings = []
-    for finding in _findings(context):
+    for finding in _findings(context, only_switch=only_switch):
         findings.append(finding)
         if not as_json:
-            _show(finding)
+            _show(finding, "UNSAFE " if only_switch else "MISSING")
     well = all(finding.well for finding in findings)
     if as_json:
         echo_json({"well": well, "findings": findings})
@@ -74,26 +69,32 @@ def check(context: Context, /, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _show(finding: Finding) -> None:
+def _show(finding: Finding, not_well: str) -> None:
     mark = (
         "ok     "
         if finding.well and not finding.remedy
         else "warning"
         if finding.well
-        else "MISSING"
+        else not_well
     )
     where = f"{finding.subject} of {finding.node}" if finding.node else finding.subject
     line = f"{mark}  {where}: {finding.text}"
     click.echo(line + (f"\n         {finding.remedy}" if finding.remedy else ""))
 
 
-def _findings(context: Context) -> Iterator[Finding]:
+def _findings(context: Context, *, only_switch: bool) -> Iterator[Finding]:
     try:
         settings = load(context.config, os.environ)
     except SettingsError as error:
         yield Finding(subject="settings", well=False, text=str(error), remedy="correct the setting")
         return
     yield Finding(subject="settings", well=True, text=context.config or "defaults and environment")
+    if only_switch:
+        yield from _switches(settings)
+        return
+    yield from doors(settings)
+    yield from files(settings, context.config)
+    yield from ranges(settings, datetime.datetime.now(datetime.UTC).date())
     yield from _told(settings)
     known = Known()
     for finding, found in _database(settings):
@@ -101,7 +102,31 @@ def _findings(context: Context) -> Iterator[Finding]:
         yield finding
     yield from _emergency(settings, known)
     for node in settings.nodes:
-        yield from _node(settings, node, known)
+        yield from _asked(node, partial(_node, settings, node, known))
+
+
+def _switches(settings: Settings) -> Iterator[Finding]:
+    """G1: what is unsafe about each node."""
+    from controller.commands.check_switch import safety
+
+    gateways = {settings.route.internal_gateway} - {""}
+    for finding, known in _database(settings):
+        gateways |= {one.name for one in known.channels}
+        if finding.remedy and not _has_none_yet(settings):
+            # Without the channels the profiles that only make our calls are taken for others'.
+            yield msgspec.structs.replace(finding, well=True)
+    for node in settings.nodes:
+        yield from _asked(node, partial(safety, settings, node, gateways))
+
+
+def _has_none_yet(settings: Settings) -> bool:
+    """Whether there is no database, and no channel with it: `serve` makes one in `data_dir`."""
+    if settings.database.url:
+        return False
+    try:
+        return not (Path(settings.data_dir) / "callbackd.sqlite3").exists()
+    except OSError:
+        return False
 
 
 def _told(settings: Settings) -> Iterator[Finding]:
@@ -132,7 +157,11 @@ def _told(settings: Settings) -> Iterator[Finding]:
 
 def _unwritable(path: Path) -> str | None:
     """Say why a file cannot be appended to; None: it can."""
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:
+        return f"cannot be looked at: {error.strerror}"
+    if not there:
         if not path.parent.is_dir():
             return "cannot be made: there is no such directory"
         return None if os.access(path.parent, os.W_OK | os.X_OK) else "cannot be made there"
@@ -193,7 +222,19 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _node(settings: Settings, node: Node, known: Known) -> Iterator[Finding]:
+def _node(settings: Settings, node: Node, known: Known, ask: Ask) -> Iterator[Finding]:
+    """What a node has of what calls need."""
+    if node.password == _STOCK_PASSWORD:
+        text = "the event socket has FreeSWITCH's own password"
+        remedy = "set another one in event_socket.conf.xml, and here: [[nodes]] password"
+        yield Finding(subject="password", node=node.name, well=True, text=text, remedy=remedy)
+    yield from _call_records(node, ask)
+    yield from _sounds(settings, node, known.spoken, ask)
+    yield from _gateways(settings, node, known.channels, ask)
+
+
+def _asked(node: Node, look: Callable[[Ask], Iterator[Finding]]) -> Iterator[Finding]:
+    """Connect to a node and look at it."""
     from controller.esl.errors import AuthenticationFailed, EslError
     from controller.runtime.sound_check import CannotTell
 
@@ -201,15 +242,7 @@ def _node(settings: Settings, node: Node, known: Known) -> Iterator[Finding]:
     try:
         with asking(node) as ask:
             yield Finding(subject="node", node=node.name, well=True, text=f"{where} answers")
-            if node.password == _STOCK_PASSWORD:
-                text = "the event socket has FreeSWITCH's own password"
-                remedy = "set another one in event_socket.conf.xml, and here: [[nodes]] password"
-                yield Finding(
-                    subject="password", node=node.name, well=True, text=text, remedy=remedy
-                )
-            yield from _call_records(node, ask)
-            yield from _sounds(settings, node, known.spoken, ask)
-            yield from _gateways(settings, node, known.channels, ask)
+            yield from look(ask)
     except AuthenticationFailed as error:
         remedy = (
             "see [[nodes]] password, and password and apply-inbound-acl in event_socket.conf.xml"

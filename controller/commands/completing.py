@@ -85,12 +85,13 @@ def callbacks(state: str | None = None) -> Complete:
 def _newest(ctx: click.Context, filters: dict[str, str], incomplete: str) -> list[str]:
     from controller.admin.callbacks import Callbacks
     from controller.commands.common import actor
+    from controller.guard.ranges import NO_RANGES
 
     engine = _engine(ctx)
     if engine is None:
         return []
     try:
-        found = Callbacks(engine, now=lambda: 0, expiry_seconds=1)
+        found = Callbacks(engine, now=lambda: 0, expiry_seconds=1, ranges=NO_RANGES)
         page = found.list(actor(), filters, limit=_MOST_NEWEST)
         words = [one.id for one in page.items if one.id.startswith(incomplete)]
         return words[:_MOST]
@@ -130,6 +131,30 @@ def _find(
             if after is None or (ordered and not words[-1].startswith(incomplete)):
                 break
         return list(islice(found, _MOST))
+    finally:
+        engine.dispose()
+
+
+def suspicions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the id of a suspicion that is open, the newest ones first."""
+    del param
+    try:
+        return _open_suspicions(ctx, incomplete)
+    except Exception:  # noqa: BLE001  (as above)
+        return []
+
+
+def _open_suspicions(ctx: click.Context, incomplete: str) -> list[str]:
+    from controller.admin.suspicions import Suspecting
+    from controller.commands.common import actor
+
+    engine = _engine(ctx)
+    if engine is None:
+        return []
+    try:
+        page = Suspecting(engine, now=lambda: 0).list(actor(), {"open": True})
+        words = [str(one.id) for one in page.items if str(one.id).startswith(incomplete)]
+        return words[:_MOST]
     finally:
         engine.dispose()
 

@@ -12,7 +12,7 @@ import msgspec
 
 from controller.commands import completing
 from controller.commands.common import Context, Opened, as_json, now, opened, pass_context
-from controller.commands.lockout import lockouts_of
+from controller.commands.lockout import counts_of
 from controller.commands.shown import clock, echo_json, plain, rfc3339
 from controller.commands.types import Moment
 
@@ -35,25 +35,34 @@ _NOT_LOOKED_AT: Final = (
 
 
 @contextlib.contextmanager
-def _explaining(settings: Settings, *, locks: bool = False) -> Iterator[tuple[Explaining, Opened]]:
-    """Open what explains, over the store; `locks`: and over the Redis in which locks are."""
+def _explaining(
+    settings: Settings, *, counted: bool = False
+) -> Iterator[tuple[Explaining, Opened]]:
+    """Open what explains, over the store; `counted`: and over the Redis in which is counted."""
     from controller.admin.explaining import Explaining
+    from controller.admin.explaining_live import Everybodys
+    from controller.settings import ranges_of
 
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(opened(settings))
-        keeper = None
-        if locks:
+        counts = None
+        if counted:
             # Where it is not there, the answer says that nobody looked.
             with contextlib.suppress(click.ClickException):
-                keeper = stack.enter_context(lockouts_of(settings, store))
+                counts = stack.enter_context(counts_of(settings, store))
         yield (
             Explaining(
                 store.engine,
                 settings.route,
                 expiry_seconds=settings.dispatcher.expiry_seconds,
+                ranges=ranges_of(settings),
                 run=_at_once,
                 now=now,
-                locks=keeper,
+                locks=None if counts is None else counts.lockouts,
+                often=None if counts is None else counts.often,
+                everybodys=Everybodys(
+                    settings.guard.rates, tuple(node.name for node in settings.nodes)
+                ),
             ),
             store,
         )
@@ -156,7 +165,7 @@ def callback(context: Context, /, as_json: bool, **said: Any) -> None:
 
     The call rings to its end, and ends now or at --at. Who rings is said by --caller or --hidden.
     """
-    with _explaining(context.settings(), locks=True) as (explaining, store):
+    with _explaining(context.settings(), counted=True) as (explaining, store):
         found = explaining.callback(store.actor, **said)
     if as_json:
         echo_json(_public(found))

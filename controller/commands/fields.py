@@ -32,6 +32,8 @@ _AMOUNTS: Final = frozenset(
         ("account", "low_credit"),
         ("extension", "minimum_credit"),
         ("extension", "return_call_exposure"),
+        ("extension", "most_spent_per_hour"),
+        ("extension", "most_spent_per_day"),
     }
 )
 #: Times.

@@ -25,7 +25,7 @@ from controller.commands.shown import clock, echo_json, echo_list, rfc3339
 if TYPE_CHECKING:
     from controller.admin.lockouts import Lockout, LockoutDesk
     from controller.admin.model import Actor
-    from controller.cache.lockouts import Lockouts
+    from controller.cache.counts import Counts
     from controller.guard.locking import Target
     from controller.settings import Settings
 
@@ -38,21 +38,20 @@ def _desk(settings: Settings) -> Iterator[tuple[LockoutDesk, Actor]]:
     """Open the store, and the Redis in which running controllers count."""
     from controller.admin.lockouts import LockoutDesk
 
-    with opened(settings) as store, lockouts_of(settings, store) as lockouts:
-        yield LockoutDesk(store.engine, lockouts, run=_at_once, now=now), store.actor
+    with opened(settings) as store, counts_of(settings, store) as counts:
+        yield LockoutDesk(store.engine, counts.lockouts, run=_at_once, now=now), store.actor
 
 
 @contextlib.contextmanager
-def lockouts_of(settings: Settings, store: Opened) -> Iterator[Lockouts]:
+def counts_of(settings: Settings, store: Opened) -> Iterator[Counts]:
     """Open the Redis in which running controllers count; a command ends where it is away."""
     import time
     from pathlib import Path
 
     from prometheus_client import CollectorRegistry
 
+    from controller.cache.counts import Counts
     from controller.cache.embedded import EmbeddedServer
-    from controller.cache.lockouts import Lockouts
-    from controller.cache.metrics import LockoutMetrics
     from controller.store.journal import Journal
 
     with contextlib.ExitStack() as stack:
@@ -63,12 +62,12 @@ def lockouts_of(settings: Settings, store: Opened) -> Iterator[Lockouts]:
             stack.callback(server.close)
             url = server.url
         redis = stack.enter_context(_connected(url, named=bool(settings.redis.url)))
-        yield Lockouts(
+        yield Counts(
             redis,
             Journal(store.engine).position().lineage,
             rules=settings.lockouts,
             now=time.time,
-            metrics=LockoutMetrics(CollectorRegistry()),
+            registry=CollectorRegistry(),
         )
 
 

@@ -27,11 +27,31 @@ ENDED: Final[dict[str, str]] = {
     "no_channel": "No channel took the number, or none could be used, until it expired.",
     "no_credit": "The account had too little for the callback, or for its destination (M3, M4).",
     "no_rate": "The account's price list has no rate for the number (callbackd rate).",
+    "spend_limit": "The extension's calls had cost as much as they may (--most-spent-per-…).",
     "credit_over": "The caller was cut before a conversation: the credit was used (M5).",
     "too_often_number": "The number had as many callbacks as it may have (G3).",
     "too_often_block": "The numbers that differ from it in their last two digits had as many (G3).",
     "too_often_did": "The number that was rung had as many callbacks as it may have (G3).",
     "too_often_extension": "The extension had as many callbacks as it may have (G3).",
+    "too_often_client": "The client's extensions had as many callbacks as they may have (G3).",
+    "too_often_node": "Each node made as many as it may, for too long (G3: the settings' `guard`).",
+    "too_often_all": "As many were made as there may be, for too long (G3: the settings' `guard`).",
+    "unanswered_too_often_block": (
+        "Too many return calls to the numbers that differ from it in their last two digits came to "
+        "nothing (G3)."
+    ),
+    "unanswered_too_often_extension": "Too many of its extension's calls came to nothing (G3).",
+    "too_many_calls_extension": "The extension had as many calls at a time as it may have (G3).",
+    "too_many_calls_client": "The client's extensions had as many calls at a time together (G3).",
+    "too_many_calls_all": "There were as many calls at a time as there may be in all (G3).",
+    "suspicion_sequential_numbers": "Too many numbers like it rang (G3: callbackd suspicion).",
+    "suspicion_many_extensions": "It rang through too many extensions (G3: callbackd suspicion).",
+    "suspicion_short_answers": (
+        "Return calls to it were over at once, again and again (G3: callbackd suspicion)."
+    ),
+    "suspicion_sudden_spend": (
+        "Much more was spent than is usual there, and suddenly (G3: callbackd suspicion)."
+    ),
     "extension_gone": "The extension was removed meanwhile.",
     "cancelled": "It was cancelled before it was made.",
 }
@@ -48,8 +68,10 @@ REFUSED: Final[dict[str, str]] = {
     "not_authorised": "The number is not on the extension's list, or is switched off there (T3).",
     "own_number": "The number is one of our own access numbers: it would call itself (T7).",
     "costly_number": "The number is of a kind that costs more than a call (G2).",
-    "blocked": "The number, or its country, is blocked for the extension (G2).",
+    "blocked": "The number, its country or its kind is blocked (G2), here or for the client.",
     "country_not_allowed": "The extension calls back in other countries only (--return-country).",
+    "type_not_allowed": "The extension calls back numbers of other kinds only (--return-type).",
+    "risky_range": "The number is in a range that is known for fraud (G2; see --return-prefix).",
     "called_elsewhere": "The number is being called back for another extension (T7).",
     "unanswered_too_often": "The last callbacks to the number came to nothing, too often (G4).",
     "quiet_hours": "It would have expired before the quiet hours end (--quiet-until).",
@@ -63,6 +85,8 @@ UNPLACED: Final[dict[str, str]] = {
     "emergency": "It is an emergency number, and those are not connected here.",
     "no_credit": "The account had too little for it (M4).",
     "no_rate": "The account's price list has no rate for the number (M2).",
+    "spend_limit": "The extension's calls had cost as much as they may, or nearly (G3).",
+    "suspicion_sudden_spend": "Much more was spent on calls than is usual there (G3).",
     "special_number": "It is a short number that is nobody's telephone.",
 }
 

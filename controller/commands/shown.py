@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import msgspec
 
 if TYPE_CHECKING:
     from controller.admin.model import Item
+
+#: Amounts of money of records that say nothing of their currency.
+_AMOUNTS: Final = frozenset(
+    {
+        "setup_fee",
+        "per_minute",
+        "minimum_credit",
+        "return_call_exposure",
+        "most_spent_per_hour",
+        "most_spent_per_day",
+    }
+)
 
 
 # --- times and money -------------------------------------------------------------------------
@@ -90,7 +102,7 @@ def plain(name: str, value: Any, record: dict[str, Any]) -> str:
         return ("on" if value else "off") if name == "enabled" else ("yes" if value else "no")
     if name == "balance":
         return money(value, record["currency"])
-    if name in ("setup_fee", "per_minute", "minimum_credit", "return_call_exposure"):
+    if name in _AMOUNTS:
         from controller.policy.amounts import written
 
         return written(value)

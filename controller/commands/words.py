@@ -107,8 +107,10 @@ HELP: Final[dict[str, str]] = {
     "sound_before_disconnecting": "M5: played when the switch ended the conversation.",
     "return_countries": "G2: call back here; by default the extension's own country only.",
     "destination_countries": "G2: dial here; by default the extension's own country only.",
-    "return_prefixes": "G2: call back numbers that begin so, too.",
-    "destination_prefixes": "G2: dial numbers that begin so, too.",
+    "return_prefixes": "G2: call back numbers that begin so, too; those known for fraud as well, "
+    "where it is as long as the range that is.",
+    "destination_prefixes": "G2: dial numbers that begin so, too; as for those that are called "
+    "back.",
     "return_types": "G2: the kinds of number that are called back; by default all that cost no "
     "more than a call.",
     "destination_types": "G2: the kinds of number that may be dialled; by default all that cost no "
@@ -123,9 +125,10 @@ HELP: Final[dict[str, str]] = {
     "unanswered_per_block": "G3: at most so many return calls to a block of numbers that nobody "
     "answered, or that were over at once.",
     "unanswered_per_extension": "G3: the same, in all.",
-    "concurrent_calls": "G3: at a time.",
-    "most_spent_per_hour": "G3: at most so much is spent in an hour.",
-    "most_spent_per_day": "G3: at most so much is spent in a day.",
+    "concurrent_calls": "G3: return calls at a time, on all nodes; those beyond wait.",
+    "most_spent_per_hour": "G3: within any 60 minutes no more is spent, whoever pays; by default "
+    "any sum.",
+    "most_spent_per_day": "G3: the same within any 24 hours.",
     "on_sequential_numbers": "G3: what is done where callers ring from one number after the other.",
     "on_many_extensions": "G3: what is done where one number rings through many extensions.",
     "on_short_answers": "G3: what is done where return calls are over at once, again and again.",
@@ -155,4 +158,5 @@ HELP: Final[dict[str, str]] = {
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "destination_countries": ("--dial-country",),
     "destination_prefixes": ("--dial-prefix",),
+    "destination_types": ("--dial-type",),
 }

@@ -7,7 +7,9 @@ account that is limited never owes anything, whatever dies.
 The return leg outlives the destination's: when that is cut, its caller hears why. It must last
 while the destination rings (`rings`), while they talk, and `tail` after that.
 
-Who pays without a limit, or for nothing, is limited by the policy alone: nothing is held.
+Who pays without a limit, or for nothing, is limited by the policy alone: nothing is held. But where
+the extension may spend only so much (G3), that is held for whoever pays, as far as the limit goes:
+what has been charged lately and what is held are never more than that together.
 """
 
 from __future__ import annotations
@@ -16,7 +18,16 @@ from typing import Final
 
 import msgspec
 
-from controller.credit.model import Begin, Dial, Extend, Granted, Identify, Price, Refused
+from controller.credit.model import (
+    Begin,
+    Dial,
+    Extend,
+    Granted,
+    Identify,
+    Price,
+    Refused,
+    SpendLimit,
+)
 from controller.credit.rating import SECOND, charge, longest, seconds_for
 
 #: M3: without a minimum, the credit must buy so many seconds of the return call.
@@ -28,6 +39,7 @@ SLACK_SECONDS: Final = 60
 
 NO_CREDIT: Final = "no_credit"
 NO_RATE: Final = "no_rate"
+SPEND_LIMIT: Final = "spend_limit"
 
 
 class Payer(msgspec.Struct, frozen=True):
@@ -36,11 +48,53 @@ class Payer(msgspec.Struct, frozen=True):
     Attributes:
         available: micro-units: what is on it, less what is held for other calls.
         unlimited: whether nothing need be on it.
+        room: micro-units that the extension may still spend (`room_of`); None: any sum.
 
     """
 
     available: int
     unlimited: bool
+    room: int | None = None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is an end to what the call may cost."""
+        return not self.unlimited or self.room is not None
+
+    @property
+    def by_limit(self) -> bool:
+        """Whether that is where the extension's limit is reached, and not where the credit ends."""
+        return self.room is not None and (self.unlimited or self.room < self.available)
+
+    @property
+    def money(self) -> int:
+        """Give what the call may cost, where there is an end to it."""
+        return self.room if self.room is not None and self.by_limit else self.available
+
+    @property
+    def refused(self) -> Refused:
+        """Give why there is too little."""
+        return Refused(SPEND_LIMIT if self.by_limit else NO_CREDIT)
+
+    def less(self, reserved: int) -> Payer:
+        """Give what there is for the rest of a call, of which so much is held already."""
+        room = None if self.room is None else self.room - reserved
+        return Payer(self.available - reserved, self.unlimited, room)
+
+
+def room_of(limit: SpendLimit, hour: int, day: int, held: int) -> int:
+    """Give what an extension may still spend (G3), micro-units; below 0: it has a lower limit now.
+
+    `hour`, `day`: what its calls were charged in the last 60 minutes and 24 hours; `held`: what is
+    held for its other calls. As long as no more than this is held for one more, no window that
+    ends later has more in it: what is charged then is held now, or it is in this one too.
+    """
+    left = [
+        most - spent
+        for most, spent in ((limit.per_hour, hour), (limit.per_day, day))
+        if most is not None
+    ]
+    return min(left) - held
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -58,19 +112,20 @@ def decide_begin(call: Begin, price: Price | None, payer: Payer | None) -> Decis
     """
     if _lacks_rate(payer, price, free=call.free):
         return Refused(NO_RATE)
-    if payer is None or payer.unlimited or call.free:
+    if payer is None or not payer.bounded or call.free:
         granted = Granted(charged=payer is not None, return_seconds=0, more=False, until=call.until)
         return Decision(0, granted)
-    if call.minimum is not None:
-        enough = payer.available >= call.minimum
-    else:
-        first = min(FIRST_SECONDS, call.wanted, call.longest)
-        enough = payer.available >= charge(price, first)
-    cap = payer.available if call.exposure is None else min(payer.available, call.exposure)
-    seconds = seconds_for(price, cap, min(call.wanted, call.longest))
-    if not enough or seconds == 0:
+    first = charge(price, min(FIRST_SECONDS, call.wanted, call.longest))
+    least = first if call.minimum is None else call.minimum
+    if not payer.unlimited and payer.available < least:
         return Refused(NO_CREDIT)
-    bought = seconds_for(price, payer.available, call.longest)
+    cap = payer.money if call.exposure is None else min(payer.money, call.exposure)
+    seconds = seconds_for(price, cap, min(call.wanted, call.longest))
+    if payer.by_limit and payer.money < first:
+        return Refused(SPEND_LIMIT)
+    if seconds == 0:
+        return Refused(NO_CREDIT)
+    bought = seconds_for(price, payer.money, call.longest)
     lasts, more = _outlook(seconds, bought, call.longest)
     granted = Granted(
         charged=True,
@@ -78,6 +133,7 @@ def decide_begin(call: Begin, price: Price | None, payer: Payer | None) -> Decis
         lasts=lasts,
         more=more,
         until=call.until,
+        spend_limit=_by_limit(payer, lasts),
     )
     return Decision(charge(price, seconds), granted)
 
@@ -95,14 +151,14 @@ def decide_identify(
         return Refused(NO_RATE)
     elapsed = _seconds_up(call.answered, call.now)
     seconds, bought = call.longest, call.longest
-    if payer is None or payer.unlimited or call.free:
+    if payer is None or not payer.bounded or call.free:
         price = None
     else:
         least = min(elapsed + min(FIRST_SECONDS, call.wanted), call.longest)
-        seconds = seconds_for(price, payer.available, min(elapsed + call.wanted, call.longest))
+        seconds = seconds_for(price, payer.money, min(elapsed + call.wanted, call.longest))
         if seconds < least:
-            return Refused(NO_CREDIT)
-        bought = seconds_for(price, payer.available, call.longest)
+            return payer.refused
+        bought = seconds_for(price, payer.money, call.longest)
     lasts, more = _outlook(seconds, bought, call.longest)
     granted = Granted(
         charged=payer is not None,
@@ -111,6 +167,7 @@ def decide_identify(
         more=more,
         serial=serial,
         until=max(call.until, _over(call.answered, seconds)),
+        spend_limit=_by_limit(payer, lasts),
     )
     return Decision(charge(price, seconds), granted)
 
@@ -136,24 +193,24 @@ def decide_dial(
     elapsed = _seconds_up(call.answered, call.now)
     around = elapsed + call.rings + call.tail
     talk, bought = call.longest, call.longest
-    if payer is None or payer.unlimited:
+    if payer is None or not payer.bounded:
         # Where the policy's limit stands it stays: it has room for all of this.
         lasting = max(before, around + talk) if before else 0
     elif call.emergency:
         lasting = max(before, around + talk)
     else:
         most = min(call.slice, call.longest)
-        talk = longest(return_price, around, price, payer.available, most)
+        talk = longest(return_price, around, price, payer.money, most)
         lasting = around + talk
         if talk < min(WORTH_TALKING, most):
             if not free:
-                return Refused(NO_CREDIT)
+                return payer.refused
             # It costs nothing, so it is called; the return leg ends when its own credit does.
-            lasting = max(before, seconds_for(return_price, payer.available, around + most))
+            lasting = max(before, seconds_for(return_price, payer.money, around + most))
             talk = min(most, max(1, lasting - elapsed))
-        bought = longest(return_price, around, price, payer.available, call.longest)
+        bought = longest(return_price, around, price, payer.money, call.longest)
     lasts, more = _outlook(talk, bought, call.longest)
-    if return_price is None and payer is not None and not payer.unlimited:
+    if return_price is None and payer is not None and payer.bounded:
         lasting = 0
     cost = charge(return_price, lasting or around + talk) + charge(price, talk)
     granted = Granted(
@@ -164,8 +221,9 @@ def decide_dial(
         more=more,
         serial=serial,
         until=_over(call.answered, max(lasting, around + talk)),
+        spend_limit=_by_limit(payer, lasts),
     )
-    return Decision(_held(payer, cost), granted)
+    return Decision(_held(payer, cost, emergency=call.emergency), granted)
 
 
 def decide_extend(
@@ -202,6 +260,7 @@ def decide_extend(
         more=more,
         serial=before.serial + moved,
         until=max(before.until, _over(call.answered, lasting or going_on)),
+        spend_limit=_by_limit(payer, lasts),
     )
     return Decision(_held(payer, cost), granted)
 
@@ -210,11 +269,11 @@ def _more_dialogue(
     call: Extend, price: Price | None, payer: Payer | None, before: int
 ) -> tuple[int, int]:
     """Give how long the return leg may last now, and could on all that is available."""
-    if payer is None or payer.unlimited or price is None:
+    if payer is None or not payer.bounded or price is None:
         return (max(before, call.longest) if before else 0), call.longest
     most = min(_seconds_up(call.answered, call.now) + call.slice, call.longest)
-    lasting = max(before, seconds_for(price, payer.available, most)) if before else 0
-    return lasting, seconds_for(price, payer.available, call.longest)
+    lasting = max(before, seconds_for(price, payer.money, most)) if before else 0
+    return lasting, seconds_for(price, payer.money, call.longest)
 
 
 def _more_talk(
@@ -232,10 +291,10 @@ def _more_talk(
     assert call.connected is not None
     talk, lasting = before.destination_seconds, before.return_seconds
     around = _seconds_up(call.answered, call.connected) + call.tail
-    if payer is None or payer.unlimited:
+    if payer is None or not payer.bounded:
         talk = max(talk, call.longest)
         return (max(lasting, around + talk) if lasting else 0), talk, call.longest
-    money = payer.available
+    money = payer.money
     most = min(_seconds_up(call.connected, call.now) + call.slice, call.longest)
     talk = max(talk, longest(return_price, around, price, money, most, lasting))
     bought = longest(return_price, around, price, money, call.longest, lasting)
@@ -252,15 +311,22 @@ def _lacks_rate(payer: Payer | None, price: Price | None, *, free: bool) -> bool
     return payer is not None and price is None and not free
 
 
-def _held(payer: Payer | None, cost: int) -> int:
-    """Give what is held of a cost: nothing where no credit is needed.
+def _held(payer: Payer | None, cost: int, *, emergency: bool = False) -> int:
+    """Give what is held of a cost: nothing where there is no end to what a call may cost.
 
     It is more than there is only where a call was begun that needed none: then it is held as far
-    as it goes.
+    as it goes. An emergency call goes beyond the extension's limit, and others have less of it.
     """
-    if payer is None or payer.unlimited:
+    if payer is None or not payer.bounded:
         return 0
-    return min(cost, max(0, payer.available))
+    if emergency:
+        return cost if payer.unlimited else min(cost, max(0, payer.available))
+    return min(cost, max(0, payer.money))
+
+
+def _by_limit(payer: Payer | None, lasts: int | None) -> bool:
+    """Whether the end that money puts to a call, where it puts one, is that of the limit."""
+    return payer is not None and lasts is not None and payer.by_limit
 
 
 def _outlook(granted: int, bought: int, most: int) -> tuple[int | None, bool]:

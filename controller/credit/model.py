@@ -37,6 +37,16 @@ class Price(msgspec.Struct, frozen=True):
     interval: int = 1
 
 
+class SpendLimit(msgspec.Struct, frozen=True):
+    """What the calls of an extension may cost together (G3), whoever pays for them.
+
+    Micro-units of the account that pays, within any 60 minutes and any 24 hours; None: any sum.
+    """
+
+    per_hour: int | None = None
+    per_day: int | None = None
+
+
 class Begin(msgspec.Struct, frozen=True, kw_only=True):
     """A return call is about to be made (M3).
 
@@ -52,6 +62,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True):
         wanted: seconds that are held for: those of asking and dialling.
         longest: seconds that the leg may last anyway.
         until: when the hold ends by itself, if nobody renews it.
+        limit: what the extension's calls may cost; None: any sum.
 
     """
 
@@ -68,12 +79,14 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True):
     longest: int
     now: int
     until: int
+    limit: SpendLimit | None = None
 
 
 class Identify(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody has identified himself (M9): from now on his account pays, if he has one.
 
     `wanted`: seconds from now that are held for; `longest`: as in `Begin`, from the answer on.
+    Others as there.
     """
 
     call: str
@@ -87,6 +100,7 @@ class Identify(msgspec.Struct, frozen=True, kw_only=True):
     longest: int
     now: int
     until: int
+    limit: SpendLimit | None = None
 
 
 class Dial(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +117,7 @@ class Dial(msgspec.Struct, frozen=True, kw_only=True):
         tail: seconds that the return leg lasts on after the destination's end.
         longest: seconds that the conversation may last anyway.
         slice: seconds of conversation that are held for at once; renewed while people talk.
+        limit: as in `Begin`. It keeps nobody from an emergency call, and cuts none.
 
     """
 
@@ -119,6 +134,7 @@ class Dial(msgspec.Struct, frozen=True, kw_only=True):
     longest: int
     slice: int
     now: int
+    limit: SpendLimit | None = None
 
 
 class Extend(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,6 +157,7 @@ class Extend(msgspec.Struct, frozen=True, kw_only=True):
     longest: int
     slice: int
     now: int
+    limit: SpendLimit | None = None
 
 
 class Granted(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +176,8 @@ class Granted(msgspec.Struct, frozen=True, kw_only=True):
         serial: counts the grants of a call: the switch's limits are named by it. The same as
             before: none of them is to be moved.
         until: when what is held ends by itself.
+        spend_limit: whether it is the extension's limit that ends it, as far as can be seen now,
+            and not the credit or the policy.
 
     """
 
@@ -169,10 +188,15 @@ class Granted(msgspec.Struct, frozen=True, kw_only=True):
     more: bool = True
     serial: int = 0
     until: int = 0
+    spend_limit: bool = False
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """Why nothing is called: `no_credit`, or `no_rate`: its price list has none for that number."""
+    """Why nothing is called.
+
+    `no_credit`; `no_rate`: its price list has none for that number; `spend_limit`: the extension's
+    calls have cost, or are held for, as much as they may.
+    """
 
     reason: str
 

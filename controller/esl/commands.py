@@ -142,6 +142,15 @@ def hangup(cause: str, event_uuid: str) -> bytes:
     return execute("hangup", _checked(_CAUSE, cause, "hang-up cause"), event_uuid)
 
 
+def end_on_keys(realm: str, keys: str, leg: str, event_uuid: str) -> bytes:
+    """Build `bind_digit_action`: in this realm, these keys end another leg, by its uuid."""
+    if not re.fullmatch(r"[0-9*#]{1,8}", keys, re.ASCII):
+        raise UnsafeText(f"not keys: {keys!r:.80}")
+    action = f"api:uuid_kill,{_checked(_UUID, leg, 'leg')} NORMAL_CLEARING,self,self"
+    data = f"{_checked(_WORD, realm, 'realm')},{keys},{action}"
+    return execute("bind_digit_action", data, event_uuid)
+
+
 def can_be_played(sound: str) -> bool:
     """Whether a sound's name can be told to the switch, alone and among others."""
     return _SOUND.match(sound) is not None and "!" not in sound

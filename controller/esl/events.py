@@ -14,6 +14,7 @@ header, and msgspec passes over the hundred fields that nobody reads. Three thin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote
@@ -26,6 +27,8 @@ from controller.esl.wire import Frame
 #: What a byte that was not UTF-8 became when it was decoded.
 _REPLACEMENT: Final = "\ufffd"
 
+#: Hang-up causes and dispositions by FreeSWITCH's names; the store keeps no longer ones.
+_CAUSE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z", re.ASCII)
 #: Digits of a moment: what is longer fits into no database, and is a time of no switch.
 _LONGEST_MOMENT: Final = 17
 
@@ -42,6 +45,12 @@ def text(value: Field) -> str | None:
     if isinstance(value, str) and value.isprintable() and _REPLACEMENT not in value:
         return value
     return None
+
+
+def cause(value: Field) -> str | None:
+    """Give the word for how something ended (`USER_BUSY`, `failure`); None: absent, or no word."""
+    plain = text(value)
+    return plain if plain is not None and _CAUSE.match(plain) else None
 
 
 def moment(value: Field) -> int | None:
@@ -247,6 +256,7 @@ def failed_legs_of(data: ChannelData) -> tuple[tuple[str, str], ...]:
 
 def _pairs(values: Iterable[str]) -> Iterable[tuple[str, str]]:
     for value in values:
-        leg, _, cause = (text(value) or "").partition(";")
-        if cause and cause != _ANSWERED:
-            yield leg, cause
+        leg, _, said = (text(value) or "").partition(";")
+        why = cause(said)
+        if why is not None and why != _ANSWERED:
+            yield leg, why

@@ -32,7 +32,8 @@ NO_REGISTRATION: Final = "NOREG"
 #: more, and that one has gone (up to a second after it was taken away).
 GATEWAY_EVENTS: Final = ("sofia::gateway_state", "sofia::gateway_add", "sofia::gateway_delete")
 
-_LONE_AMPERSAND: Final = re.compile(
+#: An ampersand that the switch has not escaped.
+LONE_AMPERSAND: Final = re.compile(
     r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)", re.ASCII
 )
 _COUNT: Final = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
@@ -123,7 +124,7 @@ def read_gateways(text: str) -> tuple[Gateway, ...]:
     if "<!" in text:
         raise CannotTell("a list of gateways that declares something")
     try:
-        root = ET.fromstring(_LONE_AMPERSAND.sub("&amp;", text))  # noqa: S314  (declares nothing)
+        root = ET.fromstring(LONE_AMPERSAND.sub("&amp;", text))  # noqa: S314  (declares nothing)
     except (ET.ParseError, ValueError) as error:
         raise CannotTell(f"a list of gateways that cannot be read: {error}") from error
     match root.tag:

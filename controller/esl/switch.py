@@ -222,6 +222,16 @@ class SwitchLink:
         """Take a job off the list: nobody waits for it any more, `on_done` will not be called."""
         self._jobs.pop(job_uuid, None)
 
+    def look(self) -> None:
+        """Ask for a sign of life now, and end a connection that has broken unseen."""
+        connection = self._connection
+        if connection is not None and connection.connected:
+            try:
+                # A switch that is stopped keeps its connections; only a question tells.
+                connection.transmit(commands.api("uptime"))
+            except EslError as error:
+                connection.close(error)
+
     def _live(self) -> InboundConnection:
         if self._connection is None or not self._connection.connected:
             raise NotConnected(f"no link to node {self.name}")
@@ -277,12 +287,7 @@ class SwitchLink:
         self._on_up(self, lost)
         while not ended.ready():
             ended.wait(timeout=self._ping_seconds)
-            if connection.connected:
-                try:
-                    # A switch that is stopped keeps its connections; only a question tells.
-                    connection.transmit(commands.api("uptime"))
-                except EslError as error:
-                    connection.close(error)
+            self.look()
 
     def _handle(self, event: Event) -> None:
         if event.name == "BACKGROUND_JOB":

@@ -12,6 +12,8 @@ from typing import Final
 
 import phonenumbers
 
+from controller.policy.fields import NumberType
+
 _WRITTEN: Final = re.compile(r"\+?[0-9]{3,20}\Z", re.ASCII)
 _E164: Final = re.compile(r"\+[1-9][0-9]{4,14}\Z", re.ASCII)
 
@@ -25,6 +27,20 @@ _COSTLY: Final = frozenset(
         phonenumbers.PhoneNumberType.PERSONAL_NUMBER,
     }
 )
+#: North America's exchange of premium services, in every area code. Its plan knows only area code
+#: 900, and takes these for numbers like any other: https://flylib.com/books/en/2.110.1/ (Cisco's
+#: "Blocking commonly exploited area codes", table 22-1: toll charge, 900 and 976).
+_PREMIUM_EXCHANGE: Final = re.compile(r"\+1[2-9][0-9]{2}976[0-9]{4}\Z", re.ASCII)
+
+#: The kinds that cost no more than a call, by what phonenumbers calls them.
+_TYPES: Final = {
+    phonenumbers.PhoneNumberType.FIXED_LINE: NumberType.FIXED,
+    phonenumbers.PhoneNumberType.MOBILE: NumberType.MOBILE,
+    phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE: NumberType.FIXED_OR_MOBILE,
+    phonenumbers.PhoneNumberType.VOIP: NumberType.VOIP,
+    phonenumbers.PhoneNumberType.TOLL_FREE: NumberType.TOLL_FREE,
+    phonenumbers.PhoneNumberType.VOICEMAIL: NumberType.VOICEMAIL,
+}
 
 
 class BadNumber(ValueError):
@@ -106,7 +122,16 @@ def is_of_no_country(prefix: str) -> bool:
 @lru_cache(maxsize=4096)
 def is_costly(number: str) -> bool:
     """Whether an E.164 number is of a kind that costs more than a call (premium and its like)."""
+    if _PREMIUM_EXCHANGE.match(number):
+        return True
     return phonenumbers.number_type(phonenumbers.parse(number, None)) in _COSTLY
+
+
+@lru_cache(maxsize=4096)
+def type_of(number: str) -> NumberType:
+    """Give the kind of an E.164 number that `is_costly` does not refuse; of others, `unknown`."""
+    kind = phonenumbers.number_type(phonenumbers.parse(number, None))
+    return _TYPES.get(kind, NumberType.UNKNOWN)
 
 
 def is_country(code: str) -> bool:

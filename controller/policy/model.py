@@ -116,7 +116,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return_countries, destination_countries: G2, where calls may go; ISO 3166, by default the
             extension's own country only.
         return_prefixes, destination_prefixes: G2, where calls may go besides; beginnings of E.164
-            numbers. Numbers that cost more than a call stay refused.
+            numbers. Numbers that cost more than a call stay refused, ranges that are known for
+            fraud do where the beginning is shorter than theirs.
         return_types, destination_types: G2, the kinds of number that calls go to; none named: all
             that cost no more than a call.
         blocked_countries, blocked_prefixes, blocked_types: G2, where none goes all the same.
@@ -236,6 +237,13 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             return False
         return country in (countries or (self.country,)) or number.startswith(prefixes)
 
-    def blocks(self, number: str, country: str | None) -> bool:
-        """Whether no call goes to a number, whatever is allowed (G2)."""
-        return country in self.blocked_countries or number.startswith(self.blocked_prefixes)
+    def blocks(self, number: str, country: str | None, kind: NumberType | None = None) -> bool:
+        """Whether no call goes to a number, whatever is allowed (G2).
+
+        `kind`: its kind, where it is E.164.
+        """
+        return (
+            country in self.blocked_countries
+            or kind in self.blocked_types
+            or number.startswith(self.blocked_prefixes)
+        )

@@ -37,7 +37,13 @@ from controller.policy.fields import (
     is_currency,
 )
 from controller.policy.model import MAIN_CLIENT, PolicyError
-from controller.policy.rules import check_language, not_yet
+from controller.policy.rules import (
+    check_countries,
+    check_language,
+    check_rate,
+    not_yet,
+    once,
+)
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,6 +77,10 @@ class Client(Record, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Check what types cannot say. Raises `PolicyError`."""
+        for field in ("blocked_countries", "blocked_prefixes", "blocked_types"):
+            once(field, getattr(self, field))
+        check_countries("blocked_countries", self.blocked_countries)
+        check_rate("callbacks", self.callbacks)
         _refuse_what_nothing_acts_on(self)
 
 
@@ -248,19 +258,11 @@ class Token(Record, frozen=True, kw_only=True):
 
 #: Fields that nothing acts on yet, with the rule that will; as `rules.NOT_YET` is of policies. They
 #: can only have their defaults.
-RECORDS_NOT_YET: Final[dict[type[msgspec.Struct], dict[str, str]]] = {
-    Client: {
-        "blocked_countries": "G2",
-        "blocked_prefixes": "G2",
-        "blocked_types": "G2",
-        "callbacks": "G3",
-        "concurrent_calls": "G3",
-    },
-}
+RECORDS_NOT_YET: Final[dict[type[msgspec.Struct], dict[str, str]]] = {}
 
 
 def _refuse_what_nothing_acts_on(record: Client) -> None:
     plain = type(record)(name=record.name)
-    for field, rule in RECORDS_NOT_YET[type(record)].items():
+    for field, rule in RECORDS_NOT_YET.get(type(record), {}).items():
         if getattr(record, field) != getattr(plain, field):
             raise not_yet(field, rule)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ import msgspec
 from controller.numbers.e164 import is_country, is_of_no_country
 from controller.policy import fields
 from controller.policy.endings import CAUSES, is_final
-from controller.policy.fields import Again, ReturnCalls, ShownFrom
+from controller.policy.fields import Again, NumberType, Rate, ReturnCalls, ShownFrom
 from controller.policy.model import Policy, PolicyError
 from controller.policy.quiet import is_time_zone
 from controller.prompts.catalogue import NAMES, known_as, languages
@@ -24,20 +24,7 @@ from controller.prompts.catalogue import NAMES, known_as, languages
 #: Fields that nothing acts on yet, with the rule that will. They can only have their defaults:
 #: what is stored and ignored is worse than what is refused. Whoever builds a rule strikes its
 #: fields from here.
-NOT_YET: Final[dict[str, str]] = {
-    "return_types": "G2",
-    "destination_types": "G2",
-    "blocked_types": "G2",
-    "unanswered_per_block": "G3",
-    "unanswered_per_extension": "G3",
-    "concurrent_calls": "G3",
-    "most_spent_per_hour": "G3",
-    "most_spent_per_day": "G3",
-    "on_sequential_numbers": "G3",
-    "on_many_extensions": "G3",
-    "on_short_answers": "G3",
-    "on_sudden_spend": "G3",
-}
+NOT_YET: Final[dict[str, str]] = {}
 
 #: Lists of countries.
 _COUNTRIES: Final = ("return_countries", "destination_countries", "blocked_countries")
@@ -106,8 +93,7 @@ def check(policy: Policy) -> None:
     check_country("country", policy.country)
     check_language("language", policy.language)
     for field in _COUNTRIES:
-        for code in getattr(policy, field):
-            check_country(field, code)
+        check_countries(field, getattr(policy, field))
     for field in ("return_prefixes", "destination_prefixes"):
         _check_prefixes(field, getattr(policy, field))
     _check_return_calls(policy)
@@ -123,7 +109,7 @@ def check(policy: Policy) -> None:
         "unanswered_per_block",
         "unanswered_per_extension",
     ):
-        _check_rate(rate, policy)
+        check_rate(rate, getattr(policy, rate))
     if policy.credit_query_again and not policy.credit_query:
         raise PolicyError(
             "credit_query_again: the credit cannot be heard again where it cannot be heard at all; "
@@ -131,17 +117,29 @@ def check(policy: Policy) -> None:
         )
 
 
-def effective(policy: Policy, *, contact_name: str, client_enabled: bool) -> Policy:
+def effective(
+    policy: Policy,
+    *,
+    contact_name: str,
+    client_enabled: bool,
+    blocked_countries: Iterable[str] = (),
+    blocked_prefixes: Iterable[str] = (),
+    blocked_types: Iterable[NumberType] = (),
+) -> Policy:
     """Give the policy as calls go by it: with what its client says to it.
 
     A client that is off switches its extensions off; the name shown is its contact name where the
-    extension says so, or has none of its own (I1), or the call came with none (`equipment`).
+    extension says so, or has none of its own (I1), or the call came with none (`equipment`). What
+    the client blocks is blocked besides what the extension does (G2).
     """
     named = policy.caller_id_name_from is ShownFrom.CUSTOM and policy.caller_id_name
     return msgspec.structs.replace(
         policy,
         enabled=policy.enabled and client_enabled,
         caller_id_name=policy.caller_id_name if named else contact_name,
+        blocked_countries=tuple(dict.fromkeys((*policy.blocked_countries, *blocked_countries))),
+        blocked_prefixes=tuple(dict.fromkeys((*policy.blocked_prefixes, *blocked_prefixes))),
+        blocked_types=tuple(dict.fromkeys((*policy.blocked_types, *blocked_types))),
     )
 
 
@@ -248,8 +246,8 @@ def _check_prompts(policy: Policy) -> None:
             )
 
 
-def _check_rate(field: str, policy: Policy) -> None:
-    rate = getattr(policy, field)
+def check_rate(field: str, rate: Rate) -> None:
+    """Check that each window's number can be reached. Raises `PolicyError`."""
     known = [
         (name, value)
         for name, value in (("minute", rate.minute), ("hour", rate.hour), ("day", rate.day))
@@ -284,6 +282,12 @@ def check_country(field: str, code: str) -> None:
         raise PolicyError(f"{field}: {code!r} is no country; write two capitals of ISO 3166: US")
 
 
+def check_countries(field: str, codes: tuple[str, ...]) -> None:
+    """Check that all countries of a list are some. Raises `PolicyError`."""
+    for code in codes:
+        check_country(field, code)
+
+
 def check_language(field: str, language: str) -> None:
     """Check that prompts can be said in a language. Raises `PolicyError`."""
     if known_as(language) is None:
@@ -312,6 +316,8 @@ def plain(message: str) -> str:
     pattern = _PATTERN.search(text)
     if pattern is None:
         text = f"{text[:1].lower()}{text[1:]}"
+        if text.startswith("invalid enum value") and field.partition("[")[0] in _TYPES:
+            text += f"; write one of: {', '.join(NumberType)}"
         if text.endswith("`int`, got `float`"):
             text += "; write a whole number, and money in millionths of the currency's unit"
     else:

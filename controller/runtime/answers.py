@@ -11,14 +11,16 @@ import structlog
 from controller.esl import commands
 from controller.esl.errors import EslError
 from controller.esl.events import Event, text
+from controller.guard.often import unanswered_limits
 from controller.policy.endings import Ending, ending_of, next_try
 from controller.policy.model import Policy
 from controller.routing.model import MOST_WAYS
+from controller.runtime.at_a_time import give_places_back, keep_places
 from controller.runtime.dialling import leg_uuids, longest_return_leg
 from controller.runtime.paying import release
 from controller.runtime.services import Services
 from controller.runtime.ways import give_back, note_causes
-from controller.store.requests import Attempt, Requests
+from controller.store.requests import Attempt, Ended, Requests
 
 log: Any = structlog.get_logger("dispatcher")
 
@@ -90,7 +92,21 @@ def finish(
         give_back(services, request)
         services.metrics.callbacks.labels(outcome).inc()
         log.info("callback_ended", request=request, outcome=outcome, cause=cause)
-    return first
+        note_unanswered(services, first)
+    return first.moved
+
+
+def note_unanswered(services: Services, ended: Ended) -> None:
+    """Count a return call that came to nothing where its extension limits them (G3).
+
+    Once: by whoever ended it, which the store says. It waits for the store, and for Redis.
+    """
+    if ended.unanswered is None:
+        return
+    extension, number = ended.unanswered
+    policy = services.insist("policy", lambda: services.policies.get(extension))
+    if policy is not None:
+        services.often.note(unanswered_limits(policy, number))
 
 
 def unmark(services: Services, node: str | None, attempt: str | None) -> None:
@@ -103,13 +119,14 @@ def unmark(services: Services, node: str | None, attempt: str | None) -> None:
             log.debug("not_unmarked", attempt=attempt, error=str(error))
 
 
-class Ended(msgspec.Struct, frozen=True):
+class Followed(msgspec.Struct, frozen=True):
     """What an attempt that was not answered led to.
 
-    `moved`: it was under way until now; `due`: when it is made again, microseconds since 1970.
+    `ended`: whether it was under way until now; `due`: when it is made again, microseconds since
+    1970.
     """
 
-    moved: bool
+    ended: Ended
     due: int | None = None
 
 
@@ -121,7 +138,7 @@ def end_or_retry(
     cause: str,
     now: int,
     failed: Mapping[str, str] = {},
-) -> Ended:
+) -> Followed:
     """Keep that an attempt was not answered: it is made again (T5), or the request is over."""
     row = requests.get(attempt.request)
     due = None
@@ -139,7 +156,7 @@ def end_or_retry(
             facts = requests.facts(attempt.extension, attempt.number, None, at_most, now)
             due = due if facts.unanswered + 1 < at_most else None
     if due is None:
-        moved = requests.finish(
+        ended = requests.finish(
             attempt.request,
             outcome=ending.outcome,
             cause=cause,
@@ -149,8 +166,8 @@ def end_or_retry(
             counts=ending.counts,
             causes=failed,
         )
-        return Ended(moved)
-    moved = requests.retry(
+        return Followed(ended)
+    ended = requests.retry(
         attempt.request,
         attempt=attempt.id,
         outcome=ending.outcome,
@@ -160,7 +177,7 @@ def end_or_retry(
         due=due,
         now=now,
     )
-    return Ended(moved, due if moved else None)
+    return Followed(ended, due if ended else None)
 
 
 class Answers:
@@ -203,13 +220,14 @@ class Answers:
                     channel=channel,
                     causes=failed,
                 )
+                keep_places(services, written.extension, attempt)
         else:
             said = "COMMAND_REFUSED" if answer is None else answer.removeprefix("-ERR").strip()
             cause = settled(said, failed)
             if cause == DUPLICATE and written.ended is None and self._is_alive(written):
                 return
             ending = ending_of(cause, policy)
-            ended = services.keep(
+            followed = services.keep(
                 end_or_retry,
                 services.requests,
                 written,
@@ -219,21 +237,23 @@ class Answers:
                 services.clock.micros(),
                 failed,
             )
-            if ended.moved:
+            if followed.ended:
                 # No leg of it was answered: it costs nothing.
                 release(services, written.id)
-            self._note(request, ending, cause, ended)
+                give_places_back(services, written.extension, written.id)
+            self._note(request, ending, cause, followed)
+            note_unanswered(services, followed.ended)
         unmark(services, written.node, written.id)
 
-    def _note(self, request: str, ending: Ending, cause: str, ended: Ended) -> None:
+    def _note(self, request: str, ending: Ending, cause: str, followed: Followed) -> None:
         services = self._services
-        if ended.moved:
+        if followed.ended:
             give_back(services, request)
-        if ended.due is not None:
+        if followed.due is not None:
             services.metrics.retries.labels(ending.outcome).inc()
             log.info("callback_again", request=request, outcome=ending.outcome, cause=cause)
-            services.on_request(ended.due / 1_000_000)
-        elif ended.moved:
+            services.on_request(followed.due / 1_000_000)
+        elif followed.ended:
             services.metrics.callbacks.labels(ending.outcome).inc()
             log.info("callback_ended", request=request, outcome=ending.outcome, cause=cause)
 

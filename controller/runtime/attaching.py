@@ -17,11 +17,12 @@ from controller.callback.states import Return
 from controller.callerid.model import Numbers, Rang
 from controller.credit.model import Granted
 from controller.esl import commands
-from controller.esl.events import ChannelData, Event, failed_legs_of, text
+from controller.esl.events import ChannelData, Event, cause, failed_legs_of, text
 from controller.esl.session import SUBSCRIPTION, OutboundSession
 from controller.policy.model import Policy
 from controller.routing.model import Plan
 from controller.runtime.answers import answered_until, unmark
+from controller.runtime.at_a_time import keep_places
 from controller.runtime.calls_out import CallsOut
 from controller.runtime.legs import VARIABLE, ended
 from controller.runtime.paying import CHARGED_VARIABLE, MICROS, Call, Paying
@@ -85,8 +86,8 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
         ReturnAttached(
             stage=stage,
             last_bridge_to=data.variable("last_bridge_to"),
-            bridge_hangup_cause=data.variable("bridge_hangup_cause"),
-            originate_disposition=data.variable("originate_disposition"),
+            bridge_hangup_cause=cause(data.variable("bridge_hangup_cause")),
+            originate_disposition=cause(data.variable("originate_disposition")),
             failed=failed_legs_of(data),
         )
     )
@@ -159,6 +160,7 @@ def _answered(
     channel: str | None,
     failed: Mapping[str, str],
 ) -> None:
+    keep_places(services, request.extension, request.attempt)
     services.keep(
         services.requests.answered,
         request.id,
@@ -170,7 +172,7 @@ def _answered(
     )
     note_causes(services, request.node, request.number or "", {}, channel)
     if channel is not None and has_limits(services):
-        services.places.hold(request.id, channel, until / 1_000_000)
+        services.places.hold(request.id, (channel,), until / 1_000_000)
     # Whoever sent it is told no more: its answer comes after the leg itself.
     unmark(services, request.node, request.attempt)
 
@@ -204,7 +206,7 @@ def _session(services: Services, uuid: str, request: Request, policy: Policy) ->
         leg=uuid,
         request=request.id,
         policy=policy,
-        platform=platform_of(services.settings),
+        platform=platform_of(services),
         did=request.did,
         number=request.caller or "",
     )
@@ -233,7 +235,7 @@ def unseen_end(services: Services, event: Event) -> None:
     for effect in conversation.record_of_unseen_end(session, end):
         match effect:
             case Record():
-                record(services, effect)
+                record(services, effect, found[0].extension, found[0].attempt)
             case CallOver():
                 calls = CallsOut(services, node=found[0].node, numbers=Numbers(), rang=Rang())
                 last = msgspec.structs.replace(session, dialled=effect.position)

@@ -19,17 +19,16 @@ from controller.credit.model import Granted, Refused
 from controller.esl import commands
 from controller.esl.errors import EslError, NotConnected, UnsafeText
 from controller.esl.switch import SwitchLink
-from controller.guard.destinations import refusal_of_return_call
-from controller.guard.often import limits_of
+from controller.guard.often import OftenKind, Over
 from controller.policy.model import Policy
-from controller.policy.quiet import quiet_until
 from controller.routing.model import MOST_WAYS, Plan
 from controller.runtime.answers import Answers, finish, mark_of
+from controller.runtime.at_a_time import STALE_SECONDS, give_places_back, take_places
 from controller.runtime.dialling import leg_uuids, originate_command
 from controller.runtime.paying import begin, release
+from controller.runtime.refusing import Barred, barred, barred_by, refusal, too_often
 from controller.runtime.services import Services
 from controller.runtime.underway import Sent, Underway
-from controller.runtime.verifying import locked_until
 from controller.runtime.ways import find_return, give_back
 from controller.store.database import Away
 from controller.store.plans import read_plan
@@ -50,6 +49,11 @@ ENGAGED_SECONDS: Final = 5.0
 NO_CHANNEL_SECONDS: Final = 10.0
 #: Why a channel is not used, where that goes by.
 GOES_BY: Final = frozenset({"closed", "down", "full"})
+
+
+def _longest(policy: Policy) -> int:
+    """Give how long a return call may take until it is answered, seconds."""
+    return policy.return_ring_seconds * MOST_WAYS + CALLING_SLACK_SECONDS
 
 
 class Calling(Underway):
@@ -75,17 +79,10 @@ class Calling(Underway):
         services = self._services
         try:
             policy = services.policies.get(request.extension)
-            outcome = self._refusal(request, policy)
+            outcome = refusal(services, request, policy)
             if outcome is not None or policy is None or request.number is None:
                 self._end_leased(request, outcome or "extension_gone")
-                return
-            now = services.clock.micros()
-            quiet = quiet_until(policy, now)
-            if quiet is not None and quiet <= request.expires:
-                self._give_back(request, (quiet - now) / 1_000_000)
-            elif quiet is not None:
-                self._end_leased(request, request.outcome or "quiet_hours")
-            elif not self._is_locked_out(request, policy, now):
+            elif not self._is_barred(request, barred(services, request, policy)):
                 self._originate(request, request.number, policy)
         except Exception:
             self.over(request.id)
@@ -96,43 +93,15 @@ class Calling(Underway):
         finish(self._services, request.id, outcome, cause, leased=True)
         self.over(request.id)
 
-    def _refusal(self, request: Request, policy: Policy | None) -> str | None:
-        """Give why this call is not made any more: what the operator did since counts."""
-        if policy is None or request.number is None:
-            return "extension_gone"
-        if self._services.is_stopped(policy):
-            return "stopped"
-        if not policy.enabled:
-            return "disabled"
-        return refusal_of_return_call(request.number, policy)
-
-    def _is_locked_out(self, request: Request, policy: Policy, now: int) -> bool:
-        """Whether no password of this caller is heard now (A3): then he is called when one is.
-
-        What he would hear is that he may not, and the call has its price. A lock-out that outlasts
-        the request ends it.
-        """
-        until = locked_until(self._services, request, policy)
-        if until <= now:
+    def _is_barred(self, request: Request, why: Barred | None) -> bool:
+        """End what is barred, or give it back until it is not any more; whether it is."""
+        if why is None:
             return False
-        if until <= request.expires:
-            self._give_back(request, (until - now) / 1_000_000)
+        if why.due is None or why.due > request.expires:
+            self._end_leased(request, why.outcome)
         else:
-            self._end_leased(request, "locked_out")
-        return True
-
-    def _is_too_often(self, request: Request, number: str, policy: Policy) -> bool:
-        """Count a callback that is to be made for the first time; whether it is one too many (G3).
-
-        Its further tries (T5) are the same callback.
-        """
-        if request.attempts:
-            return False
-        over = self._services.often.count(request.id, limits_of(policy, number, request.did))
-        if over is None:
-            return False
-        log.warning("too_often", request=request.id, kind=over.limit.kind.value)
-        self._end_leased(request, over.limit.reason)
+            seconds = (why.due - self._services.clock.micros()) / 1_000_000
+            self._give_back(request, seconds, outcome=why.outcome if why.kept else None)
         return True
 
     def _originate(self, request: Request, number: str, policy: Policy) -> None:
@@ -149,27 +118,49 @@ class Calling(Underway):
         busy = [name for name, count in firsts.items() if count >= limits.max_calling_per_channel]
         # The node with the fewest calls being set up; an attempt never changes its node.
         links.sort(key=lambda link: nodes.get(link.name, 0))
+        attempt = str(uuid.uuid4())
+        full = take_places(services, request, policy, attempt, _longest(policy))
+        if full is not None:
+            self._give_back(request, full.seconds, outcome=full.reason)
+        elif not self._make(request, number, policy, links, busy, attempt):
+            give_places_back(services, policy.extension, attempt)
+
+    def _make(
+        self,
+        request: Request,
+        number: str,
+        policy: Policy,
+        links: Sequence[SwitchLink],
+        busy: Sequence[str],
+        attempt: str,
+    ) -> bool:
+        """Write the attempt and send it; whether it was written, by us or by nobody."""
+        services, limits = self._services, self._services.settings.dispatcher
+        began = services.clock.now()
         found = self._way(request, number, policy, links, busy)
         if found is None:
-            return
-        if self._is_too_often(request, number, policy):
-            return
+            return False
         link, plan = found
-        attempt = str(uuid.uuid4())
         try:
             granted = begin(services, request, policy, attempt, number, plan)
         except Away:
             # Nobody knows whether it is held, and nobody else of this attempt.
             release(services, attempt)
+            give_places_back(services, policy.extension, attempt)
             raise
         if isinstance(granted, Refused):
             self._end_leased(request, granted.reason)
-            return
+            return False
         command = self._command(request, policy, attempt, plan, granted)
         if command is None:
             release(services, attempt)
             self._end_leased(request, "failed", "UNSAFE_TEXT")
-            return
+            return False
+        if services.clock.now() - began > STALE_SECONDS:
+            # Its places might end before it.
+            release(services, attempt)
+            self._give_back(request, 0.0)
+            return False
         lasts = policy.return_ring_seconds * len(plan.ways) + CALLING_SLACK_SECONDS
         asked = services.clock.now()
         now = services.clock.micros()
@@ -191,13 +182,15 @@ class Calling(Underway):
         if begun is not Begun.YES:
             release(services, attempt)
             self._not_begun(request, begun)
-        elif self._is_late(asked, request, attempt):
+            return False
+        if self._is_late(asked, request, attempt):
             self.over(request.id)
         else:
             log.info("return_call", request=request.id, node=link.name, attempt=attempt)
             until = services.clock.micros() / 1_000_000 + lasts
             self._calling[request.id] = Sent(until, link, attempt, number)
             self._send(link, request, policy, attempt, command, lease)
+        return True
 
     def _way(
         self,
@@ -207,8 +200,12 @@ class Calling(Underway):
         links: Sequence[SwitchLink],
         busy: Sequence[str],
     ) -> tuple[SwitchLink, Plan] | None:
-        """Find a node and the channels to call by; where there is none now, it is tried again."""
+        """Find a node and the channels to call by; where there is none now, it is tried again.
+
+        Of the node that is found, the callback is counted (G3).
+        """
         services = self._services
+        full: Over | None = None
         for link in links:
             plan = find_return(
                 services,
@@ -220,7 +217,16 @@ class Calling(Underway):
                 busy=busy,
             )
             if plan.ways:
-                return link, plan
+                over = too_often(services, request, number, policy, link.name)
+                if over is None:
+                    return link, plan
+                if over.limit.kind is not OftenKind.NODE:
+                    full = over
+                    break
+                full = over if full is None else min(full, over, key=lambda one: one.free_at)
+        if full is not None:
+            self._is_barred(request, barred_by(services, request, full))
+            return None
         log.warning(
             "no_channel",
             request=request.id,
@@ -240,14 +246,9 @@ class Calling(Underway):
         try:
             # Built before the attempt is written: what cannot be sent was never tried.
             return originate_command(
-                policy=policy,
-                request=request.id,
-                attempt=attempt,
-                plan=plan,
-                granted=granted,
-                extension=route.extension,
-                context=route.context,
-            )
+                policy=policy, request=request.id, attempt=attempt, plan=plan, granted=granted,
+                extension=route.extension, context=route.context,
+            )  # fmt: skip
         except UnsafeText as error:
             log.error("originate_unsafe", request=request.id, error=str(error))  # noqa: TRY400
             services.metrics.faults.labels("originate_unsafe").inc()
@@ -286,6 +287,7 @@ class Calling(Underway):
                 give_back(services, request.id)
                 if attempt is not None:
                     release(services, attempt)
+                    give_places_back(services, request.extension, attempt)
         finally:
             self.over(request.id)
         services.on_request(due / 1_000_000)
@@ -322,9 +324,8 @@ class Calling(Underway):
         """Send an attempt that was written and never sent: same node, same uuids (decision 9)."""
         services = self._services
         policy = services.policies.get(request.extension)
-        outcome = self._refusal(request, policy)
-        rings = 0 if policy is None else policy.return_ring_seconds
-        lasts = rings * MOST_WAYS + CALLING_SLACK_SECONDS
+        outcome = refusal(services, request, policy)
+        lasts = CALLING_SLACK_SECONDS if policy is None else _longest(policy)
         asked = services.clock.now()
         now = services.clock.micros()
         lease = now + lasts * 1_000_000
@@ -341,6 +342,10 @@ class Calling(Underway):
         if plan is None:
             # By a release that kept none: it was never sent, and is taken back.
             self._give_back(request, NODE_AWAY_SECONDS, attempt.id, lease)
+            return
+        full = take_places(services, request, policy, attempt.id, _longest(policy))
+        if full is not None:
+            self._give_back(request, full.seconds, attempt.id, lease, full.reason)
             return
         # What was held for it is held still, or is held anew.
         granted = begin(services, request, policy, attempt.id, request.number, plan)
@@ -368,6 +373,7 @@ class Calling(Underway):
         )
         if ended:
             release(services, attempt.id)
+            give_places_back(services, request.extension, attempt.id)
 
     def _is_late(self, asked: float, request: Request, attempt: str) -> bool:
         """Whether we were asleep, or the store was: who looks for unsent ones may be at it."""

@@ -65,6 +65,10 @@ class CallsOut:
             ),
         )
         granted = None
+        suspected = services.watching.destination_refusal(session.policy)
+        if suspected is not None and plan.ways and plan.kind == "public":
+            give_back(services, member_of(session.leg, effect.position))
+            plan = msgspec.structs.replace(plan, ways=(), refusal=suspected)
         if plan.ways and self._paying is not None:
             granted = self._paying.dial(effect.number, effect.position, plan)
         if isinstance(granted, Refused):
@@ -97,7 +101,7 @@ class CallsOut:
             lasts = session.policy.longest_call_seconds + PLACE_SLACK_SECONDS
             until = services.clock.now() + lasts
             member = member_of(session.leg, effect.position)
-            services.places.hold(member, channel, until)
+            services.places.hold(member, (channel,), until)
 
     def over(self, session: ReturnSession, effect: CallOver) -> None:
         """A destination is over: keep why, and give its places back."""

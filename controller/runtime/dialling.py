@@ -73,6 +73,8 @@ def _common(leg: str, call: str, request: str, ring_seconds: int, limit: int) ->
         # Whoever is called may say where to call instead (302): anywhere, at our cost, and again.
         "outbound_redirect_fatal": "true",
         "ignore_early_media": "true",
+        # G1: `${…}` and `%[…]` in an application's argument are text on this leg.
+        "app_disable_expand_variables": "true",
         # No identity header but ours.
         "sip_cid_type": "none",
         "fail_on_single_reject": ",".join(FINAL_CAUSES),

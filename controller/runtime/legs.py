@@ -24,7 +24,7 @@ from controller.callback.events import LegEnded, SocketClosed, TimerFired
 from controller.callback.machine import Session
 from controller.esl import commands
 from controller.esl.errors import EslError, NotConnected, UnsafeText
-from controller.esl.events import Event, failed_legs, text
+from controller.esl.events import Event, cause, failed_legs, text
 from controller.esl.session import OutboundSession
 from controller.runtime.services import Services
 
@@ -53,7 +53,7 @@ def step_of(event_uuid: str | None) -> int | None:
 def ended(event: Event) -> LegEnded:
     """Give what CHANNEL_HANGUP_COMPLETE says of the end of a leg."""
     return LegEnded(
-        cause=text(event.hangup_cause) or "UNKNOWN",
+        cause=cause(event.hangup_cause) or "UNKNOWN",
         stage=text(event.stage),
         talked_to=text(event.last_bridge_to),
         failed=failed_legs(event.originate_causes),

@@ -191,6 +191,7 @@ class Metering:
                     if self._has_spare(paying):
                         self._free(paying)
                     paying.extend()
+                    self._note_limit(paying)
             except Away:
                 services.note_store_fault("extend")
             moved = (
@@ -202,6 +203,16 @@ class Metering:
         finally:
             paying.busy = False
             paying.next_look = services.clock.micros() + RETRY_SECONDS * MICROS
+
+    def _note_limit(self, paying: Paying) -> None:
+        """Keep that a call is to end because the extension may spend no more now (G3), once."""
+        granted, call = paying.granted, paying.call
+        if granted is None or granted.more or not granted.spend_limit or paying.at_limit:
+            return
+        paying.at_limit = True
+        self._services.metrics.spend_limited.inc()
+        self._services.transcribing.add(call.request, call.leg, "decided", "spend_limit")
+        log.warning("spend_limit", extension=paying.policy.extension, call=call.call)
 
     def _tell(self, paying: Paying, *, warn: bool) -> None:
         link = self._services.links.get(paying.call.node or "")

@@ -1,4 +1,4 @@
-"""Tells an operator's server what it should know at once: that an account's credit is low (M8).
+"""Tells an operator's server at once that credit is low (M8), and what the guard sees (G3).
 
 Whoever found it left a notice in the store; one controller at a time sends it, until it was taken.
 The server may get it twice, with the same key.

@@ -16,7 +16,7 @@ import structlog
 from gevent.lock import BoundedSemaphore
 
 from controller.callback.limits import BRIDGE_SLACK_SECONDS, TIME_OVER
-from controller.credit.model import Begin, Dial, Extend, Granted, Identify, Refused
+from controller.credit.model import Begin, Dial, Extend, Granted, Identify, Refused, SpendLimit
 from controller.esl import commands
 from controller.policy.model import Policy
 from controller.routing.model import Plan
@@ -161,6 +161,8 @@ class Paying:
         self.warned = 0
         #: Called with what is granted where another account pays from now on, or none.
         self.on_payer: Callable[[Granted], None] = lambda granted: None
+        #: Whether it is known that what the extension may spend ends the call (G3).
+        self.at_limit = False
         self.busy = False
         self.next_look = 0
         self._pending: str | None = None
@@ -195,6 +197,7 @@ class Paying:
                 longest=longest_return_leg(self.policy),
                 now=now,
                 until=now + (wanted + SETTING_UP_SECONDS) * MICROS,
+                limit=spend_limit(self.policy),
             ),
         )
         if isinstance(answer, Refused):
@@ -234,6 +237,7 @@ class Paying:
             longest=max(longest, EMERGENCY_SECONDS) if emergency else longest,
             slice=services.settings.credit.slice_seconds,
             now=services.clock.micros(),
+            limit=spend_limit(policy),
         )
         wait = EMERGENCY_WAIT_SECONDS if emergency else None
         try:
@@ -294,6 +298,7 @@ class Paying:
                     else self.policy.longest_call_seconds,
                     slice=services.settings.credit.slice_seconds,
                     now=services.clock.micros(),
+                    limit=spend_limit(self.policy),
                 ),
             )
             self.charged = granted.charged
@@ -305,6 +310,11 @@ class Paying:
         """Release what is held for a destination that nobody answered. It blocks."""
         if self.charged:
             self._services.keep(self._services.charging.not_called, self.call.call, position)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Give the extension, and the attempt, whose call it is."""
+        return self.policy.extension, self.call.call
 
     def left_in(self, end: int) -> int:
         """Give the whole seconds until a moment."""
@@ -369,8 +379,15 @@ def begin(
             longest=longest_return_leg(policy),
             now=now,
             until=now + (rings + wanted + SETTING_UP_SECONDS) * MICROS,
+            limit=spend_limit(policy),
         ),
     )
+
+
+def spend_limit(policy: Policy) -> SpendLimit | None:
+    """Give what an extension's calls may cost (G3); None: any sum."""
+    limit = SpendLimit(policy.most_spent_per_hour, policy.most_spent_per_day)
+    return None if limit == SpendLimit() else limit
 
 
 def release(services: Services, attempt: str) -> None:

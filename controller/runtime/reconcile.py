@@ -16,6 +16,7 @@ from controller.callback.events import LegEnded
 from controller.esl.errors import EslError
 from controller.esl.switch import SwitchLink
 from controller.runtime.answers import finish, legs_of, mark_of, unmark
+from controller.runtime.at_a_time import give_places_back, keep_places
 from controller.runtime.calling import CALLING_SLACK_SECONDS, Calling
 from controller.runtime.return_leg import ReturnLeg
 from controller.runtime.services import Services
@@ -66,6 +67,7 @@ def _end_or_send(
     if finish(services, request.id, "unknown", "NOT_ON_NODE", attempt=attempt.id, lease=lease):
         unmark(services, attempt.node, attempt.id)
         services.on_attempt_over(request.id)
+        give_places_back(services, request.extension, attempt.id)
         _end_destinations(services, request.id)
 
 
@@ -104,9 +106,12 @@ def _keep(services: Services, alive: list[Request]) -> None:
     again = services.settings.dispatcher.reconcile_seconds * 1.5
     now = services.clock.micros()
     soon = now + int(again * 1_000_000)
-    ending = [one.id for one in alive if (one.lease_until or 0) < soon]
+    ending = [one for one in alive if (one.lease_until or 0) < soon]
     if ending:
-        services.write(services.requests.alive, ending, soon + CALLING_SLACK_SECONDS * 1_000_000)
+        until = soon + CALLING_SLACK_SECONDS * 1_000_000
+        services.write(services.requests.alive, [one.id for one in ending], until)
+    for one in ending:
+        keep_places(services, one.extension, one.attempt)
 
 
 def _alive(services: Services, link: SwitchLink, attempt: Attempt) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import structlog
 
 from controller.callback import conversation
@@ -33,6 +34,7 @@ from controller.callback.events import (
     Bridged,
     CreditKnown,
     Key,
+    LegEnded,
     PasswordChecked,
     RouteFound,
     Secret,
@@ -46,11 +48,12 @@ from controller.callback.transcript import words
 from controller.credit.model import Granted
 from controller.esl import commands
 from controller.esl.errors import EslError, NotConnected
-from controller.esl.events import DIGITS_VARIABLE, Event, failed_legs, text
+from controller.esl.events import DIGITS_VARIABLE, Event, cause, failed_legs, text
 from controller.esl.session import OutboundSession
 from controller.esl.wire import Frame
 from controller.prompts.segments import Files, Segment
 from controller.runtime.answers import finish
+from controller.runtime.at_a_time import give_places_back
 from controller.runtime.calls_out import CallsOut
 from controller.runtime.dialling import bridge_command
 from controller.runtime.legs import VARIABLE, Leg, step_id, step_of
@@ -75,7 +78,7 @@ KEYS = frozenset("0123456789*#")
 #: What is played where a question is not asked any more, since the answer has begun.
 SILENCE = "silence_stream://10"
 #: D4: the keys that drop the destination, and the realm that they are bound in while people talk.
-DROP_KEYS = "talk,**,api:uuid_kill,{leg} NORMAL_CLEARING,self,self"
+DROP_KEYS = "**"
 DROP_REALM = "talk"
 #: What the dialplan plays to whoever was cut off, where no controller is there.
 FAREWELL_VARIABLE = "callback_farewell"
@@ -148,14 +151,17 @@ class ReturnLeg(Leg[ReturnSession]):
         return StepDone(
             step=step,
             digits=Secret(digits) if digits else None,
-            disposition=text(event.originate_disposition),
-            bridge_hangup_cause=text(event.bridge_hangup_cause),
+            disposition=cause(event.originate_disposition),
+            bridge_hangup_cause=cause(event.bridge_hangup_cause),
             last_bridge_to=text(event.last_bridge_to),
             failed=failed_legs(event.originate_causes),
         )
 
     def transition(self, event: Any, now: float) -> tuple[ReturnSession, tuple[Effect, ...]]:  # noqa: ANN401
         """Take one step of the conversation machine, and keep what it says of the call."""
+        granted = self.paying.granted
+        if isinstance(event, LegEnded) and granted is not None and granted.spend_limit:
+            event = msgspec.structs.replace(event, spend_limit=True)
         after, effects = conversation.step(self.session, event, now)
         if isinstance(event, RouteFound):
             found = self._found.pop(event.step, None)
@@ -218,7 +224,7 @@ class ReturnLeg(Leg[ReturnSession]):
             case LetGo():
                 self.let_go()
             case Record():
-                self.spawn(record, self.services, effect)
+                self.spawn(record, self.services, effect, *self.paying.names)
             case _:
                 super().perform(effect)
 
@@ -276,8 +282,7 @@ class ReturnLeg(Leg[ReturnSession]):
         """
         self.transmit(commands.execute("clear_digit_action", "all", VARIABLE))
         if leg is not None:
-            bound = DROP_KEYS.format(leg=leg)
-            self.transmit(commands.execute("bind_digit_action", bound, VARIABLE))
+            self.transmit(commands.end_on_keys(DROP_REALM, DROP_KEYS, leg, VARIABLE))
             self.transmit(commands.execute("digit_action_set_realm", DROP_REALM, VARIABLE))
 
     def _hold_on(self, resume: bool) -> None:
@@ -384,9 +389,10 @@ class ReturnLeg(Leg[ReturnSession]):
         self.post(CreditKnown(step, credit))
 
 
-def record(services: Services, entry: Record) -> None:
+def record(services: Services, entry: Record, extension: str, attempt: str | None) -> None:
     """Keep how a request ended."""
     assert entry.request is not None
     # G4: a machine that answers is nobody who answers, however long it has listened.
     counts = True if entry.outcome == "no_human" else None
     finish(services, entry.request, entry.outcome, entry.cause, entry.destination, counts=counts)
+    give_places_back(services, extension, attempt)

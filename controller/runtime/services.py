@@ -10,18 +10,23 @@ import structlog
 
 from controller.cache.lockouts import Lockouts
 from controller.cache.often import Often
+from controller.cache.patterns import Patterns
 from controller.cache.places import Places
 from controller.cache.policies import Policies
 from controller.credit.engine import Charging
 from controller.esl import commands
 from controller.esl.errors import EslError, WireError
 from controller.esl.switch import SwitchLink
+from controller.guard.at_a_time import Waiting
+from controller.guard.patterns import Known
 from controller.metrics import Metrics
+from controller.policy.clients import ClientTable
 from controller.policy.model import Policy
 from controller.policy.sounds import SoundTable
 from controller.policy.trunks import Trunks
 from controller.runtime.clock import Clock
 from controller.runtime.health import ChannelHealth
+from controller.runtime.limits_told import LimitsTold
 from controller.runtime.metering import Metering
 from controller.runtime.offload import Offload
 from controller.runtime.placing import Placing
@@ -29,14 +34,18 @@ from controller.runtime.prompts import Prompts
 from controller.runtime.recent import Recent
 from controller.runtime.settling import Settling
 from controller.runtime.sound_watch import SoundWatch
+from controller.runtime.spending import Spending
 from controller.runtime.transcribing import Transcribing
-from controller.settings import Settings
+from controller.runtime.watching import Watching
+from controller.settings import Settings, ranges_of
 from controller.store.conversing import Conversing
 from controller.store.database import Away
 from controller.store.destinations import Destinations
+from controller.store.notices import Notices
 from controller.store.passwords import Passwords
 from controller.store.requests import Requests
 from controller.store.stops import Stop, is_stopped
+from controller.store.suspicions import Suspicions
 from controller.store.transcripts import Transcripts
 
 if TYPE_CHECKING:
@@ -106,6 +115,7 @@ class Services:
         sound_watch: SoundWatch,
         trunks: Recent[Trunks],
         stops: Recent[tuple[Stop, ...]],
+        clients: Recent[ClientTable],
         sounds: Recent[SoundTable],
         conversing: Conversing,
         transcripts: Transcripts,
@@ -113,10 +123,15 @@ class Services:
         health: ChannelHealth,
         places: Places,
         often: Often,
+        patterns: Patterns,
+        notices: Notices,
         destinations: Destinations,
+        suspicious: Suspicions,
         charging: Charging,
     ) -> None:
         self.settings = settings
+        #: G2: numbers that are known for fraud; the file is read once, here.
+        self.ranges = ranges_of(settings)
         self.name = name
         self.clock = clock
         self.metrics = metrics
@@ -130,17 +145,25 @@ class Services:
         self.sound_watch = sound_watch
         self.trunks = trunks
         self.stops = stops
+        self.suspicions: Recent[Known] = Recent(
+            suspicious.known, reads=reads, on_fault=metrics.faults.labels("recent").inc
+        )
+        self.clients = clients
         self.sounds = sounds
         self.conversing = conversing
         self.lockouts = lockouts
         self.health = health
         self.places = places
         self.often = often
+        self.waiting = Waiting()
+        self.limits_told = LimitsTold(self, notices)
         self.placing = Placing(self, destinations)
         self.transcribing = Transcribing(self, transcripts)
         self.charging = charging
         self.metering = Metering(self)
         self.settling = Settling(self)
+        self.watching = Watching(self, patterns, suspicious)
+        self.spending = Spending(self, suspicious)
         self.legs = Legs(metrics)
         self.links: dict[str, SwitchLink] = {}
         self.greenlets: set[Any] = set()
@@ -212,19 +235,25 @@ class Services:
             self.store_fault = f"the store failed at {what}"
             log.exception("store_fault", what=what)
 
+    @property
+    def recents(self) -> tuple[Recent[Any] | Spending, ...]:
+        """What is read again and again, whether anybody asks or not."""
+        fast = (self.trunks, self.stops, self.suspicions, self.clients, self.sounds)
+        return (*fast, self.spending)
+
     def is_stopped(self, policy: Policy) -> bool:
         """Whether callbacks of an extension are stopped (O6), there or further up."""
         return is_stopped(self.stops.get(), policy)
 
     # --- greenlets ---------------------------------------------------------------------------
 
-    def spawn(self, function: Callable[..., None], *args: object) -> None:
+    def spawn(self, function: Callable[..., object], *args: object) -> None:
         """Run a function in a greenlet; a fault in it is logged once and counted."""
         greenlet = gevent.spawn(self._guarded, function, *args)
         self.greenlets.add(greenlet)
         greenlet.link(self.greenlets.discard)
 
-    def _guarded(self, function: Callable[..., None], *args: object) -> None:
+    def _guarded(self, function: Callable[..., object], *args: object) -> None:
         try:
             function(*args)
         except Exception:

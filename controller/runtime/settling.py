@@ -150,6 +150,7 @@ class Settling:
         self._note(end.leg)
         if not settled.first:
             return False
+        services.watching.call_ended(end)
         metrics = services.metrics
         metrics.legs_settled.labels(end.source).inc()
         if settled.charge:

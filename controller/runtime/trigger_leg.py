@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Any
 from urllib.parse import unquote
 
@@ -145,6 +146,7 @@ class TriggerLeg(Leg[TriggerSession]):
             caller=caller,
             now=now,
             expiry_seconds=self.services.settings.dispatcher.expiry_seconds,
+            ranges=self.services.ranges,
             stopped=policy is not None and self.services.is_stopped(policy),
             reason=reason,
             leg=self.uuid,
@@ -173,6 +175,19 @@ def readings_of(rung: str, country: str) -> list[str]:
     return readings
 
 
+#: So long is what is kept of a number that is nobody's.
+LONGEST_DID = 16
+
+
+def _nobodys(readings: list[str], rung: str) -> str:
+    """Give what is kept of a number that was rung and is nobody's: digits, or quoted (G1)."""
+    if readings:
+        return readings[0]
+    if re.fullmatch(r"\+?[0-9]*", rung, re.ASCII):
+        return rung[:LONGEST_DID]
+    return ascii(rung[:LONGEST_DID])[:LONGEST_DID]
+
+
 def _wish(data: ChannelData, name: str) -> str | None:
     """Give a value that may ask for privacy; where it cannot be read, it does (T4)."""
     if data.raw(name) is None:
@@ -190,7 +205,7 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
     readings = readings_of(rung_number, services.settings.route.country)
     found = services.policies.by_dids(readings)
     policy: Policy | None = found[1] if found is not None else None
-    did = found[0] if found is not None else (readings or [rung_number[:16]])[0]
+    did = found[0] if found is not None else _nobodys(readings, rung_number)
     channel = services.trunks.get().find(data.variable("sip_network_ip"))
     caller = _caller(services, data, channel, policy)
     leg = TriggerLeg(services, socket, uuid, TriggerSession(leg=uuid, policy=policy))
@@ -248,7 +263,7 @@ def identities_of(data: ChannelData) -> dict[IdentityHeader, Identity]:
     # An identity header without a user gets no variable, but leaves its mark (sofia.c).
     kind = data.variable("sip_cid_type")
     if kind == "pid" and not any(data.raw(IDENTITY[header]) is not None for header in _PID):
-        found[IdentityHeader.P_ASSERTED_IDENTITY] = Identity(user="")
+        found |= dict.fromkeys(_PID, Identity(user=""))
     if kind == "rpid" and data.raw(IDENTITY[IdentityHeader.REMOTE_PARTY_ID]) is None:
         found[IdentityHeader.REMOTE_PARTY_ID] = Identity(user="")
     from_ = _from(data)
@@ -269,7 +284,7 @@ def _from(data: ChannelData) -> Identity | None:
         return _identity(IdentityHeader.FROM, whole)
     raw = data.raw("variable_sip_from_user")
     if raw is None:
-        return None
+        return _unset(data, host)
     user = data.variable("sip_from_user")
     return Identity(
         user="" if user == NOBODY else user,
@@ -278,3 +293,13 @@ def _from(data: ChannelData) -> Identity | None:
         host=host,
         raw=raw,
     )
+
+
+def _unset(data: ChannelData, host: str | None) -> Identity | None:
+    """Give what From says where its user has no variable; None: there was no From.
+
+    The switch makes none of a value with `${…}`, which it would expand (seen on 1.11.1). What its
+    caller profile has instead is of any header: it is kept for the operator, and is no number.
+    """
+    shown = data.raw("Caller-Caller-ID-Number")
+    return None if host is None or shown is None else Identity(user=None, host=host, raw=shown)

@@ -27,7 +27,6 @@ from controller.routing.planning import (
     refused,
 )
 from controller.runtime.services import Services
-from controller.settings import Settings
 
 log: Any = structlog.get_logger("ways")
 
@@ -55,14 +54,15 @@ class Wanted(msgspec.Struct, frozen=True):
     rang: Rang
 
 
-def platform_of(settings: Settings) -> Platform:
-    """Give what the settings say of numbers that are no ordinary destinations."""
-    route = settings.route
+def platform_of(services: Services) -> Platform:
+    """Give what is known of numbers that are no ordinary destinations, or known for fraud."""
+    route = services.settings.route
     return Platform(
         internal_lengths=route.internal_lengths,
         internal_prefixes=route.internal_prefixes,
         emergency_numbers=route.emergency_numbers,
         emergency_connected=bool(route.emergency_channel),
+        ranges=services.ranges,
     )
 
 
@@ -74,7 +74,7 @@ def member_of(leg: str, position: int) -> str:
 def find_destination(services: Services, wanted: Wanted) -> Plan:
     """Find how a destination is called. It waits for the store and for Redis, as they need it."""
     route, policy, number = services.settings.route, wanted.policy, wanted.number
-    platform = platform_of(services.settings)
+    platform = platform_of(services)
     # Whatever as many digits could mean besides.
     if platform.is_emergency(number, policy.country):
         channel = services.trunks.get().get(route.emergency_channel)
@@ -121,7 +121,7 @@ def find_return(
     It waits for Redis, where a channel has a limit.
     """
     route = services.settings.route
-    if platform_of(services.settings).is_internal(number):
+    if platform_of(services).is_internal(number):
         return plan_internal(number, route.internal_gateway, policy=policy, caller=did)
     chosen, passed = _choose(services, node, number)
     passed = (*passed, *(Passed(c.channel.name, "full") for c in chosen if c.channel.name in busy))

@@ -3,6 +3,9 @@
 A TOML file gives the tree; an environment variable `CALLBACKD_SECTION__FIELD` (two underscores)
 goes before it: `CALLBACKD_LISTEN__PORT=9084`. Lists and tables are written there as in TOML
 (`["pstn"]`), all else as plain text. Without either, the defaults work by themselves.
+
+What is secret can be in a file of its own: `{ file = "/run/secrets/fs1" }` in the place of any
+value, or the variable with `_FILE` behind its name, which then holds the path.
 """
 
 from __future__ import annotations
@@ -15,10 +18,12 @@ from typing import Any, Final
 
 import msgspec
 
-from controller.settings.checks import SettingsError, check, tellable
+from controller.settings.checks import SettingsError, check, ranges_of, tellable
+from controller.settings.secret_files import read_secret
 from controller.settings.sections import (
     Credit,
     Dispatcher,
+    Guard,
     Listen,
     Node,
     RecordStream,
@@ -32,6 +37,7 @@ from controller.settings.sections import (
 __all__ = [
     "Credit",
     "Dispatcher",
+    "Guard",
     "Listen",
     "Node",
     "RecordStream",
@@ -42,10 +48,13 @@ __all__ = [
     "Sounds",
     "Web",
     "load",
+    "ranges_of",
     "tellable",
 ]
 
 _PREFIX: Final = "CALLBACKD_"
+#: A variable that ends so holds the path of a file, and the file the value.
+_IN_FILE: Final = "_FILE"
 #: What Kubernetes sets in every container for a Service that is called callbackd.
 _KUBERNETES: Final = re.compile(r"CALLBACKD_(SERVICE_(HOST|PORT).*|PORT(_.*)?)\Z")
 
@@ -61,8 +70,17 @@ def load(path: str | None, environment: Mapping[str, str]) -> Settings:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path}: is not TOML: {error}") from error
     for name, value in sorted(environment.items()):
-        if name.startswith(_PREFIX) and not _KUBERNETES.match(name):
+        if not name.startswith(_PREFIX) or _KUBERNETES.match(name):
+            continue
+        plain = name.removesuffix(_IN_FILE)
+        if plain == name:
             _put(tree, name, value)
+        elif plain in environment:
+            raise SettingsError(f"{name}: {plain} is set too; set one of them")
+        else:
+            _put(tree, plain, read_secret(name, value))
+    for name, section in tree.items():
+        _put_files(section, name)
     route = tree.get("route")
     if isinstance(route, dict) and "gateways" in route:
         raise SettingsError(
@@ -78,6 +96,20 @@ def load(path: str | None, environment: Mapping[str, str]) -> Settings:
         raise SettingsError(_plain(str(error))) from error
     check(settings)
     return settings
+
+
+def _put_files(place: object, where: str) -> None:
+    """Put what stands in files in the place of the tables that name these, however deep."""
+    if isinstance(place, list):
+        for inner in place:
+            _put_files(inner, where)
+    elif isinstance(place, dict):
+        for name, inner in place.items():
+            at = f"{where}.{name}"
+            if isinstance(inner, dict) and inner.keys() == {"file"}:
+                place[name] = read_secret(at, inner["file"])
+            else:
+                _put_files(inner, at)
 
 
 def _put(tree: dict[str, Any], name: str, value: str) -> None:

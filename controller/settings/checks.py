@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import Final
 
 from controller.guard.locking import LockKind
+from controller.guard.ranges import Ranges, RangesError, parse, shipped
 from controller.numbers.e164 import is_country
+from controller.policy.model import PolicyError
+from controller.policy.rules import check_rate
 from controller.policy.urls import trouble
 from controller.prompts.catalogue import languages
-from controller.settings.sections import Settings
+from controller.settings.sections import Settings, networks
 
 _DIRECTORY: Final = re.compile(r"[A-Za-z0-9_./:@~+-]{0,256}\Z", re.ASCII)
 
@@ -27,12 +29,16 @@ def tellable(directory: str) -> bool:
 
 def check(settings: Settings) -> None:
     """Check what settings must keep together. Raises `SettingsError`."""
-    for text in settings.listen.allow:
+    for field, texts in (
+        ("listen.allow", settings.listen.allow),
+        ("web.proxies", settings.web.proxies),
+        ("web.metrics_allow", settings.web.metrics_allow),
+    ):
         try:
-            ipaddress.ip_network(text)
+            networks(texts)
         except ValueError as error:
             raise SettingsError(
-                f"listen.allow: {text!r} is no network; write 192.0.2.0/24 or 192.0.2.7/32"
+                f"{field}: {error}; write networks such as 192.0.2.0/24 or 192.0.2.7/32"
             ) from error
     if not _DIRECTORY.match(settings.prompts.directory):
         raise SettingsError(
@@ -46,6 +52,11 @@ def check(settings: Settings) -> None:
                 f"lockouts.{kind.value}.longest_seconds: {rule.longest_seconds} is less than "
                 f"first_seconds, {rule.first_seconds}; no lock is shorter than the first"
             )
+    for field in ("callbacks_per_node", "callbacks"):
+        try:
+            check_rate(field, getattr(settings.guard, field))
+        except PolicyError as error:
+            raise SettingsError(f"guard.{error}") from error
     if settings.sounds.directory and not tellable(settings.sounds.directory):
         raise SettingsError(
             f"sounds.directory: {settings.sounds.directory!r} is no directory that the switch can "
@@ -80,10 +91,30 @@ def check(settings: Settings) -> None:
     if len(set(names)) != len(names):
         raise SettingsError("nodes: two nodes have one name; give each its own")
     _check_told(settings)
+    ranges_of(settings)
     if not is_country(settings.route.country):
         raise SettingsError(
             f"route.country: {settings.route.country!r} is no country; write two capitals: US"
         )
+
+
+def ranges_of(settings: Settings) -> Ranges:
+    """Read the ranges that are known for fraud (G2). Raises `SettingsError`, which names the line.
+
+    It reads the file each time: ask at start.
+    """
+    path = settings.guard.risky_ranges
+    if not path:
+        return shipped()
+    where = f"guard.risky_ranges: {path}"
+    try:
+        return parse(Path(path).read_text(encoding="utf-8"))
+    except RangesError as error:
+        raise SettingsError(f"{where}: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"{where}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{where}: is not UTF-8; write it anew") from error
 
 
 def _check_told(settings: Settings) -> None:

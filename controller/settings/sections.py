@@ -6,13 +6,15 @@ What sections must keep together is in `checks`.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 
 from controller.guard.locking import Rules
-from controller.policy.fields import Prefix
+from controller.guard.often import Rates
+from controller.policy.fields import ConcurrentCalls, Prefix, Rate
 
 #: Language, dialect and voice, as FreeSWITCH's sets have them.
 _VOICE: Final = r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){1,2}\Z"
@@ -23,10 +25,24 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
 #: Shorter than what is sent is leased for.
 AnswerSeconds = Annotated[float, msgspec.Meta(gt=0, le=60)]
 Path_ = Annotated[str, msgspec.Meta(min_length=1)]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+#: This machine.
+LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
+#: What is shown of no setting, by its name.
+_SECRET: Final = frozenset({"password", "secret", "url", "channel_passwords"})
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What all sections have in common: a field that nobody reads is an error."""
+
+    def __repr__(self) -> str:
+        """Show the fields but those that are secrets: what is shown may be logged."""
+        shown = (
+            f"{name}={getattr(self, name)!r}" if name not in _SECRET else f"{name}=…"
+            for name in self.__struct_fields__
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
 
 
 class Database(_Section, frozen=True):
@@ -59,16 +75,26 @@ class Listen(_Section, frozen=True):
 
     host: str = "127.0.0.1"
     port: Port = 8084
-    allow: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    allow: tuple[str, ...] = LOOPBACK
     max_connections: Annotated[int, msgspec.Meta(ge=1)] = 10_000
     silent_seconds: PositiveSeconds = 5.0
 
 
 class Web(_Section, frozen=True):
-    """Where the API, /metrics, /livez and /readyz are served."""
+    """Where the API, /metrics, /livez and /readyz are served. It has no TLS: a proxy has.
+
+    Networks are written as CIDR.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 8085
+    #: The reverse proxies in front of it: what they say of whom they ask for is believed
+    #: (X-Forwarded-For), and nobody else's word.
+    proxies: tuple[str, ...] = ()
+    #: Who may read /metrics, and what /readyz says beyond yes and no.
+    metrics_allow: tuple[str, ...] = LOOPBACK
+    #: Connections at a time, those that only wait for their next request among them.
+    max_connections: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
 
 
 class Node(_Section, frozen=True):
@@ -185,11 +211,47 @@ class Records(_Section, frozen=True):
 
 
 class Notices(_Section, frozen=True):
-    """Which server is told at once what an operator should know: that credit is low."""
+    """Which server is told at once what operators should know.
+
+    That credit is low, that a limit was reached, and what looks like fraud.
+    """
 
     url: str = ""
     secret: str = ""
     timeout_seconds: AnswerSeconds = 10.0
+
+
+#: No more different ones are kept of what is looked at.
+Different = Annotated[int, msgspec.Meta(ge=2, le=100)]
+
+
+class Guard(_Section, frozen=True):
+    """What is known for fraud, how often callbacks are made, and what looks like fraud (G2, G3).
+
+    What is done about that is each extension's own.
+    """
+
+    #: A file of ranges that are known for fraud, in the form of `guard/ranges.toml` and in its
+    #: place; read at start. Empty: what is shipped.
+    risky_ranges: str = ""
+    #: Callbacks on each node, and all together: `{ minute = 60, hour = 600 }`. Those beyond wait.
+    callbacks_per_node: Rate = Rate()
+    callbacks: Rate = Rate()
+    #: Return calls at a time, all together; those beyond wait. Not set: as many as there are.
+    concurrent_calls: ConcurrentCalls | None = None
+    #: So many numbers of one block that ring one extension within an hour.
+    sequential_numbers: Different = 5
+    #: So many extensions that one number rings within an hour.
+    many_extensions: Different = 4
+    #: So many return calls to one number within an hour that are answered and over at once.
+    short_answers: Different = 3
+    #: So many times what an extension spends on the average in an hour in which it spends.
+    sudden_spend_times: Annotated[int, msgspec.Meta(ge=2, le=1000)] = 10
+
+    @property
+    def rates(self) -> Rates:
+        """How often callbacks are made whosever they are."""
+        return Rates(node=self.callbacks_per_node, together=self.callbacks)
 
 
 class Settings(_Section, frozen=True):
@@ -216,6 +278,7 @@ class Settings(_Section, frozen=True):
     channel_passwords: dict[Name, Annotated[str, msgspec.Meta(min_length=1, max_length=128)]] = {}
     #: How wrong passwords lock (A3), by kind: number, extension, did.
     lockouts: Rules = Rules()
+    guard: Guard = Guard()
 
     @property
     def database_url(self) -> str:
@@ -235,6 +298,11 @@ class Settings(_Section, frozen=True):
         return Path(self.data_dir) / "pepper"
 
     @property
-    def networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    def networks(self) -> tuple[Network, ...]:
         """The networks of `listen.allow`."""
-        return tuple(ipaddress.ip_network(text) for text in self.listen.allow)
+        return networks(self.listen.allow)
+
+
+def networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Read networks, as CIDR writes them. Raises `ValueError`."""
+    return tuple(ipaddress.ip_network(text) for text in texts)

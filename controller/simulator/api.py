@@ -34,9 +34,11 @@ class Api:
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
         self._table: dict[str, Callable[[str], str]] = {
+            "acl": simulator.configuration.allows,
             "create_uuid": lambda _: simulator.new_uuid(),
             "echo": lambda text: text,
             "file_exists": lambda path: str(simulator.applications.sounds.exists(path)).lower(),
+            "fsctl": simulator.configuration.control,
             "global_getvar": self._global_getvar,
             "global_setvar": self._global_setvar,
             "hostname": lambda _: simulator.node,
@@ -63,6 +65,7 @@ class Api:
             "uuid_setvar": self._uuid_setvar,
             "uuid_transfer": self._uuid_transfer,
             "version": self._version,
+            "xml_locate": simulator.configuration.locate,
         }
 
     def run(self, text: str) -> str:
@@ -97,7 +100,7 @@ class Api:
     # -- calls -------------------------------------------------------------------------------
 
     def _originate(self, text: str) -> str:
-        dialled, _, rest = _first_word(text)
+        dialled, _, rest = first_word(text)
         if not dialled or not rest:
             return "-USAGE: <call url> <exten>|&<application_name>(<app_args>)\n"
         target = rest[1:].partition("'")[0] if rest.startswith("'") else rest
@@ -286,8 +289,10 @@ class Api:
         self._simulator.reload_dialplan()
         return f"+OK [{self._simulator.sofia.reading()}]\n"
 
-    def _version(self, _: str) -> str:
+    def _version(self, text: str) -> str:
         version = self._simulator.version
+        if text == "short":
+            return f"{version}\n"
         return f"FreeSWITCH Version {version}+simulated~64bit ({version} 64bit)\n"
 
     def _status(self, _: str) -> str:
@@ -365,7 +370,7 @@ class Api:
         }
 
 
-def _first_word(text: str) -> tuple[str, str, str]:
+def first_word(text: str) -> tuple[str, str, str]:
     """Split at the first blank that is in no quotes and no brackets."""
     depth = 0
     quoted = False

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Application = Callable[["Leg", str], str | None]
 
 _SAMPLES = 8  # per millisecond
+_TRUE = {"true", "yes", "on", "1", "t", "enabled", "active", "allow"}  # switch_utils.h
 
 
 class Applications:
@@ -72,7 +73,8 @@ class Applications:
         if application is None:
             leg.hangup("DESTINATION_OUT_OF_ORDER")
             return
-        data = expand(leg, data)
+        if (leg.get("app_disable_expand_variables") or "").lower() not in _TRUE:
+            data = expand(leg, data)
         leg.last_app = (name, data)
         for variable in (
             "app_uuid",
@@ -200,6 +202,8 @@ class Applications:
 
     def _set(self, leg: Leg, data: str) -> None:
         name, _, value = data.partition("=")
+        # It expands by itself, whatever the leg says (mod_dptools.c, base_set).
+        value = expand(leg, value)
         leg.set(name.strip(), None if value == "_undef_" else value)
 
     def _unset(self, leg: Leg, data: str) -> None:

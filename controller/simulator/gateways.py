@@ -24,7 +24,7 @@ State = Literal["up", "down", "fail", "silent"]
 #: Where the profile itself is, as the recordings have it.
 CONTACT_HOST = "127.0.0.1:5080"
 LINE = "=" * 97
-_XML = '<?xml version="1.0" encoding="ISO-8859-1"?>\n'
+XML = '<?xml version="1.0" encoding="ISO-8859-1"?>\n'
 _NAME = re.compile(r"[\w.\-]+\Z")
 _GLOBAL = re.compile(r"\$\$\{([^}]*)\}")
 
@@ -146,12 +146,12 @@ def list_as_xml(
     """The answer to ``sofia xmlstatus gateway``: the newest first, then those that are leaving."""
     there = [*reversed(list(gateways.values())), *leaving]
     blocks = [gateway.as_xml(profile) for gateway in there]
-    return _XML + "<gateways>\n" + "".join(blocks) + "</gateways>\n"
+    return XML + "<gateways>\n" + "".join(blocks) + "</gateways>\n"
 
 
 def one_as_xml(gateway: Gateway, profile: str) -> str:
     """The answer to ``sofia xmlstatus gateway <name>``."""
-    return _XML + gateway.as_xml(profile)
+    return XML + gateway.as_xml(profile)
 
 
 def read_gateways(directory: Path, variables: Mapping[str, str]) -> Iterator[Gateway]:

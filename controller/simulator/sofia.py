@@ -42,7 +42,8 @@ class Sofia:
 
     def __init__(self, simulator: Simulator, profile: str, directory: Path | None) -> None:
         self._simulator = simulator
-        self._profile = profile
+        #: Its name.
+        self.profile = profile
         self._directory = directory
         #: By name, the oldest first.
         self.gateways: dict[str, Gateway] = {}
@@ -59,15 +60,21 @@ class Sofia:
     def run(self, text: str) -> str:
         """Run what follows ``sofia``; what it prints."""
         match text.split():
+            case ["xmlstatus"]:
+                return self._simulator.configuration.profiles_as_xml()
+            case ["xmlstatus", "profile", name]:
+                if name != self.profile:
+                    return "Invalid Profile!\n"
+                return self._simulator.configuration.profile_as_xml()
             case ["xmlstatus", "gateway"]:
-                return list_as_xml(self.gateways, self._profile, self._leaving)
+                return list_as_xml(self.gateways, self.profile, self._leaving)
             case [("xmlstatus" | "status") as form, "gateway", name]:
                 gateway = self.gateways.get(name)
                 if gateway is None:
                     return "Invalid Gateway!\n"
                 show = one_as_xml if form == "xmlstatus" else Gateway.as_text
-                return show(gateway, self._profile)
-            case ["profile", name, *_] if name != self._profile:
+                return show(gateway, self.profile)
+            case ["profile", name, *_] if name != self.profile:
                 return f"Invalid Profile [{name}]"
             case ["profile", _, "rescan"]:
                 return self._rescan()
@@ -162,5 +169,5 @@ class Sofia:
 
     def _moved(self, how: str, gateway: Gateway) -> None:
         event = self._simulator.head.make(f"CUSTOM sofia::gateway_{how}")
-        event["Gateway"], event["profile-name"] = gateway.name, self._profile
+        event["Gateway"], event["profile-name"] = gateway.name, self.profile
         self._simulator.links.publish(event)

@@ -18,6 +18,7 @@ from controller.simulator import session
 from controller.simulator.api import Api
 from controller.simulator.applications import Applications
 from controller.simulator.causes import Q850, sip_status
+from controller.simulator.configuration import Configuration
 from controller.simulator.dialplan import Dialplan
 from controller.simulator.events import Head
 from controller.simulator.gateways import Gateway, State
@@ -34,6 +35,7 @@ from controller.simulator.sounds import SOUND_PREFIX
 DEFAULT_GLOBALS = {
     "callback_controllers": "127.0.0.1:8084",
     "callback_dids": r"^\+?\d{5,15}$",
+    "callback_longest_call": "14400",
     "callback_trigger_limit": "75",
     "sound_prefix": SOUND_PREFIX,
 }
@@ -81,6 +83,7 @@ class Simulator:
         self.marks: dict[str, str] = {}
         self.unknown = unknown or Behaviour(on_call="unallocated", after=0.0)
         self.sofia = Sofia(self, profile, gateways)
+        self.configuration = Configuration(self)
         self.legs: dict[str, Leg] = {}
         self.journal: list[JournalEntry] = []
         self.total = self.peak = self.placed = 0

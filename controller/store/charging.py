@@ -2,8 +2,9 @@
 
 Each operation is one transaction. It locks the call's hold, then the account that pays, and decides
 by `credit.deciding` on what is on that and not held by other calls: however many calls, controllers
-or threads ask at once, together they never hold more than there is. The database's own triggers
-see to it as well (migration 0007), whoever writes.
+or threads ask at once, together they never hold more than there is, nor more than the extension may
+spend (`charging_limits`). That there is as much the database's own triggers see to as well
+(migration 0007), whoever writes.
 
 Each may be made again when nobody knows whether it was made: what was granted is given again as it
 is kept, and a leg is charged once, whoever tells of it first.
@@ -19,7 +20,7 @@ from sqlalchemy import Connection, Engine
 
 from controller.callback.events import Credit
 from controller.credit import deciding
-from controller.credit.deciding import Decision, Payer
+from controller.credit.deciding import Decision
 from controller.credit.model import (
     Begin,
     Dial,
@@ -49,6 +50,7 @@ from controller.store.charging_accounts import (
 from controller.store.charging_holds import Hold
 from controller.store.charging_legs import Charged, Facts
 from controller.store.charging_legs import kept as recorded
+from controller.store.charging_limits import payer_within
 from controller.store.charging_prices import price_of
 from controller.store.database import reader
 
@@ -79,7 +81,8 @@ class SqlCharging:
             price = _price(connection, account, call.number, call.now, free=call.free)
             known = holds.find(connection, call.call)
             found = standing(connection, account.id, call.call)
-            decision = deciding.decide_begin(call, price, found.payer(account))
+            payer = payer_within(connection, account, found, call, call.extension, self._now)
+            decision = deciding.decide_begin(call, price, payer)
             if known is not None and known.ended is None:
                 return _again(known, decision)
             if isinstance(decision, Refused):
@@ -110,7 +113,8 @@ class SqlCharging:
                 return _granted(deciding.decide_identify(call, None, None, serial))
             price = _price(connection, account, call.number, call.now, free=call.free)
             found = standing(connection, account.id, call.call)
-            decision = deciding.decide_identify(call, price, found.payer(account), serial)
+            payer = payer_within(connection, account, found, call, call.extension, self._now)
+            decision = deciding.decide_identify(call, price, payer, serial)
             if hold is not None and hold.account == account.id and hold.return_answered is not None:
                 return _again(hold, decision)
             if isinstance(decision, Refused):
@@ -133,16 +137,18 @@ class SqlCharging:
             found = standing(connection, account.id, call.call)
             same = hold.position == call.position and hold.destination_price == price
             again = same and hold.ended is None
+            before = hold.amount if hold.limited or account.unlimited else 0
             if not again:
                 hold.put_aside(open=hold.ended is None)
                 hold.destinations = tuple(
                     one for one in hold.destinations if one.position != call.position
                 )
+            payer = payer_within(connection, account, found, call, hold.extension, self._now)
             decision = deciding.decide_dial(
                 call,
                 hold.return_price,
                 price,
-                _less(found.payer(account), hold.reserved()),
+                payer.less(hold.reserved()),
                 hold.serial + 1,
                 hold.return_seconds,
             )
@@ -152,8 +158,10 @@ class SqlCharging:
                 return decision
             hold.position, hold.destination_price = call.position, price
             hold.return_answered = call.answered
-            _grant(hold, account, decision, call.now)
-            hold.amount += 0 if account.unlimited else hold.reserved()
+            hold.grant(decision, call.now, limited=not account.unlimited)
+            if payer.bounded:
+                # What the legs may last already stays held, also where that is over a limit by now.
+                hold.amount = max(hold.amount + hold.reserved(), min(before, hold.needed()))
             _keep(connection, hold, account, found)
             return decision.granted
 
@@ -174,20 +182,21 @@ class SqlCharging:
             found = standing(connection, account.id, call.call)
             if call.shortened and call.serial == hold.serial:
                 hold.shorten(call.shortened)
-            before = hold.amount if hold.limited else 0
+            before = hold.amount if hold.limited or account.unlimited else 0
+            payer = payer_within(connection, account, found, call, hold.extension, self._now)
             decision = deciding.decide_extend(
                 call,
                 hold.return_price,
                 hold.destination_price,
-                _less(found.payer(account), hold.reserved()),
+                payer.less(hold.reserved()),
                 hold.granted(),
             )
             hold.return_answered = call.answered
             hold.destination_answered = call.connected
-            _grant(hold, account, decision, call.now)
-            if hold.limited:
+            hold.grant(decision, call.now, limited=not account.unlimited)
+            if payer.bounded:
                 # What was granted stays held, also where somebody has taken money away meanwhile.
-                most = max(before, found.left - found.held)
+                most = max(before, payer.money)
                 hold.amount = min(max(before, hold.amount + hold.reserved()), most)
             _keep(connection, hold, account, found)
             return decision.granted
@@ -257,7 +266,8 @@ class SqlCharging:
             after = (found.position, found.left)
             ledger.take(connection, account.id, end.call, end.leg, taken, notes, after, now)
             tell_low(connection, account, left, found.position + 1, now)
-            hold.amount -= taken if hold.limited else 0
+            # Of an account that is not limited nothing may be held, or as much as a limit lets.
+            hold.amount -= min(taken, hold.amount)
         if end.answered is not None:
             if end.side is Side.RETURN:
                 hold.return_settled = True
@@ -319,10 +329,6 @@ def _granted(decision: Decision | Refused) -> Granted | Refused:
     return decision if isinstance(decision, Refused) else decision.granted
 
 
-def _less(payer: Payer, reserved: int) -> Payer:
-    return msgspec.structs.replace(payer, available=payer.available - reserved)
-
-
 def _again(hold: Hold, decision: Decision | Refused) -> Granted:
     """Give what was granted, of which whoever asked did not get to know.
 
@@ -364,17 +370,8 @@ def _new(call: Begin | Identify, account: Account, price: Price | None, decided:
         changed=call.now,
         ended=None,
     )
-    _grant(hold, account, decided, call.now)
+    hold.grant(decided, call.now, limited=not account.unlimited)
     return hold
-
-
-def _grant(hold: Hold, account: Account, decided: Decision, now: int) -> None:
-    """Let what is decided be what is held, and open; 0 s: the return leg's limit stays."""
-    granted = decided.granted
-    hold.limited, hold.amount = not account.unlimited, decided.amount
-    hold.return_seconds = granted.return_seconds or hold.return_seconds
-    hold.destination_seconds = granted.destination_seconds
-    hold.serial, hold.until, hold.changed, hold.ended = granted.serial, granted.until, now, None
 
 
 def _keep(

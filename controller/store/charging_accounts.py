@@ -10,14 +10,12 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, bindparam, func, or_, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from controller.callback.events import Credit
-from controller.credit.deciding import Payer
+from controller.store.notices import leave
 from controller.store.schema import account as accounts
 from controller.store.schema import account_entry as entries
 from controller.store.schema_money import credit_hold as holds
-from controller.store.schema_money import notice as notices
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -40,10 +38,6 @@ class Standing(msgspec.Struct, frozen=True):
     left: int
     position: int
     held: int
-
-    def payer(self, account: Account) -> Payer:
-        """Give what a decision asks of whoever pays."""
-        return Payer(available=self.left - self.held, unlimited=account.unlimited)
 
 
 _FIELDS: Final = [accounts.c[name] for name in Account.__struct_fields__]
@@ -145,15 +139,4 @@ def tell_low(connection: Connection, account: Account, left: int, position: int,
         "threshold": account.low_credit,
         "at": now,
     }
-    database = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(
-        database.insert(notices)
-        .values(
-            kind="low_credit",
-            key=f"low:{account.id}:{position}",
-            body=msgspec.json.encode(body).decode(),
-            created=now,
-            due=now,
-        )
-        .on_conflict_do_nothing()
-    )
+    leave(connection, kind="low_credit", key=f"low:{account.id}:{position}", body=body, now=now)

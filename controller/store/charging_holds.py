@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
+from controller.credit.deciding import Decision
 from controller.credit.model import Granted, Held, Price
 from controller.credit.rating import charge
 from controller.store.charging_prices import read_price, write_price
@@ -55,6 +56,14 @@ class Hold(msgspec.Struct):
     created: int
     changed: int
     ended: int | None
+
+    def grant(self, decided: Decision, now: int, *, limited: bool) -> None:
+        """Let what is decided be what is held, and open; 0 s: the return leg's limit stays."""
+        granted = decided.granted
+        self.limited, self.amount = limited, decided.amount
+        self.return_seconds = granted.return_seconds or self.return_seconds
+        self.destination_seconds = granted.destination_seconds
+        self.serial, self.until, self.changed, self.ended = granted.serial, granted.until, now, None
 
     def reserved(self) -> int:
         """Give what the destinations before this one cost at most, of which no end is known."""

@@ -7,6 +7,7 @@ it in a thread.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -60,7 +61,7 @@ def open_database(url: str) -> Engine:
     """
     parsed = _parsed(url)
     if parsed.drivername == "sqlite":
-        _make_directory(parsed)
+        _make_file(parsed)
     engine = _engine(parsed)
     try:
         if revision(reader(engine)) != head():
@@ -84,8 +85,16 @@ def look_at_database(url: str) -> Iterator[tuple[Engine, str | None]]:
     Raises `DatabaseError` where the URL is none that we know, or there is no such file.
     """
     parsed = _parsed(url)
-    if parsed.drivername == "sqlite" and not Path(str(parsed.database)).is_file():
-        raise DatabaseError(f"database.url: there is no file {parsed.database}")
+    if parsed.drivername == "sqlite":
+        try:
+            there = Path(str(parsed.database)).is_file()
+        except OSError as error:
+            # Whoever asks may not be the service's user, whose directory is nobody else's.
+            raise DatabaseError(
+                f"database.url: {parsed.database} cannot be looked at: {error.strerror}"
+            ) from error
+        if not there:
+            raise DatabaseError(f"database.url: there is no file {parsed.database}")
     engine = _engine(parsed)
     try:
         yield engine, revision(reader(engine))
@@ -114,14 +123,17 @@ def _shown(url: URL) -> str:
     return str(url.database) if url.drivername == "sqlite" else url.render_as_string()
 
 
-def _make_directory(url: URL) -> None:
+def _make_file(url: URL) -> None:
     assert url.database is not None
     path = Path(url.database)
     try:
-        # Numbers and hashes are nobody else's.
+        # Numbers and hashes are nobody else's, in whatever directory: SQLite gives the files beside
+        # this one the same rights.
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError as error:
-        raise DatabaseError(f"database.url: cannot make {path.parent}: {error}") from error
+        raise DatabaseError(f"database.url: cannot make {path}: {error}") from error
 
 
 def _upgrade(url: URL) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, Engine, select
+import msgspec
+from sqlalchemy import Connection, Engine, or_, select
 
 from controller.policy.changes import Change, Position, Snapshot
+from controller.policy.clients import ClientLimits, ClientTable
+from controller.policy.fields import Rate
 from controller.policy.model import Policy
+from controller.policy.records import Client
 from controller.policy.rules import effective
 from controller.policy.trunks import Trunks
 from controller.store.database import reader
 from controller.store.journal import Journal, position
-from controller.store.kept import CHANNELS, EXTENSIONS
+from controller.store.kept import CHANNELS, CLIENTS, EXTENSIONS
 from controller.store.schema import authorised_caller as callers
 from controller.store.schema import client as clients
 from controller.store.schema import did as dids
@@ -22,6 +26,8 @@ from controller.store.stops import Stop, read_stops
 
 #: More trunks than anybody has.
 MOST_CHANNELS: Final = 100_000
+#: How a client without limits has them: from before there were any, and as it is written since.
+_NO_RATE: Final = ("{}", msgspec.json.encode(Rate()).decode())
 
 
 class Extensions:
@@ -74,6 +80,22 @@ class Extensions:
         """Give all that is stopped (O6)."""
         return read_stops(self._reader)
 
+    def client_limits(self) -> ClientTable:
+        """Give what clients may have (G3), of those that have limits."""
+        with self._reader.connect() as connection:
+            rows = connection.execute(
+                select(clients.c.name, clients.c.callbacks, clients.c.concurrent_calls).where(
+                    or_(
+                        clients.c.callbacks.not_in(_NO_RATE),
+                        clients.c.concurrent_calls.is_not(None),
+                    )
+                )
+            ).all()
+        return ClientTable(
+            ClientLimits(name, msgspec.json.decode(callbacks, type=Rate), at_a_time)
+            for name, callbacks, at_a_time in rows
+        )
+
     def any_password(self) -> bool:
         """Whether there is any password: of an extension, or of an authorised CallerID."""
         with self._reader.connect() as connection:
@@ -93,7 +115,14 @@ def _load(connection: Connection, number: str) -> Policy | None:
     if stored is None:
         return None
     policy: Policy = stored.value
-    owner = connection.execute(
-        select(clients.c.contact_name, clients.c.enabled).where(clients.c.name == policy.client)
-    ).one()
-    return effective(policy, contact_name=owner.contact_name, client_enabled=owner.enabled)
+    kept = CLIENTS.get(connection, (policy.client,))
+    assert kept is not None, "an extension's client cannot be removed"
+    owner: Client = kept.value
+    return effective(
+        policy,
+        contact_name=owner.contact_name,
+        client_enabled=owner.enabled,
+        blocked_countries=owner.blocked_countries,
+        blocked_prefixes=owner.blocked_prefixes,
+        blocked_types=owner.blocked_types,
+    )

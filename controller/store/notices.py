@@ -5,10 +5,12 @@ Each is sent until it was taken. Whoever leaves one gives it a key: the same aga
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Engine, and_, func, or_, select, text, update
+from sqlalchemy import Connection, Engine, and_, func, or_, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from controller.store.database import reader
 from controller.store.schema_money import notice as notices
@@ -41,13 +43,36 @@ class Untaken(msgspec.Struct, frozen=True):
 _FIELDS: Final = [notices.c[name] for name in Notice.__struct_fields__]
 
 
+def leave(
+    connection: Connection, *, kind: str, key: str, body: Mapping[str, Any], now: int
+) -> None:
+    """Leave a notice, inside a transaction. The same key again changes nothing."""
+    database = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(
+        database.insert(notices)
+        .values(
+            kind=kind,
+            key=key,
+            body=msgspec.json.encode(body).decode(),
+            created=now,
+            due=now,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
 class Notices:
-    """Leases notices and ends them. Calls block; they raise `Away` where the store is."""
+    """Leaves, leases and ends notices. Calls block; they raise `Away` where the store is."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._reader = reader(engine)
         self._postgresql = engine.dialect.name == "postgresql"
+
+    def leave(self, *, kind: str, key: str, body: Mapping[str, Any], now: int) -> None:
+        """Leave a notice. The same key again changes nothing."""
+        with self._engine.begin() as connection:
+            leave(connection, kind=kind, key=key, body=body, now=now)
 
     def lease(self, *, holder: str, now: int, until: int) -> Notice | None:
         """Take the oldest notice that is due and nobody else sends, until then; None: none is."""

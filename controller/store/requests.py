@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -40,7 +41,21 @@ from controller.store.schema import LIVE_STATES, OPEN_STATES
 from controller.store.schema import callback_attempt as attempts
 from controller.store.schema import callback_request as requests
 
-__all__ = ["Attempt", "Begun", "Request", "Requests", "Scope"]
+__all__ = ["Attempt", "Begun", "Ended", "Request", "Requests", "Scope"]
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """What became of ending a request or its attempt; false where it was over already.
+
+    `unanswered`: the extension and the number of the return call that it ended, where that came to
+    nothing (G4); None where it did not. It is told once, to whoever ended it.
+    """
+
+    moved: bool
+    unanswered: tuple[str, str] | None = None
+
+    def __bool__(self) -> bool:
+        return self.moved
 
 
 class Requests(Attempts):
@@ -196,7 +211,7 @@ class Requests(Attempts):
         due: int,
         now: int,
         causes: Mapping[str, str] | None = None,
-    ) -> bool:
+    ) -> Ended:
         """End an attempt that was not answered, and let the request be due again at `due` (T5).
 
         `causes`: the hang-up cause of each channel that failed, where they are known.
@@ -214,9 +229,12 @@ class Requests(Attempts):
                 holder=None,
                 lease_until=None,
             )
-            if moved:
-                self._end_attempts(connection, [request], outcome, cause, counts, now, causes)
-        return moved
+            if not moved:
+                return Ended(False)
+            return Ended(
+                True,
+                self._end_attempts(connection, [request], outcome, cause, counts, now, causes),
+            )
 
     def finish(
         self,
@@ -231,8 +249,8 @@ class Requests(Attempts):
         lease: int | None = None,
         counts: bool | None = None,
         causes: Mapping[str, str] | None = None,
-    ) -> bool:
-        """End a request; False where it had ended already, and then nothing changes.
+    ) -> Ended:
+        """End a request; false where it had ended already, and then nothing changes.
 
         `attempt`: only where that is the one under way. `leased_by`: only where it is still to be
         called, or that attempt to be sent, and that holder has the lease; `lease` as in
@@ -255,9 +273,12 @@ class Requests(Attempts):
                 holder=None,
                 lease_until=None,
             )
-            if moved:
-                self._end_attempts(connection, [request], outcome, cause, counts, now, causes)
-        return moved
+            if not moved:
+                return Ended(False)
+            return Ended(
+                True,
+                self._end_attempts(connection, [request], outcome, cause, counts, now, causes),
+            )
 
     def _end_attempts(
         self,
@@ -268,11 +289,12 @@ class Requests(Attempts):
         counts: bool | None,
         now: int,
         causes: Mapping[str, str] | None = None,
-    ) -> None:
+    ) -> tuple[str, str] | None:
+        """End the attempts that are under way; gives whose came to nothing, of one request."""
         brief = and_(
             attempts.c.answered.is_not(None), attempts.c.answered > now - SHORT_SECONDS * 1_000_000
         )
-        connection.execute(
+        rows = connection.execute(
             update(attempts)
             .where(attempts.c.request.in_(ended), attempts.c.ended.is_(None))
             .values(
@@ -282,7 +304,9 @@ class Requests(Attempts):
                 counts=case((brief, True), else_=False) if counts is None else counts,
                 **_failed(causes),
             )
-        )
+            .returning(attempts.c.extension, attempts.c.number, attempts.c.counts)
+        ).all()
+        return next(((row.extension, row.number) for row in rows if row.counts), None)
 
     # --- what ends without having been called --------------------------------------------------
 

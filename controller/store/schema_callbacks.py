@@ -232,6 +232,8 @@ suspicion: Final = Table(
     Column("released", BigInteger),
     Column("released_by", String(80)),
     Index("suspicion_client", "client", "id"),
+    Index("suspicion_released", "released"),
+    Index("suspicion_subject", "pattern", "subject", "released"),
     # One that is open each.
     Index(
         "suspicion_open",

@@ -90,6 +90,12 @@ credit_hold: Final = Table(
     CheckConstraint("amount >= 0", name="amount"),
     Index("credit_hold_request", "request"),
     Index(
+        "credit_hold_of",
+        "extension",
+        sqlite_where=text("ended IS NULL"),
+        postgresql_where=text("ended IS NULL"),
+    ),
+    Index(
         "credit_hold_open",
         "account",
         sqlite_where=text("ended IS NULL"),
@@ -151,6 +157,16 @@ call_leg: Final = Table(
     Index("call_leg_number", "number", "begun"),
     Index("call_leg_account", "account", "begun"),
     Index("call_leg_client", "client", "begun"),
+    # What an extension has spent (G3), of which nothing else is read.
+    Index(
+        "call_leg_spent",
+        "extension",
+        "kept",
+        "currency",
+        "charge",
+        sqlite_where=text("charge > 0"),
+        postgresql_where=text("charge > 0"),
+    ),
 )
 
 #: What is to be told to somebody else's server, in order (webhooks), until it was taken.
@@ -158,7 +174,7 @@ notice: Final = Table(
     "notice",
     metadata,
     Column("id", SERIAL, primary_key=True, autoincrement=True),
-    # low_credit, …
+    # low_credit, limit_reached, …
     Column("kind", String(32), nullable=False),
     # The same key again is the same notice.
     Column("key", String(128), nullable=False, unique=True),

@@ -53,7 +53,8 @@ def test_whoever_was_cut_off_hears_the_extensions_sound_without_any_controller(
     phone = bench.phones.expect(CALLER)
     said = bench.switch.api(
         "originate {callback_leg=return,origination_caller_id_number=12025550100,"
-        f"bridge_hangup_cause=ALLOTTED_TIMEOUT,callback_farewell={GOODBYE}}}"
+        f"bridge_hangup_cause=ALLOTTED_TIMEOUT,callback_farewell={GOODBYE},"
+        "app_disable_expand_variables=true}"
         f"sofia/gateway/pstn/{CALLER} return_call XML callback"
     )
     assert said.startswith("+OK")

@@ -348,3 +348,37 @@ def test_g3_one_callback_too_many_is_not_made_and_its_reason_is_kept(world: Worl
         # It may be over before the switch has refused the trigger call.
         world.wait(partial(refused, count))
     assert [request.outcome for request in world.ended(3)] == ["busy", "busy", "too_often_number"]
+
+
+def test_g3_a_client_has_so_many_callbacks_whichever_of_his_extensions_is_rung(
+    world: World,
+) -> None:
+    world.extension()
+    world.extension("1002", dids=("+12025550102",))
+    directory(world.engine).change(ADMIN, Kind.CLIENT, "main", {"callbacks": {"hour": 1}})
+    controller = world.controller()
+    world.phone(CALLER, Behaviour(on_call="busy", after=0.1))
+    world.ring()
+    world.ended(1)
+    world.ring("+" + FRIEND, did="12025550102")
+    assert [request.outcome for request in world.ended(2)] == ["busy", "too_often_client"]
+    assert len(list(world.switch.seen("called", role="return"))) == 1
+    counted = controller.metrics.registry.get_sample_value(
+        "callbackd_too_often_total", {"kind": "client"}
+    )
+    assert counted == 1
+
+
+def test_g3_a_block_whose_phones_nobody_answers_is_called_no_more(world: World) -> None:
+    """G3: two of its numbers are busy, and one is hung up at once; whichever rings then."""
+    block = [f"{CALLER[:-2]}{last}" for last in ("71", "72", "73")]
+    world.extension(unanswered_per_block={"hour": 2})
+    world.controller()
+    world.phone(block[0], Behaviour(on_call="busy", after=0.1))
+    world.phone(block[1], answering(hang_up=HangUp(when="heard", what="enter", after=0.1)))
+    for count, caller in enumerate(block, 1):
+        world.ring("+" + caller)
+        world.ended(count)
+    outcomes = [request.outcome for request in world.ended(3)]
+    assert outcomes == ["busy", "hung_up", "unanswered_too_often_block"]
+    assert len(list(world.switch.seen("called", role="return"))) == 2

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from controller.admin.model import Kind
-from tests.peer.test_hostile import CASES
+from tests import abuse
 from tests.peer.world import World
 from tests.seed import ADMIN, directory
 
@@ -207,9 +207,8 @@ def test_g1_no_hostile_identity_is_called_back(world: World, header: str) -> Non
         {"addresses": [CARRIER], "identity": [header.lower()]},
     )
     world.controller()
-    numbers = ["1" * 5000 if "5000" in case else case for case in CASES["caller_id_number"]]
-    calls = [f'"Bob" <sip:{number}@h>' for number in numbers]
-    calls += [f'"{name}" <sip:anonymous@h>' for name in CASES["caller_id_name"]]
+    calls = [f'"Bob" <sip:{number}@h>' for number in abuse.NUMBERS]
+    calls += [f'"{name}" <sip:anonymous@h>' for name in abuse.NAMES]
     for value in calls:
         world.ring("+12125550199", headers={header: value}, address=CARRIER)
     requests = world.ended(len(calls))

@@ -118,7 +118,7 @@ MAY_USE = {
     "esl": (),
     # Asking is decided by what it finds there; it finds and keeps, and decides nothing. A plan is
     # kept with the call that it is of. Credit is decided by what is locked meanwhile.
-    "store": ("policy", "callback", "callerid", "routing", "credit"),
+    "store": ("policy", "callback", "callerid", "routing", "credit", "guard"),
     "cache": ("numbers", "policy", "guard"),
     "gateways": ("policy",),
     # Converting and copying: of what it keeps it is told.
@@ -133,6 +133,7 @@ MAY_USE = {
 #: Files that may use more: some commands ask the switches, as the controller does.
 ALSO = {
     "controller/commands/check.py": ("esl", "runtime"),
+    "controller/commands/check_switch.py": ("esl",),
     "controller/commands/gateway_nodes.py": ("esl",),
     "controller/commands/nodes.py": ("esl",),
     "controller/commands/switch.py": ("esl",),

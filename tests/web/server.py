@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +14,28 @@ from gevent.event import Event
 from prometheus_client import CollectorRegistry
 
 from controller.runtime.offload import Offload
+from controller.web.api.application import create_api
 from controller.web.health import HealthServer
+from tests.web.world import World
+
+#: How long a test waits for what does not come, seconds.
+PATIENCE = 60
+
+
+def api(world: World, **instead: Any) -> Any:
+    """Give what makes the application of a world, with other parts in the place of some."""
+    said = inspect.signature(create_api).parameters.values()
+    names = [one.name for one in said if one.kind is one.POSITIONAL_OR_KEYWORD]
+    parts = {name: instead.get(name, getattr(world, name)) for name in names}
+    return lambda run: create_api(run=run, **parts)
 
 
 class Running:
     """A server that runs. `address` is where; `alive` is whether it serves."""
 
-    def __init__(self, make: Any) -> None:
+    def __init__(self, make: Any, **options: Any) -> None:
         self._make = make
+        self._options = options
         self._ready = threading.Event()
         self._stop: Any = None
         self.address: tuple[str, int] = ("", 0)
@@ -38,7 +54,8 @@ class Running:
 
     def _serve(self) -> None:
         offload = Offload(2)
-        server = HealthServer(("127.0.0.1", 0), CollectorRegistry(), dict, self._make(offload.run))
+        api = self._make(offload.run)
+        server = HealthServer(("127.0.0.1", 0), CollectorRegistry(), dict, api, **self._options)
         server.start()
         self.address = server.address
         stop = gevent.get_hub().loop.async_()
@@ -54,11 +71,79 @@ class Running:
 
 
 @contextmanager
-def running(make: Any) -> Iterator[Running]:
+def running(make: Any, **options: Any) -> Iterator[Running]:
     """Run a server of the application that `make` makes with what runs what blocks."""
-    made = Running(make)
+    made = Running(make, **options)
     made.start()
     try:
         yield made
     finally:
         made.stop()
+
+
+class Line:
+    """A connection to the server."""
+
+    def __init__(self, server: Running) -> None:
+        self._socket = socket.create_connection(server.address, timeout=PATIENCE)
+        self._file = self._socket.makefile("rb")
+
+    def __enter__(self) -> Line:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._socket.close()
+
+    def say(self, *parts: bytes) -> None:
+        """Send; what the other side does not take any more is nothing to us."""
+        try:
+            self._socket.sendall(b"".join(parts))
+        except OSError:
+            return
+
+    def shut(self) -> None:
+        """Say that no more comes."""
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+    def read_all(self) -> None:
+        """Read to the end, whatever comes."""
+        try:
+            self._file.read()
+        except ConnectionResetError:
+            return
+
+    def hear(self) -> tuple[int, dict[str, str], bytes]:
+        """Read one answer."""
+        status, headers, _ = self.hear_head()
+        return status, headers, self._file.read(int(headers.get("content-length", "0")))
+
+    def hear_head(self) -> tuple[int, dict[str, str], bytes]:
+        """Read one answer to HEAD."""
+        status = int(self._file.readline().split(b" ")[1])
+        headers: dict[str, str] = {}
+        while (line := self._file.readline().strip()) != b"":
+            name, _, value = line.decode("latin-1").partition(": ")
+            headers[name.lower()] = value
+        return status, headers, b""
+
+    def is_closed(self) -> bool:
+        """Whether the server ends the connection, and says nothing more before."""
+        try:
+            return self._file.read(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+def head(world: World, method: str, path: str, *lines: str, token: str = "admin") -> bytes:
+    """Give the head of a request."""
+    said = [
+        f"{method} {path} HTTP/1.1",
+        "Host: localhost",
+        f"Authorization: Bearer {world.tokens[token]}",
+        *lines,
+    ]
+    return "\r\n".join([*said, "", ""]).encode("latin-1")

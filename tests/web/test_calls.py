@@ -243,8 +243,8 @@ def test_m7_a_file_that_breaks_is_no_whole_file_to_whoever_gets_it(
         return real(*args, **kwargs)
 
     monkeypatch.setattr(world.calls, "list", few)
-    parts: Any = (world.directory, world.callbacks, world.calls, world.stopping, world.lockouts,
-                  world.explaining)  # fmt: skip
+    parts: Any = (world.directory, world.callbacks, world.calls, world.stopping, world.suspecting,
+                  world.lockouts, world.explaining)  # fmt: skip
     headers = {"Authorization": f"Bearer {world.tokens['admin']}"}
     with running(lambda run: create_api(*parts, run=run, away=Away)) as server:
         for pages, whole in ((99, True), (3, False), (99, True)):

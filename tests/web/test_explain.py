@@ -88,6 +88,7 @@ def test_i9_a_callback_says_whom_when_and_how(still: World) -> None:
     )
     assert (found["shown"], found["shown_name"], found["joins"]) == (DID, "acme", None)
     assert (found["locks_known"], found["locked_until"]) == (True, None)
+    assert found["counts_known"] is False
     hidden = told(still, f"{CALLBACK}&hidden=true")
     assert (hidden["answer"], hidden["refusal"], hidden["due"]) == (False, "hidden", None)
     assert told(still, "/explain/callback?did=+12025550288&hidden=true")["refusal"] == "unknown_did"

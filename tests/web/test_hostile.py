@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
+from controller.numbers.e164 import is_e164
 from controller.web.api.reading import MOST_BYTES
+from tests import abuse
 from tests.unit.store.called import uuid
 from tests.web.world import SINCE, World, is_problem
 
@@ -237,7 +241,8 @@ def every_route(world: World) -> list[tuple[str, str, Any]]:
     for rule in world.app.url_map.iter_rules():
         if rule.endpoint in ("openapi", "whoami"):
             continue
-        path = rule.rule.replace("<id>", world.acme_account).replace("<extension>", "1001")
+        path = rule.rule.replace("/suspicions/<id>", "/suspicions/7700002")
+        path = path.replace("<id>", world.acme_account).replace("<extension>", "1001")
         path = path.replace("<number>", "+12025550310").replace("<language>", "en")
         path = path.replace("<name>", "acme").replace("<scope>", "client")
         path = path.replace("<did>", "+12025550210").replace("<price_list>", "retail")
@@ -305,3 +310,106 @@ def test_nothing_is_printed(world: World, capfd: pytest.CaptureFixture[str]) -> 
     ):
         assert answer.status < 500
     assert capfd.readouterr() == ("", "")
+
+
+# --- what callers, carriers and clients make up (abuse-cases.json) --------------------------------
+
+
+def harmless(answer: Any) -> None:
+    """Check that an answer is JSON that nobody takes for a page, and no fault."""
+    assert answer.status < 500
+    if answer.status >= 400:
+        assert answer.json["status"] == answer.status
+    assert answer.headers["content-type"].split(";")[0] in (
+        "application/json",
+        "application/problem+json",
+    )
+    # What an answer repeats of what was said is written as JSON has it.
+    assert all(line.isprintable() for line in answer.body.decode().split("\n"))
+
+
+def test_g1_a_hostile_number_is_no_record_and_is_never_called(world: World) -> None:
+    """G1, T10, T11: 422, or a number that is E.164 and nothing else; and a reason is kept."""
+    for number in abuse.NUMBERS:
+        _try_number(world, number)
+    assert world.faults == 0
+
+
+def _try_number(world: World, number: str) -> None:
+    asked = world.ask("POST", "/callbacks", {"extension": "1001", "number": number})
+    harmless(asked)
+    if asked.status < 300:
+        assert (asked.json["state"], asked.json["number"]) == ("refused", number)
+        assert asked.json["outcome"] in ("costly_number", "risky_range", "not_a_number")
+    for path, values in (
+        ("/extensions/1001/callerids", {"number": number}),
+        ("/extensions/1001/callerids", {"number": "+12025550377", "callback_number": number}),
+        ("/extensions/1001/callerids", {"number": "+12025550378", "speed_dials": {"1": number}}),
+        ("/numbers", {"number": number, "channel": "pstn", "client": "acme"}),
+    ):
+        made = world.ask("POST", path, values)
+        harmless(made)
+        assert made.status in (201, 409, 422)
+        assert made.status == 422 or is_e164(number), (path, values)
+    for field in ("fixed_number", "caller_id_number", "default_caller_id"):
+        harmless(world.patch("/extensions/1001", {field: number}))
+        assert world.get("/extensions/1001").json[field] in (None, "+12025550110", number)
+        assert world.get("/extensions/1001").json[field] != number or is_e164(number)
+    for path in (
+        f"/explain/callerid?extension=1001&to={quote(number)}",
+        f"/explain/callback?did=%2B12025550210&caller={quote(number)}",
+        f"/extensions/1001/callerids/{quote(number, safe='')}",
+        f"/lockouts?extension=1001&number={quote(number)}",
+    ):
+        harmless(world.get(path))
+
+
+def test_g1_a_hostile_name_is_shown_to_nobody_and_a_text_is_itself(world: World) -> None:
+    """G1, I1: none is a name that is shown; notes are what was written, or 422; no query breaks."""
+    for name in abuse.NAMES:
+        _try_name(world, name)
+    assert world.faults == 0
+
+
+def _try_name(world: World, name: str) -> None:
+    is_problem(world.patch("/extensions/1001", {"caller_id_name": name}), 422, "invalid")
+    is_problem(world.patch("/clients/acme", {"contact_name": name}), 422, "invalid")
+    for path, field in (
+        ("/extensions/1001", "description"),
+        ("/clients/acme", "description"),
+        ("/extensions/1001/callerids/%2B12025550310", "notes"),
+    ):
+        before = world.get(path).json[field]
+        changed = world.patch(path, {field: name})
+        harmless(changed)
+        assert changed.status in (200, 422)
+        kept = world.get(path)
+        harmless(kept)
+        assert kept.json[field] == (name if changed.status == 200 else before)
+    for path in (f"/clients/{quote(name, safe='')}", f"/sounds?name={quote(name)}"):
+        harmless(world.get(path))
+    assert world.get("/clients").status == 200
+
+
+def test_g1_hostile_digits_are_no_number_and_no_name_of_one(world: World) -> None:
+    """G1, D3: where a number is dialled they are told to be wrong, or refused by their kind."""
+    for digits in abuse.DIGITS:
+        _try_digits(world, digits)
+    assert world.faults == 0
+
+
+def _try_digits(world: World, digits: str) -> None:
+    told = world.get(f"/explain/callerid?extension=1001&to={quote(digits)}")
+    harmless(told)
+    assert told.status >= 400 or told.json["shown"] is None
+    harmless(world.patch("/extensions/1001", {"password": digits}))
+    number = "+12025550310"
+    for values in (
+        {"pin": digits},
+        {"speed_dials": {digits: number}},
+        {"presets": {digits: number}},
+    ):
+        harmless(world.patch(f"/extensions/1001/callerids/{quote(number)}", values))
+    shown = world.get(f"/extensions/1001/callerids/{quote(number)}").json
+    assert all(re.fullmatch("[0-9]{1,2}", name) for name in shown["speed_dials"])
+    assert all(is_e164(did) for did in shown["presets"])

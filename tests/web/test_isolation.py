@@ -45,6 +45,7 @@ BOLTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "number": ("+12025550620", "+12025550688"),
         "did": ("+12025550220", "+12025550288"),
     },
+    "suspicion": {"id": ("7700002", "7700099")},
 }
 #: What routes are asked that say in a query whose they are about: bolt's, and nobody's.
 QUERIES: Final[dict[str, tuple[str, str]]] = {

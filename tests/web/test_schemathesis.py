@@ -6,6 +6,7 @@ same in each run. They go to a world of its own, in which the paths lead to some
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -73,6 +74,7 @@ THERE: Final[dict[str, list[str]]] = {
     "/callbacks": [CALLBACK, "00000000-0000-4000-8000-000000000000"],
     "/stops": ["acme", "bolt", "1001", "2001", "9001"],
     "/lockouts": ["1001", "2001", "9001"],
+    "/suspicions": ["7700001", "7700002", "7700099"],
     "dids": ["+12025550210", "+12025550220", "+12025550288"],
     "locked": ["+12025550610", "+12025550620", "+12025550688"],
     "scope": ["client", "extension"],
@@ -139,7 +141,9 @@ class Stage:
 
     def parts(self) -> list[Any]:
         """Give the parts that the API is made with."""
-        names = ("directory", "callbacks", "calls", "stopping", "lockouts", "explaining")
+        names = (
+            "directory", "callbacks", "calls", "stopping", "suspecting", "lockouts", "explaining",
+        )  # fmt: skip
         return [Part(self, name) for name in names]
 
     def fault(self) -> None:
@@ -166,7 +170,9 @@ def stage() -> Stage:
 @pytest.fixture(scope="module")
 def server(stage: Stage) -> Iterator[Running]:
     def make(run: Run) -> Any:
-        return create_api(*stage.parts(), run=run, away=Away, on_fault=stage.fault)
+        # Wrong tokens are tried with each example: a minute lies between any two requests.
+        clock = itertools.count(step=61.0).__next__
+        return create_api(*stage.parts(), run=run, away=Away, on_fault=stage.fault, clock=clock)
 
     with running(make) as made:
         yield made

@@ -14,11 +14,8 @@ from controller.store.database import open_database
 from controller.web.api.application import create_api
 from controller.web.api.reading import MOST_BYTES
 from controller.web.serving import SILENT_SECONDS, Handler
-from tests.web.server import Running, running
+from tests.web.server import PATIENCE, Line, Running, head, running
 from tests.web.world import World
-
-#: How long a test waits for what does not come, seconds.
-PATIENCE = 60
 
 
 @pytest.fixture(scope="module")
@@ -31,79 +28,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.fixture(scope="module")
 def server(world: World) -> Iterator[Running]:
     parts = (
-        world.directory, world.callbacks, world.calls, world.stopping, world.lockouts,
-        world.explaining,
+        world.directory, world.callbacks, world.calls, world.stopping, world.suspecting,
+        world.lockouts, world.explaining,
     )  # fmt: skip
     with running(lambda run: create_api(*parts, run=run)) as made:
         yield made
-
-
-class Line:
-    """A connection to the server."""
-
-    def __init__(self, server: Running) -> None:
-        self._socket = socket.create_connection(server.address, timeout=PATIENCE)
-        self._file = self._socket.makefile("rb")
-
-    def __enter__(self) -> Line:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-        self._socket.close()
-
-    def say(self, *parts: bytes) -> None:
-        """Send; what the other side does not take any more is nothing to us."""
-        try:
-            self._socket.sendall(b"".join(parts))
-        except OSError:
-            return
-
-    def shut(self) -> None:
-        """Say that no more comes."""
-        try:
-            self._socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            return
-
-    def read_all(self) -> None:
-        """Read to the end, whatever comes."""
-        try:
-            self._file.read()
-        except ConnectionResetError:
-            return
-
-    def hear(self) -> tuple[int, dict[str, str], bytes]:
-        """Read one answer."""
-        status, headers, _ = self.hear_head()
-        return status, headers, self._file.read(int(headers.get("content-length", "0")))
-
-    def hear_head(self) -> tuple[int, dict[str, str], bytes]:
-        """Read one answer to HEAD."""
-        status = int(self._file.readline().split(b" ")[1])
-        headers: dict[str, str] = {}
-        while (line := self._file.readline().strip()) != b"":
-            name, _, value = line.decode("latin-1").partition(": ")
-            headers[name.lower()] = value
-        return status, headers, b""
-
-    def is_closed(self) -> bool:
-        """Whether the server ends the connection, and says nothing more before."""
-        try:
-            return self._file.read(1) == b""
-        except ConnectionResetError:
-            return True
-
-
-def head(world: World, method: str, path: str, *lines: str, token: str = "admin") -> bytes:
-    """Give the head of a request."""
-    said = [
-        f"{method} {path} HTTP/1.1",
-        "Host: localhost",
-        f"Authorization: Bearer {world.tokens[token]}",
-        *lines,
-    ]
-    return "\r\n".join([*said, "", ""]).encode("latin-1")
 
 
 POST = ("POST", "/api/v1/clients")
@@ -324,7 +253,10 @@ def test_nobody_waits_for_the_database(world: World) -> None:
             return world.directory.get(*args)
 
     slow: Any = Slow()
-    parts = (world.callbacks, world.calls, world.stopping, world.lockouts, world.explaining)
+    parts = (
+        world.callbacks, world.calls, world.stopping, world.suspecting, world.lockouts,
+        world.explaining,
+    )  # fmt: skip
     with (
         running(lambda run: create_api(slow, *parts, run=run)) as server,
         Line(server) as waiting,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from controller.sounds.model import MOST_BYTES
+from controller.web.api import turns
 from tests.sounding import recording
 from tests.unit.sounds.given import samples
+from tests.web.server import Line, api, head, running
 from tests.web.world import Answer, World, is_problem
 
 AUDIO = "/sounds/en/bye/audio"
@@ -132,3 +134,27 @@ def test_s1_a_sound_that_is_played_says_by_whom_and_stays(bye: World) -> None:
     assert wrong.json["detail"].startswith("sound_before_disconnecting: client acme has no sound")
     bye.patch("/extensions/1001", {"sound_before_disconnecting": None}, token="acme")
     assert bye.ask("DELETE", "/sounds/en/bye", token="acme").status == 204
+
+
+def test_g1_who_sends_slowly_keeps_nobody_elses_sound_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G1: one client has one body here at a time, and whoever sends all of his is served."""
+    data = recording()
+    size = f"Content-Length: {len(data)}"
+
+    def sending(client: str) -> bytes:
+        path = f"/api/v1/sounds/en/heard-{client}/audio"
+        return head(world, "PUT", path, "If-Match: *", size, token=client)
+
+    with running(api(world)) as server, Line(server) as slow, Line(server) as more:
+        slow.say(sending("acme"), data[:100])
+        with Line(server) as other:
+            other.say(sending("bolt"), data)
+            assert other.hear()[0] == 200
+        monkeypatch.setattr(turns, "TURN_SECONDS", 0.01)
+        more.say(sending("acme"), data)
+        status, headers, _ = more.hear()
+        assert (status, headers["retry-after"]) == (503, "2")
+        slow.say(data[100:])
+        assert slow.hear()[0] == 200

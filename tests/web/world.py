@@ -23,9 +23,12 @@ from controller.admin.explaining import Explaining
 from controller.admin.lockouts import Keeper, LockoutDesk
 from controller.admin.model import Actor, Kind
 from controller.admin.stopping import Stopping
+from controller.admin.suspicions import Suspecting
 from controller.cache.lock_memory import LockMemory
 from controller.cache.lockouts import Locks
 from controller.guard.locking import Listed, Rules, Tally, Target, targets
+from controller.guard.patterns import Pattern, Sighting, Subject
+from controller.guard.ranges import shipped
 from controller.policy.records import Role
 from controller.settings import Route
 from controller.sounds.converting import convert
@@ -34,6 +37,7 @@ from controller.store import schema
 from controller.store.database import Away
 from controller.store.passwords import Passwords
 from controller.store.sounds import NewFile, keep_audio
+from controller.store.suspicions import Suspicions
 from controller.web.api.application import create_api
 from controller.web.api.records import Run
 from tests.sounding import recording
@@ -179,9 +183,10 @@ class World:
         self.ticked: int = 0 if like is None else like.ticked
         self._ticks = itertools.count(self.ticked)
         self.directory = Directory(engine, passwords=lambda: PASSWORDS, now=self._now)
-        self.callbacks = Callbacks(engine, now=self._now, expiry_seconds=900)
+        self.callbacks = Callbacks(engine, now=self._now, expiry_seconds=900, ranges=shipped())
         self.calls = CallRecords(engine)
         self.stopping = Stopping(engine, now=self._now)
+        self.suspecting = Suspecting(engine, now=self._now)
         own = OwnMemory(self.now)
         for digit in ("1", "2") * 2:
             own.wrong(f"{digit}001", (f"+120255506{digit}0",), f"+120255502{digit}0")
@@ -190,6 +195,7 @@ class World:
             engine,
             ROUTE,
             expiry_seconds=900,
+            ranges=shipped(),
             run=run,
             now=self._now,
             locks=own,
@@ -217,6 +223,7 @@ class World:
             self.callbacks,
             self.calls,
             self.stopping,
+            self.suspecting,
             self.lockouts,
             self.explaining,
         ]
@@ -310,11 +317,29 @@ class World:
                 channel="pstn",
             )
             setattr(self, f"{client}_leg", leg)
+            subject = Subject(Pattern.SHORT_ANSWERS, f"{extension}/+120255508{digit}0")
+            self.suspect(
+                7_700_000 + int(digit),
+                subject,
+                extension=extension,
+                client=client,
+                said=f"{client}-short",
+            )
             self.issue(client, Role.CLIENT, client)
             self.issue(f"{client}-reads", Role.READ_ONLY, client)
         self.stopping.stop(ADMIN, StopScope.EXTENSION, "2001", reason="bolt-stopped")
+        several = Subject(Pattern.MANY_EXTENSIONS, "+12025550899")
+        self.suspect(7_700_003, several, blocks=True, said="both")
         self.issue("admin", Role.ADMIN)
         self.issue("reads", Role.READ_ONLY)
+
+    def suspect(self, id_: int, subject: Subject, **values: Any) -> None:
+        """Have something looked at as fraud; an id that is found in no other number."""
+        seen = {"blocks": False, "extension": None, "client": None, "at": self._now(), **values}
+        Suspicions(self.engine, now=self._now).saw([Sighting(subject=subject, **seen)])
+        table = schema.suspicion
+        with self.engine.begin() as connection:
+            connection.execute(table.update().where(table.c.subject == subject.name).values(id=id_))
 
     def hear(self, name: str) -> None:
         """Give a sound an audio, as an upload does; converting one takes a while."""

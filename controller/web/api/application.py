@@ -24,7 +24,9 @@ from controller.web.api.prices import RateViews
 from controller.web.api.problems import Refusal
 from controller.web.api.records import Records, Run
 from controller.web.api.sounds import AudioViews
+from controller.web.api.suspicions import SuspicionViews
 from controller.web.api.tokens import Tokens
+from controller.web.peers import PEER, site
 
 if TYPE_CHECKING:
     from controller.admin.call_records import CallRecords
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from controller.admin.explaining import Explaining
     from controller.admin.lockouts import LockoutDesk
     from controller.admin.stopping import Stopping
+    from controller.admin.suspicions import Suspecting
 
 log: Any = structlog.get_logger("api")
 
@@ -45,6 +48,7 @@ def create_api(
     callbacks: Callbacks,
     calls: CallRecords,
     stopping: Stopping,
+    suspecting: Suspecting,
     lockouts: LockoutDesk,
     explaining: Explaining,
     *,
@@ -52,15 +56,17 @@ def create_api(
     away: tuple[type[Exception], ...] = (),
     on_fault: Callable[[], None] = lambda: None,
     on_callback: Callable[[float], None] = lambda due: None,
+    on_wrong_token: Callable[[bool], None] = lambda unseen: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Flask:
     """Make the application, which is served under `/api/`.
 
-    `run` runs what blocks, and the first four do in every call: in a thread, that is, where an
+    `run` runs what blocks, and the first five do in every call: in a thread, that is, where an
     event loop serves; the other two see to that themselves. `away` are the errors that mean that
     the database cannot be reached now; `on_fault` is told of each fault of our own, which has been
-    logged then; `on_callback` when a callback is due that was asked for, seconds since 1970. Both
-    are called where the request is served. `clock` gives seconds that never go back.
+    logged then; `on_callback` when a callback is due that was asked for, seconds since 1970;
+    `on_wrong_token` of each token that is not taken, and whether it was refused unseen. They are
+    called where the request is served. `clock` gives seconds that never go back.
     """
     app = Flask("callbackd", static_folder=None, template_folder=None)
     # A path is one path: nothing is sent elsewhere for a stroke too much.
@@ -68,14 +74,19 @@ def create_api(
     app.url_map.strict_slashes = True
     # Faults are answered and logged here, in tests as well.
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    tokens = Tokens(lambda secret: run(directory.authenticate, secret), clock)
+    tokens = Tokens(
+        lambda secret: run(directory.authenticate, secret),
+        clock,
+        on_wrong_token,
+    )
 
     def authenticate() -> None:
         # Where there is nothing, nobody has to be known; OPTIONS says what the description says.
         if request.url_rule is None or request.method == "OPTIONS":
             return
         if request.endpoint != _OPEN:
-            g.actor = tokens.actor(request.headers.get("Authorization"))
+            peer = request.environ.get(PEER)
+            g.actor = tokens.actor(request.headers.get("Authorization"), site(peer))
 
     def on_error(error: Exception) -> Response:
         match error:
@@ -112,6 +123,7 @@ def create_api(
     CallbackViews(callbacks, run, on_callback).register(app)
     CallViews(calls, run, files).register(app)
     StopViews(stopping, run).register(app)
+    SuspicionViews(suspecting, run).register(app)
     LockoutViews(lockouts).register(app)
     ExplainViews(explaining).register(app)
     Description().register(app, _OPEN)

@@ -17,13 +17,14 @@ LINK_HEADER: Final = {"Link": {"$ref": "#/components/headers/Link"}}
 LOCATION_HEADER: Final = {"Location": {"$ref": "#/components/headers/Location"}}
 
 #: What can come of any request that shows a token.
-_ALWAYS: Final = (400, 401, 403, 500, 503)
+_ALWAYS: Final = (400, 401, 403, 429, 500, 503)
 #: What can come of one with a body, besides.
 OF_BODIES: Final = (413, 415, 422)
 
 #: What a problem comes with besides its text.
 _PROBLEM_HEADERS: Final = {
     401: {"WWW-Authenticate": "The scheme: Bearer."},
+    429: {"Retry-After": "Seconds to wait."},
     503: {"Retry-After": f"Seconds to wait: {RETRY_SECONDS}."},
 }
 _PROBLEMS: Final = {
@@ -37,6 +38,7 @@ _PROBLEMS: Final = {
     415: "The body is of another type.",
     422: "A field cannot be so; `field` names it.",
     428: "If-Match is missing.",
+    429: "Too many tokens that were not good came from there.",
     500: "A fault of ours; it is in the log.",
     503: "The database is away, or Redis where it is needed; or other sounds are being converted.",
 }

@@ -85,6 +85,12 @@ def unauthorised() -> Refusal:
     return Refusal(401, detail, headers={"WWW-Authenticate": CHALLENGE})
 
 
+def too_many(seconds: int) -> Refusal:
+    """Give the refusal of whoever has shown too many wrong tokens, for so many seconds."""
+    detail = "too many tokens that are not good; ask again later"
+    return Refusal(429, detail, headers={"Retry-After": str(seconds)})
+
+
 def away() -> Refusal:
     """Give the refusal while the database is away."""
     return Refusal(503, "the database cannot be reached; ask again", headers=_LATER)

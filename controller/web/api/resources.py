@@ -19,6 +19,7 @@ from controller.admin.model import MOST_ITEMS, Kind, NotFound
 from controller.admin.shapes import FILTERS, KEYS, VIEWS
 from controller.credit.model import Side
 from controller.guard.locking import LockKind
+from controller.guard.patterns import Pattern
 from controller.policy.fields import ChannelName, ExtensionNumber, Moment, Number
 from controller.policy.records import EntryKind
 from controller.policy.rules import plain
@@ -194,6 +195,18 @@ LOCKOUT_PATHS: Final[dict[LockKind, tuple[str, dict[str, Any]]]] = {
     ),
     LockKind.EXTENSION: ("/lockouts/extension/{extension}", {"extension": ExtensionNumber}),
     LockKind.DID: ("/lockouts/did/{did}", {"did": Number}),
+}
+
+#: What looks like fraud (G3), and what it can be filtered by.
+SUSPICIONS: Final = "/suspicions"
+SUSPICION: Final = "/suspicions/{id}"
+SuspicionId = Annotated[
+    str, Meta(pattern=r"^[1-9][0-9]{0,17}\Z", description="A suspicion, as it is listed.")
+]
+SUSPICION_FILTERS: Final[dict[str, Any]] = {
+    "open": bool,
+    "pattern": Pattern,
+    "extension": ExtensionNumber,
 }
 
 #: What can be asked why (I9), and where.

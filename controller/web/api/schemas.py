@@ -41,6 +41,8 @@ _STRUCTS: Final[tuple[Any, ...]] = (
     shown.STOPS,
     shown.LOCKOUT,
     shown.LOCKOUT_PAGE,
+    shown.SUSPICION,
+    shown.SUSPICION_PAGE,
     shown.EXPLAINED_CALLERID,
     shown.EXPLAINED_ROUTE,
     shown.EXPLAINED_CALLBACK,

@@ -22,6 +22,7 @@ from controller.admin.lockouts import Lockout
 from controller.admin.model import Audited, Item, Kind, Line
 from controller.admin.rates import FoundRate, RateInEffect
 from controller.admin.shapes import VIEWS
+from controller.admin.suspicions import Suspicion
 from controller.credit.call_record import TIMES as CALL_TIMES
 from controller.credit.call_record import CallRecord, CallTotal
 from controller.credit.call_record import written as written_call
@@ -89,6 +90,9 @@ LOCKOUT_PAGE: Final = msgspec.defstruct(
     bases=(_page_of(LOCKOUT),),
     kw_only=True,
 )
+_SUSPICION_TIMES: Final = ("first", "last", "released")
+SUSPICION: Final = _told(Suspicion, "Suspicion", *_SUSPICION_TIMES)
+SUSPICION_PAGE: Final = _page_of(SUSPICION)
 #: What is answered where somebody asks why (I9), and which of it are times.
 EXPLAINED_CALLERID: Final = ExplainedCallerId
 _EXPLAINED_TIMES: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
@@ -172,6 +176,11 @@ def stop(found: Stopped) -> dict[str, Any]:
 def lockout(found: Lockout) -> dict[str, Any]:
     """Give a lock-out as it is shown."""
     return _written(found, _LOCKOUT_TIMES)
+
+
+def suspicion(found: Suspicion) -> dict[str, Any]:
+    """Give what looks like fraud, as it is shown."""
+    return _written(found, _SUSPICION_TIMES)
 
 
 def explained(found: ExplainedCallerId | ExplainedRoute | ExplainedCallback) -> dict[str, Any]:

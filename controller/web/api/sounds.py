@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from flask import Flask, Response, request
-from gevent.lock import BoundedSemaphore
 
-from controller.admin.model import Actor, Item, Kind, Unavailable
+from controller.admin.model import Actor, Item, Kind
 from controller.admin.sounding import MOST_BYTES
 from controller.web.api.reading import Condition, condition, query, upload
 from controller.web.api.records import Run, actor, matching, meant, whole
 from controller.web.api.resources import AUDIO, AudioRate, FileName, key_of, rule
+from controller.web.api.turns import Turns
 
 if TYPE_CHECKING:
     from controller.admin.directory import Directory
@@ -31,8 +31,6 @@ UPLOADED_AS: Final = (
     "audio/x-flac",
     "audio/x-wav",
 )
-#: How long an upload waits for those before it, seconds.
-TURN_SECONDS: Final = 20.0
 #: As what it is given back.
 WAV: Final = "audio/wav"
 
@@ -43,9 +41,8 @@ class AudioViews:
     def __init__(self, directory: Directory, run: Run) -> None:
         self._directory = directory
         self._run = run
-        # A conversion takes seconds, and a file that waits for one takes memory: one at a time.
-        # Whoever stops callbacks meanwhile finds a thread free.
-        self._turn = BoundedSemaphore(1)
+        # A conversion takes seconds: whoever stops callbacks meanwhile finds a thread free.
+        self._turns = Turns("other sounds are being converted; send it again in a moment")
 
     def register(self, app: Flask) -> None:
         """Add the views to an application."""
@@ -59,14 +56,11 @@ class AudioViews:
         read = matching()
         # What somebody may not send is not read: it is found before.
         self._run(self._directory.get, actor(), Kind.SOUND, key)
-        if not self._turn.acquire(timeout=TURN_SECONDS):
-            raise Unavailable("other sounds are being converted; send it again in a moment")
-        try:
+        with self._turns.body(actor().client or ""):
             data = upload(request, MOST_BYTES, *UPLOADED_AS)
             name = said.get("filename", "")
-            return whole(self._run(self._upload, actor(), key, data, name, read))
-        finally:
-            self._turn.release()
+            with self._turns.turn():
+                return whole(self._run(self._upload, actor(), key, data, name, read))
 
     def _upload(self, who: Actor, key: str, data: bytes, name: str, read: Condition) -> Item:
         version = meant(self._directory, who, Kind.SOUND, key, read)

@@ -13,6 +13,7 @@ from controller.admin.callbacks import Callbacks
 from controller.admin.directory import Directory
 from controller.admin.model import Conflict
 from controller.admin.stopping import Stopping
+from controller.guard.ranges import shipped
 from controller.store.requests import Requests
 from tests.seed import ADMIN
 from tests.unit.admin.given import two_clients
@@ -26,7 +27,7 @@ NOW = 1_800_000_000_000_000
 def callbacks(engine: Engine, store: Directory) -> Callbacks:
     two_clients(store)
     ticks = itertools.count(NOW)
-    return Callbacks(engine, now=lambda: next(ticks), expiry_seconds=900)
+    return Callbacks(engine, now=lambda: next(ticks), expiry_seconds=900, ranges=shipped())
 
 
 @pytest.fixture

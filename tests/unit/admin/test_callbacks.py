@@ -25,6 +25,7 @@ from controller.admin.model import Actor, Audited, Conflict, Invalid, Kind, NotF
 from controller.admin.stopping import Stopping
 from controller.callback.asking import REASONS
 from controller.callerid.model import Shown, Tried
+from controller.guard.ranges import shipped
 from controller.policy.records import Role
 from controller.store import schema
 from controller.store.destinations import Called, Connected, Destinations, Over
@@ -61,7 +62,7 @@ def clock() -> Clock:
 def callbacks(engine: Engine, store: Directory, clock: Clock) -> Callbacks:
     """Callbacks of two clients: acme has extensions 100 and 101, other has 200."""
     two_clients(store)
-    return Callbacks(engine, now=clock, expiry_seconds=900)
+    return Callbacks(engine, now=clock, expiry_seconds=900, ranges=shipped())
 
 
 @pytest.fixture
@@ -232,6 +233,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "costly_number": ({}, "+19005550199"),
     "blocked": ({"blocked_prefixes": ["+1212"]}, CALLER),
     "country_not_allowed": ({}, "+442079460000"),
+    "type_not_allowed": ({"return_types": ["mobile", "fixed"]}, CALLER),
+    "risky_range": ({"return_countries": ["US", "DO"]}, "+18095550199"),
 }
 
 
@@ -903,4 +906,6 @@ def test_o2_who_asked_who_joined_and_who_cancelled_is_in_the_audit_log(
 
 
 def test_o2_the_audit_log_can_be_asked_for_every_kind() -> None:
-    assert {kind.value for kind in AuditKind} == {*Kind, "callback", "stop", "lockout"}
+    assert {kind.value for kind in AuditKind} == {
+        *Kind, "callback", "stop", "lockout", "suspicion",
+    }  # fmt: skip

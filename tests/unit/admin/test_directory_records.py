@@ -12,11 +12,14 @@ from sqlalchemy import Engine, select
 from controller.admin.directory import SECRET_PREFIX, Directory
 from controller.admin.model import Actor, Conflict, Invalid, Kind, NotFound, Stale
 from controller.admin.shapes import FIXED, KEYS, VIEWS
+from controller.admin.suspicions import Suspecting
+from controller.guard.patterns import Pattern, Sighting, Subject
 from controller.policy.channels import Channel
 from controller.policy.records import Role
 from controller.store import schema
 from controller.store.extensions import Extensions
 from controller.store.passwords import Passwords
+from controller.store.suspicions import Suspicions
 from tests.seed import ADMIN, PEPPER
 from tests.unit.admin.given import CHANGE, NEW, create, two_clients
 
@@ -442,3 +445,25 @@ def test_a_token_is_told_once_and_stands_for_who_has_it(engine: Engine) -> None:
     assert store.authenticate(secret) is None
     with pytest.raises(Invalid, match=r"use `issue_token`"):
         store.create(ADMIN, Kind.TOKEN, {"name": "v", "role": "admin"})
+
+
+def test_g3_an_extension_that_is_made_anew_is_suspected_of_nothing(
+    store: Directory, engine: Engine
+) -> None:
+    """Its number may be somebody else's now; suspicions of other extensions stay open."""
+    two_clients(store)
+    create(store, Kind.EXTENSION, NEW[Kind.EXTENSION][0])
+    key = NEW[Kind.EXTENSION][0]["extension"]
+    now = store.get(ADMIN, Kind.EXTENSION, key).created
+    suspicions = Suspicions(engine, now=lambda: now)
+    suspicions.saw([
+        Sighting(
+            subject=Subject(Pattern.SUDDEN_SPEND, extension), blocks=True, extension=extension,
+            client="main", at=now, said="",
+        )
+        for extension in (key, "99")
+    ])  # fmt: skip
+    store.delete(ADMIN, Kind.EXTENSION, key)
+    assert suspicions.known().open == {"sudden_spend:99": True}
+    gone = Suspecting(engine, now=lambda: now).list(ADMIN, {"open": False}).items
+    assert [(one.subject, one.released_by) for one in gone] == [(key, ADMIN.name)]

@@ -19,7 +19,9 @@ from controller.admin.explained import ExplainedCallerId, ExplainedRoute, Recogn
 from controller.admin.explaining import Explaining
 from controller.admin.explaining_channels import PASSED, REFUSALS
 from controller.admin.model import Actor, Forbidden, Invalid, Kind, NotFound
-from controller.callerid.model import Rang
+from controller.callerid.model import Rang, Tried
+from controller.guard.patterns import Pattern, Sighting, Subject
+from controller.guard.ranges import shipped
 from controller.metrics import Metrics
 from controller.policy.records import Role
 from controller.routing.model import Plan
@@ -29,6 +31,7 @@ from controller.settings import Route, Settings
 from controller.store.conversing import Conversing
 from controller.store.database import open_database
 from controller.store.extensions import Extensions
+from controller.store.suspicions import Suspicions
 from tests.seed import ADMIN, directory
 
 NOW: Final = 1_800_000_000_000_000
@@ -95,6 +98,7 @@ def explaining(engine: Engine, route: Route = ROUTE, **more: Any) -> Explaining:
         engine,
         route,
         expiry_seconds=900,
+        ranges=shipped(),
         run=lambda function, *args: function(*args),
         now=lambda: NOW,
         **more,
@@ -321,6 +325,7 @@ def test_i9_over_any_database(database_url: str) -> None:
         ("011 44 20 7946 0000", Recognised.PUBLIC, "country_not_allowed", "G2"),
         ("+19005550199", Recognised.PUBLIC, "costly_number", "G2"),
         ("+13105550199", Recognised.PUBLIC, "blocked", "G2"),
+        ("+18095550199", Recognised.PUBLIC, "country_not_allowed", "G2"),
         (DID, Recognised.OWN_NUMBER, "own_number", "T7"),
         (OTHERS_DID, Recognised.OWN_NUMBER, "own_number", "T7"),
         ("2001", Recognised.INTERNAL, None, "I4"),
@@ -358,6 +363,34 @@ def test_d3_emergency_calls_go_where_the_service_says(engine: Engine, world: Dir
     assert (shown.number, shown.rule) == ("+12025550121", "emergency")
     gone = msgspec.structs.replace(EMERGENCY, emergency_channel="gone")
     assert way(engine, "911", route=gone).refusal == "emergency"
+
+
+@pytest.mark.parametrize("actor", [ADMIN, ACME], ids=["admin", "client"])
+def test_g3_sudden_spending_keeps_calls_from_public_numbers_where_it_blocks(
+    engine: Engine, world: Directory, actor: Actor
+) -> None:
+    """As calls find it, until it is released: what stays inside, and emergency calls, are made."""
+    Suspicions(engine, now=lambda: NOW).saw([Sighting(
+        subject=Subject(Pattern.SUDDEN_SPEND, "1001"), blocks=True, extension="1001",
+        client="acme", at=NOW, said="9.00 USD were spent",
+    )])  # fmt: skip
+    explains = explaining(engine, EMERGENCY)
+
+    def refused(to: str) -> tuple[str | None, str | None]:
+        return (
+            explains.route(actor, extension="1001", to=to).refusal,
+            explains.callerid(actor, extension="1001", to=to).refusal,
+        )
+
+    assert refused(CALLEE) == ("suspicion_sudden_spend",) * 2
+    said = explains.route(actor, extension="1001", to=CALLEE)
+    assert said.tried[-1] == Tried("G3", "it looks like fraud, suspicion 1: 9.00 USD were spent")
+    assert (said.answer, said.orders) == (False, ())
+    for to in ("911", "1002"):
+        assert refused(to) == (None, None)
+    assert refused("+19005550199") == ("costly_number",) * 2
+    change(world, on_sudden_spend="ignore")
+    assert refused(CALLEE) == (None, None)
 
 
 def test_d3_a_speed_dial_is_the_callers(engine: Engine, world: Directory) -> None:
@@ -463,6 +496,7 @@ def test_i9_what_is_explained_is_what_a_call_finds(engine: Engine, world: Direct
     assert health.troubles("fs1", NOW / 1_000_000) == {"pstn": "failing"}
     services: Any = SimpleNamespace(
         settings=Settings(route=EMERGENCY),
+        ranges=shipped(),
         trunks=SimpleNamespace(get=lambda: trunks),
         policies=extensions,
         health=health,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,10 +18,17 @@ from controller.admin.callback_shapes import StopScope
 from controller.admin.directory import Directory
 from controller.admin.explained import ExplainedCallback
 from controller.admin.explaining import Explaining
-from controller.admin.model import Kind
+from controller.admin.explaining_live import Everybodys
+from controller.admin.model import Actor, Kind
 from controller.admin.stopping import Stopping
+from controller.admin.suspicions import Suspecting
 from controller.callback.asking import REASONS, Asking, Wanted, ask
+from controller.callerid.model import Tried
+from controller.guard.often import Count, Limit, OftenKind, Rates
+from controller.guard.patterns import Pattern, Sighting, Subject, short_answers_of
+from controller.guard.ranges import shipped
 from controller.numbers.caller import Caller
+from controller.policy.fields import Rate
 from controller.settings import Route
 from controller.store.database import open_database
 from controller.store.extensions import Extensions
@@ -29,6 +36,7 @@ from controller.store.requests import Request, Requests
 from controller.store.schema import callback_attempt as attempts
 from controller.store.schema import callback_request as requests_table
 from controller.store.stops import is_stopped, read_stops
+from controller.store.suspicions import Suspicions
 from tests.seed import ADMIN, directory
 from tests.unit.admin.test_explaining import ACME, copied, filled, reading_only
 from tests.unit.examples import many
@@ -51,6 +59,27 @@ class Locked(msgspec.Struct):
         """Give what is locked."""
         self.asked.append((extension, numbers, did))
         return self
+
+
+#: What the running service knows, and what limits it.
+LIVE = ("locks", "often", "everybodys")
+
+
+class Made(msgspec.Struct):
+    """How many callbacks were made lately, by kind of limit and node; each is free in a minute."""
+
+    counts: dict[str, int] = {}
+    asked: list[tuple[str, ...]] = []
+
+    def peek(self, limits: Sequence[Limit]) -> tuple[Count, ...]:
+        """Say how many are counted."""
+        self.asked.append(tuple(limit.kind.value for limit in limits))
+        found = []
+        for limit in limits:
+            count = self.counts.get(limit.name, self.counts.get(limit.kind.value, 0))
+            free = NOW // 1000 + (60_000 if count >= limit.most else 0)
+            found.append(Count(limit, count, free))
+        return tuple(found)
 
 
 def fill(engine: Engine) -> None:
@@ -88,12 +117,13 @@ def world(engine: Engine) -> Directory:
 
 def explained(engine: Engine, **more: Any) -> ExplainedCallback:
     """Explain a call to a DID, by default by a caller who is called back."""
-    parts = {name: more.pop(name) for name in ("troubles", "locks") if name in more}
+    parts = {name: more.pop(name) for name in ("troubles", *LIVE) if name in more}
     actor = more.pop("actor", ADMIN)
     explaining = Explaining(
         engine,
         Route(),
         expiry_seconds=900,
+        ranges=shipped(),
         run=lambda function, *args: function(*args),
         now=lambda: NOW,
         **parts,
@@ -117,6 +147,7 @@ def really(engine: Engine, caller: Caller, did: str = DID, now: int = NOW) -> Re
         caller=caller,
         now=now,
         expiry_seconds=900,
+        ranges=shipped(),
         stopped=policy is not None and is_stopped(read_stops(engine), policy),
         leg=str(uuid.uuid4()),
     )
@@ -131,7 +162,7 @@ def opened(
     assert policy is not None
     asking = Asking(
         policy=policy, did=did, caller=Caller(number=number), now=NOW - SECOND,
-        expiry_seconds=900, leg=str(uuid.uuid4()),
+        expiry_seconds=900, ranges=shipped(), leg=str(uuid.uuid4()),
     )  # fmt: skip
     wanted = Wanted(asking=asking, number=number, due=NOW + 2 * SECOND, expires=NOW + 60 * SECOND)
     request = Requests(engine).store(wanted).id
@@ -168,10 +199,11 @@ def test_i9_who_rings_is_called_back_by_these_rules(engine: Engine, world: Direc
     assert found.said == f"{CALLER} is called back 3 seconds after the call"
     assert [one.rule for one in found.tried] == [
         "did", "O6", "off", "T4", "T3", "G2", "T7", "G4", "T5", "T6", "A3", "T8", "I4",
+        "G3",
     ]  # fmt: skip
     (order,) = found.orders
     assert [(one.channel, one.number) for one in order.channels] == [("pstn", CALLER[1:])]
-    assert found.tried[-1].said == "it goes over pstn"
+    assert found.tried[-2].said == "it goes over pstn"
 
 
 def stop_all(engine: Engine, _: Directory) -> None:
@@ -189,6 +221,10 @@ def set_to(**values: Any) -> Any:
 
 def switch_off_client(_: Engine, store: Directory) -> None:
     store.change(ADMIN, Kind.CLIENT, "acme", {"enabled": False})
+
+
+def block_for_client(_: Engine, store: Directory) -> None:
+    store.change(ADMIN, Kind.CLIENT, "acme", {"blocked_prefixes": ["+1212"]})
 
 
 def list_switched_off(_: Engine, store: Directory) -> None:
@@ -225,9 +261,26 @@ REFUSED: Final[dict[str, tuple[Any, dict[str, Any], str, str, str]]] = {
     "own": (None, {"caller": DID}, "own_number", "T7", "a DID of this extension"),
     "another's": (None, {"caller": OTHERS_DID}, "own_number", "T7", "one of our own DIDs"),
     "costly": (None, {"caller": "+19005550199"}, "costly_number", "G2", "costs more"),
-    "blocked": (set_to(blocked_countries=["US"]), {}, "blocked", "G2", "is blocked"),
+    "blocked": (
+        set_to(blocked_countries=["US"]), {}, "blocked", "G2", "(blocked_countries: US)",
+    ),
+    "its kind blocked": (
+        set_to(blocked_types=["fixed_or_mobile"]), {}, "blocked", "G2",
+        "its kind is blocked (blocked_types: fixed_or_mobile)",
+    ),
+    "blocked for the client": (
+        block_for_client, {}, "blocked", "G2", "it is blocked (blocked_prefixes: +1212)",
+    ),
     "abroad": (
         set_to(return_countries=["DE", "FR"]), {}, "country_not_allowed", "G2", "DE, FR only",
+    ),
+    "of another kind": (
+        set_to(return_types=["mobile"]), {}, "type_not_allowed", "G2",
+        "is of the kind fixed_or_mobile; return calls go to numbers of mobile only",
+    ),
+    "risky": (
+        set_to(return_countries=["DO"]), {"caller": "+18095550199"}, "risky_range", "G2",
+        "begins with +1809, a range known for one-ring scams (Federal Trade Commission",
     ),
     "elsewhere": (call_elsewhere, {}, "called_elsewhere", "T7", "another extension"),
     "unanswered": (let_ring, {}, "unanswered_too_often", "G4", "2 return calls to it in a row"),
@@ -504,3 +557,135 @@ def test_i9_any_explanation_is_what_asking_then_does(
             assert (found.shown, found.extension) == (real.did, real.extension)
         assert found.caller == CALLERS[caller].number
         assert found.tried
+
+
+# --- G3 --------------------------------------------------------------------------------------
+
+OFTEN = {
+    "callbacks_per_number": {"hour": 5}, "callbacks_per_block": {"hour": 6},
+    "callbacks_per_did": {"hour": 7}, "callbacks_per_extension": {"hour": 8},
+    "unanswered_per_block": {"minute": 3}, "unanswered_per_extension": {"day": 4},
+}  # fmt: skip
+EVERYBODYS = Everybodys(Rates(node=Rate(minute=20), together=Rate(minute=30)), ("fs1", "fs2"))
+
+
+def g3(found: ExplainedCallback) -> list[str]:
+    """Give what was said by G3."""
+    return [one.said for one in found.tried if one.rule == "G3"]
+
+
+def test_g3_it_is_said_how_many_were_made_of_how_many(engine: Engine, world: Directory) -> None:
+    assert g3(explained(engine, often=Made())) == ["nothing limits how often"]
+    change(world, **OFTEN)
+    world.change(ADMIN, Kind.CLIENT, "acme", {"callbacks": {"hour": 9}})
+    made = Made({"number": 4, "unanswered_block": 2, "client": 8, "all": 29, "fs1": 20})
+    found = explained(engine, often=made, everybodys=EVERYBODYS)
+    assert (found.answer, found.counts_known) == (True, True)
+    assert g3(found) == [
+        "not too often: 4 of 5 to the number in an hour, 0 of 6 to its block in an hour, 0 of 7 "
+        "for the DID in an hour, 0 of 8 of the extension in an hour, 2 of 3 to its block that came "
+        "to nothing in a minute, 0 of 4 of the extension that came to nothing in a day, 8 of 9 of "
+        "client acme in an hour, 29 of 30 in all in a minute, 20 of 20 on node fs1 in a minute, 0 "
+        "of 20 on node fs2 in a minute"
+    ]
+    assert made.asked == [(*(kind.value for kind in OftenKind if kind != "node"), "node", "node")]
+    # What nobody looked at is said too.
+    unknown = explained(engine)
+    assert (unknown.answer, unknown.counts_known) == (True, False)
+    assert g3(unknown) == ["how many were made was not looked at"]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in OftenKind if not kind.waits])
+def test_g3_who_has_had_his_callbacks_gets_none(
+    engine: Engine, world: Directory, kind: OftenKind
+) -> None:
+    change(world, **OFTEN)
+    world.change(ADMIN, Kind.CLIENT, "acme", {"callbacks": {"hour": 9}})
+    made = Made({kind.value: 9, "all": 99})
+    found = explained(engine, often=made, everybodys=EVERYBODYS)
+    assert (found.answer, found.refusal, found.tried[-1].rule) == (False, kind.reason, "G3")
+    assert g3(found)[0].startswith("as many as there may be: 9 of ")
+    # When it is due, there is a place again.
+    change(world, delay_seconds=60)
+    assert explained(engine, often=made).answer
+
+
+def test_g3_whoever_waits_for_others_is_told_how_long(engine: Engine, world: Directory) -> None:
+    for counts, said in (
+        ({"all": 30}, "30 of 30 in all in a minute"),
+        ({"node": 20}, "20 of 20 on node fs1 in a minute"),
+    ):
+        found = explained(engine, often=Made(counts), everybodys=EVERYBODYS)
+        assert (found.answer, found.due) == (True, NOW + 60 * SECOND)
+        assert g3(found) == [
+            f"as many as there may be: {said}; there is a place in 60 seconds; it waits for it"
+        ]
+    change(world, expiry_seconds=30)
+    found = explained(engine, often=Made({"all": 30}), everybodys=EVERYBODYS)
+    assert (found.answer, found.refusal) == (False, "too_often_all")
+    assert "it expires before" in found.said
+
+
+def test_o2_g3_a_client_is_told_nothing_of_what_everybody_makes(
+    engine: Engine, world: Directory
+) -> None:
+    for counts, said in (
+        ({"all": 29}, "not too often"),
+        ({"all": 30}, "the service makes as many callbacks now as it may; there is a place in 60 "
+         "seconds; it waits for it"),
+    ):  # fmt: skip
+        found = explained(engine, actor=ACME, often=Made(counts), everybodys=EVERYBODYS)
+        assert g3(found) == [said]
+
+
+def test_t5_g3_one_that_was_tried_already_is_asked_what_came_to_nothing_alone(
+    engine: Engine, world: Directory
+) -> None:
+    change(world, **OFTEN)
+    request = opened(engine, "100", CALLER)
+    with engine.begin() as connection:
+        connection.execute(update(requests_table).values(attempts=1))
+    made = Made({"number": 9})
+    found = explained(engine, often=made, everybodys=EVERYBODYS)
+    assert (found.answer, found.joins) == (True, request)
+    assert made.asked == [("unanswered_block", "unanswered_extension")]
+
+
+def test_g3_of_what_is_called_already_nobody_is_asked(engine: Engine, world: Directory) -> None:
+    change(world, **OFTEN)
+    opened(engine, "100", CALLER, state="calling")
+    made = Made({"number": 9})
+    assert explained(engine, often=made).answer
+    assert made.asked == []
+
+
+@pytest.mark.parametrize("actor", [ADMIN, ACME], ids=["admin", "client"])
+@pytest.mark.parametrize("on", ["ignore", "flag", "block"])
+def test_g3_who_looks_like_fraud_is_not_called_where_that_is_blocked(
+    engine: Engine, world: Directory, on: str, actor: Actor
+) -> None:
+    change(world, on_many_extensions=on, on_short_answers=on)
+    Suspicions(engine, now=lambda: NOW).saw([
+        Sighting(
+            subject=Subject(Pattern.MANY_EXTENSIONS, CALLER), blocks=False, extension=None,
+            client=None, at=NOW, said=f"{CALLER} rang 9 extensions within an hour",
+        ),
+        Sighting(
+            subject=short_answers_of("100", CALLER), blocks=on == "block", extension="100",
+            client="acme", at=NOW, said="3 return calls were over at once",
+        ),
+    ])  # fmt: skip
+    found = explained(engine, actor=actor)
+    assert found.answer is (on != "block")
+    if on != "block":
+        return
+    assert found.refusal == "suspicion_short_answers"
+    assert found.tried[-1] == Tried(
+        "G3", "it looks like fraud, suspicion 2: 3 return calls were over at once"
+    )
+    Suspecting(engine, now=lambda: NOW).release(ADMIN, 2)
+    found = explained(engine, actor=actor)
+    assert found.tried[-1] == Tried("G3", "it looks like fraud, suspicion 1")
+    # What is being called already goes on.
+    opened(engine, "100", CALLER, "calling")
+    assert explained(engine, actor=actor).refusal is None

@@ -130,7 +130,7 @@ def test_every_error_is_told_with_its_place_and_nothing_is_written(world: World)
         extension(extension="1002", country="ZZ", dids=["+12025550102"]),
         extension(extension="1003", dids=["+12025550103"], colour="red"),
         extension(extension="1004", dids=["+12025550103"], client="nobody"),
-        extension(extension="1005", dids=["+12025550105"], concurrent_calls=1),
+        extension(extension="1005", dids=["+12025550105"], concurrent_calls=0),
         extension(
             extension="1006",
             dids=["+12025550106"],
@@ -164,7 +164,7 @@ def test_every_error_is_told_with_its_place_and_nothing_is_written(world: World)
         "extensions[2] (1003): colour: there is no such setting",
         "extensions[3] (1004): caller_ids: +12025550111 is no public number of client nobody",
         "extensions[3] (1004): client: there is no client nobody",
-        "extensions[4] (1005): concurrent_calls: is not built in this release (G3)",
+        "extensions[4] (1005): concurrent_calls: expected `int` >= 1",
         "extensions[5] (1006): authorised_callers[0] (12125550199): number: is not written",
         "extensions[5] (1006): authorised_callers[1] (+12125550199): enabled: expected `bool`",
         "extensions[5] (1006): authorised_callers[2]: extension: is the one it stands under",

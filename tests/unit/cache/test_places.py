@@ -89,9 +89,14 @@ def take(places: Placed, member: str, seconds: float = 60, **limits: int) -> set
     return places.take(member, limits or {ONE: 2}, places._now() + seconds)
 
 
-def hold(places: Placed, member: str, channel: str | None, seconds: float = 3600) -> None:
-    """Keep a place for as long as a conversation may last."""
-    places.hold(member, channel, places._now() + seconds)
+def take_all(places: Placed, member: str, seconds: float = 60, **limits: int) -> set[str]:
+    """Take all of these places or none; gives those that are full."""
+    return places.take_all(member, limits, places._now() + seconds)
+
+
+def hold(places: Placed, member: str, *channels: str, seconds: float = 3600) -> None:
+    """Keep places for as long as a conversation may last."""
+    places.hold(member, channels, places._now() + seconds)
 
 
 @contextlib.contextmanager
@@ -151,7 +156,7 @@ def test_g3_of_a_call_that_is_answered_one_place_stays_whoever_says_so(
 ) -> None:
     dispatcher, holder = make(), make()
     take(dispatcher, "a", one=1, two=1)
-    hold(holder, "a", TWO, 600)
+    hold(holder, "a", TWO, seconds=600)
     assert take(dispatcher, "b", one=1, two=1) == {ONE}
     clock.now += 599
     assert take(dispatcher, "c", two=1) == set()
@@ -165,7 +170,7 @@ def test_g3_a_conversation_may_end_a_place_sooner_than_it_was_taken_for(
 ) -> None:
     places = make()
     take(places, "a", 600, one=1)
-    hold(places, "a", ONE, 5)
+    hold(places, "a", ONE, seconds=5)
     clock.now += 5
     assert take(places, "b", one=1) == {ONE}
 
@@ -183,7 +188,7 @@ def test_g3_a_call_keeps_no_place_on_a_channel_that_counts_none(make: Makes) -> 
 def test_g3_nowhere_is_no_place(make: Makes) -> None:
     places = make()
     take(places, "a", one=1, two=1)
-    hold(places, "a", None)
+    hold(places, "a")
     assert (places.on(ONE), places.on(TWO)) == (0, 0)
     places.release("a")
     places.release("nobody")
@@ -231,6 +236,66 @@ def test_o3_nobody_asks_redis_who_knows_of_no_place(
     places.release("a")
     places.tick()
     assert places._life == b"not asked"
+
+
+# --- all of them or none ---------------------------------------------------------------------
+
+
+def test_g3_a_call_takes_all_of_its_places_or_none_and_is_told_which_are_full(make: Makes) -> None:
+    """An extension, its client and all together are counted so (`guard.at_a_time`)."""
+    one, two = make(), make()
+    assert take_all(one, "a", one=1, two=2) == set()
+    assert take_all(two, "b", one=1, two=2) == {ONE}
+    assert (one.on(ONE), one.on(TWO)) == (1, 1)
+    assert take_all(two, "c", two=2) == set()
+    assert take_all(two, "b", one=1, two=2) == {ONE, TWO}
+    # Of whoever has them already none is full.
+    assert take_all(two, "a", one=1, two=2) == set()
+    one.release("a")
+    assert take_all(two, "b", one=1, two=2) == set()
+
+
+def test_g3_a_call_keeps_all_of_its_places_while_it_lives(make: Makes, clock: Clock) -> None:
+    dispatcher, holder = make(), make()
+    take_all(dispatcher, "a", 60, one=1, two=1)
+    hold(holder, "a", ONE, TWO)
+    clock.now += 3599
+    assert take_all(dispatcher, "b", one=1, two=1) == {ONE, TWO}
+    dispatcher.release("a")
+    assert take_all(holder, "b", one=1, two=1) == set()
+
+
+def test_g3_what_is_said_of_a_call_late_takes_no_place_anew(make: Makes) -> None:
+    """That it was answered, when another controller has given its places back already."""
+    one, two = make(), make()
+    take_all(one, "a", one=1, two=1)
+    two.release("a")
+    hold(one, "a", ONE, TWO)
+    assert (one.on(ONE), one.on(TWO)) == (0, 0)
+    one.tick()
+    assert len(one._memory) == 0
+
+
+def test_g3_without_redis_a_call_takes_half_of_all_or_none(make: Makes) -> None:
+    places = make("unix:///nowhere/redis.sock")
+    assert take_all(places, "a", one=3, two=1) == set()
+    assert take_all(places, "b", one=3, two=1) == {TWO}
+    assert take_all(places, "c", one=3) == set()
+    assert take_all(places, "d", one=3) == {ONE}
+    places.release("a")
+    assert take_all(places, "b", one=3, two=1) == set()
+
+
+def test_g3_places_kept_while_redis_was_away_are_kept_there_too(
+    make: Makes, valkey: Server, clock: Clock
+) -> None:
+    places = make(valkey.url)
+    take_all(places, "a", 60, one=1, two=1)
+    with away(valkey):
+        hold(places, "a", ONE, TWO)
+    clock.now += 61
+    places.tick()
+    assert take_all(make(valkey.url), "b", one=1, two=1) == {ONE, TWO}
 
 
 # --- without Redis ---------------------------------------------------------------------------
@@ -342,7 +407,7 @@ def test_g3_places_given_back_while_redis_was_away_are_told_and_nobody_tells_the
     for member in ("a", "b"):
         take(taker, member, 3600, one=2, two=2)
     valkey.kill()
-    hold(holder, "a", None)
+    hold(holder, "a")
     hold(taker, "b", TWO)
     valkey.start()
     clock.now += 1
@@ -424,6 +489,24 @@ def test_g3_a_server_that_says_nothing_is_waited_for_once(
     until(lambda: places.on(ONE) == 2, "both are there, once", pause=gevent.sleep)
 
 
+@pytest.mark.parametrize("taken", [take, take_all])
+def test_g3_who_gets_no_place_alone_has_none_that_redis_gave_unheard(
+    make: Makes, valkey: Server, clock: Clock, taken: Callable[..., set[str]]
+) -> None:
+    """It is not made: nobody would give that back."""
+    places = make(valkey.url)
+    take_all(places, "held", one=2)
+    with away(valkey):
+        # Half of two are in use.
+        assert taken(places, "a", one=2) == (set() if taken is take else {ONE})
+    other = make(valkey.url)
+    # That the server has done it, it says itself: what came before is done before.
+    other._redis.execute("PING")
+    clock.now += 1
+    places.tick()
+    assert places.on(ONE) == 1
+
+
 def test_g3_a_call_that_is_given_up_meanwhile_leaves_no_place_behind(
     make: Makes, valkey: Server, clock: Clock
 ) -> None:
@@ -488,7 +571,7 @@ def test_g1_what_somebody_else_wrote_into_redis_breaks_nothing(
 def test_g3_what_is_owed_is_bounded_and_the_first_goes() -> None:
     memory = PlaceMemory()
     for number in range(10_002):
-        memory.owe(f"m{number}", Kept(None, 0))
+        memory.owe(f"m{number}", Kept((), 0))
     owed = memory.owed()
     assert (len(owed), owed[0][0]) == (10_000, "m2")
 
@@ -510,30 +593,30 @@ class Model:
         """Give who has a place on a channel."""
         return {who for (at, who), end in self.on.items() if at == channel and end > now}
 
-    def take(self, who: str, limits: dict[str, int], end: float, now: float) -> set[str]:
-        """Take places where some are free."""
-        had = set()
-        for channel, limit in limits.items():
-            live = self.live(channel, now)
-            if who in live or len(live) < limit:
-                had.add(channel)
-                before = self.on.get((channel, who), 0.0)
-                self.on[channel, who] = max(end, before if before > now else 0.0)
-        return had
+    def free(self, who: str, limits: dict[str, int], now: float) -> set[str]:
+        """Give where somebody may have a place, or has one."""
+        lives = {channel: self.live(channel, now) for channel in limits}
+        return {c for c, live in lives.items() if who in live or len(live) < limits[c]}
 
-    def hold(self, who: str, channel: str | None, end: float, now: float) -> None:
-        """Keep one place only."""
-        has = channel is not None and who in self.live(channel, now)
+    def take(self, who: str, channels: set[str], end: float, now: float) -> set[str]:
+        """Take places where some are free."""
+        for channel in channels:
+            before = self.on.get((channel, who), 0.0)
+            self.on[channel, who] = max(end, before if before > now else 0.0)
+        return channels
+
+    def hold(self, who: str, channels: tuple[str, ...], end: float, now: float) -> None:
+        """Keep places on these only."""
+        has = [channel for channel in channels if who in self.live(channel, now)]
         self.on = {key: value for key, value in self.on.items() if key[1] != who}
-        if has and channel is not None:
-            self.on[channel, who] = end
+        self.on |= {(channel, who): end for channel in has}
 
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["take", "take", "take", "hold", "release", "lose", "away", "back"]),
+        st.sampled_from(["take", "take", "all", "all", "hold", "release", "lose", "away", "back"]),
         st.sampled_from(["a", "b", "c", "d", "e"]),
-        st.sampled_from([ONE, TWO]),
+        st.sampled_from([(ONE,), (TWO,), (ONE, TWO)]),
         # Two a millisecond apart, and longer than what it is taken for.
         st.sampled_from([1, 1, 1, 7_000, 31_000]),
         st.sampled_from([10, 30]),
@@ -557,19 +640,24 @@ def test_g3_any_history_of_two_controllers_counts_as_a_plain_list_does(
     nowhere = open_redis("unix:///nowhere/redis.sock")
     both = [Placed(handle, lineage, clock) for handle in handles]
     exact, alone = True, False
-    for what, who, channel, gap, seconds, index in steps:
+    for what, who, channels, gap, seconds, index in steps:
         clock.now = round(clock.now * 1000 + gap) / 1000
         now, places = clock.now, both[0] if alone else both[index]
         match what:
             case "take":
-                wanted = model.take(who, LIMITS, now + seconds, now) if exact else set()
+                wanted = model.take(who, model.free(who, LIMITS, now), now + seconds, now)
                 had = places.take(who, LIMITS, now + seconds)
                 assert not exact or had == wanted
+            case "all":
+                full = LIMITS.keys() - model.free(who, LIMITS, now)
+                if not full:
+                    model.take(who, set(LIMITS), now + seconds, now)
+                assert places.take_all(who, LIMITS, now + seconds) == full or not exact
             case "hold":
-                model.hold(who, channel, now + 3 * seconds, now)
-                places.hold(who, channel, now + 3 * seconds)
+                model.hold(who, channels, now + 3 * seconds, now)
+                places.hold(who, channels, now + 3 * seconds)
             case "release":
-                model.hold(who, None, now, now)
+                model.hold(who, (), now, now)
                 places.release(who)
             case "lose" if not alone:
                 # What others have, they tell when they are asked next.

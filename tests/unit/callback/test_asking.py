@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from controller.callback.asking import REASONS, Asking, Facts, Wanted, ask
+from controller.guard.ranges import shipped
 from controller.numbers.caller import Caller
 from controller.policy.fields import ReturnCalls
 from controller.policy.model import Policy
@@ -64,8 +65,9 @@ def asked(
     **more: Any,
 ) -> Kept:
     """Ask, and give what was kept."""
-    values = {"policy": policy, "did": DID, "caller": caller, "now": NOW, "expiry_seconds": 900}
-    return ask(Book(facts, listed), Asking(**{**values, **more}))
+    values = {"policy": policy, "did": DID, "caller": caller, "now": NOW}
+    always = {"expiry_seconds": 900, "ranges": shipped()}
+    return ask(Book(facts, listed), Asking(**{**values, **always, **more}))
 
 
 def refused(*arguments: Any, **more: Any) -> str | None:
@@ -178,6 +180,9 @@ def test_t3_nobody_is_looked_up_in_vain() -> None:
         book = Book(Facts(), None)
         ask(
             book,
-            Asking(policy=off, did=DID, caller=Caller(number=CALLER), now=NOW, expiry_seconds=900),
-        )
+            Asking(
+                policy=off, did=DID, caller=Caller(number=CALLER), now=NOW, expiry_seconds=900,
+                ranges=shipped(),
+            ),
+        )  # fmt: skip
         assert book.asked == []

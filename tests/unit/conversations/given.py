@@ -9,7 +9,7 @@
   `is away` (no credit is known); `does not answer` (nor said to be unknown);
   `passwords cannot be checked`; `passwords are checked for ever`; `time is not known`;
   `no channel is to be had`; `nothing is left to show`;
-  `credit is too low`; `no rate is known`; `20 s of dialogue are paid for`;
+  `credit is too low`; `no rate is known`; `no more may be spent`; `20 s of dialogue are paid for`;
   `15 s of a call are paid for`;
   `passwords take 2 s` (0.2 s unless said); `answers after 2 s` (0.01 s unless said).
 """
@@ -189,6 +189,7 @@ _REFUSALS: Final = {
     "nothing is left to show": "no_caller_id",
     "credit is too low": "no_credit",
     "no rate is known": "no_rate",
+    "no more may be spent": "spend_limit",
 }
 _CONDITIONS: Final = frozenset(
     {

@@ -68,6 +68,7 @@ OUTCOMES: Final = frozenset(
         "not_reached",
         "password_failed",
         "prompts_unheard",
+        "spend_limit",
         "stuck",
     }
 )

@@ -1,4 +1,4 @@
-"""M1, M3, M4, M5, M7, M9: a slice of `python -m bench.credit`: whole calls, and what kills them."""
+"""M1, M3-M5, M7, M9, G3: a slice of `python -m bench.credit`: whole calls, and what kills them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def test_m7_the_books_are_in_order_after_each_step_of_any_calls() -> None:
         "talking", "extended", "as it was", "crash", "recovered", "cut", "return leg cut",
         "settled again", "identified", "begin: no_credit", "begin: no_rate",
         "identify: no_credit", "dial: no_credit", "dial: no_rate",
+        "begin: spend_limit", "identify: spend_limit", "dial: spend_limit",
     ):  # fmt: skip
         assert seen[what] > 0, what
 

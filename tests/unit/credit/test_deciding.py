@@ -14,8 +14,18 @@ from controller.credit.deciding import (
     decide_dial,
     decide_extend,
     decide_identify,
+    room_of,
 )
-from controller.credit.model import Begin, Dial, Extend, Granted, Identify, Price, Refused
+from controller.credit.model import (
+    Begin,
+    Dial,
+    Extend,
+    Granted,
+    Identify,
+    Price,
+    Refused,
+    SpendLimit,
+)
 
 SECOND = 1_000_000
 NOW = 1_795_475_771 * SECOND
@@ -26,6 +36,7 @@ DEAR = Price("+44", 120 * CENT)
 BLOCKS = Price("+49", 60 * CENT, 0, 60, 60)
 NO_CREDIT = Refused("no_credit")
 NO_RATE = Refused("no_rate")
+SPEND_LIMIT = Refused("spend_limit")
 UNLIMITED = Payer(-5, unlimited=True)
 
 BEGIN = Begin(
@@ -328,3 +339,71 @@ def test_m4_a_free_destination_goes_on_while_the_return_leg_is_paid() -> None:
 def test_m4_a_destination_that_rang_too_long_shortens_what_comes_after_it() -> None:
     before = msgspec.structs.replace(BEFORE, return_seconds=200, destination_seconds=150)
     assert given(extend(has(510), before))[:3] == (510, 210, 150)
+
+
+# --- what an extension may spend -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limit", "room"),
+    [
+        (SpendLimit(per_hour=100), 100 - 30 - 7),
+        (SpendLimit(per_day=100), 100 - 60 - 7),
+        (SpendLimit(per_hour=1000, per_day=100), 100 - 60 - 7),
+        (SpendLimit(per_hour=40, per_day=1000), 40 - 30 - 7),
+        (SpendLimit(per_hour=20), 20 - 30 - 7),
+        (SpendLimit(per_hour=0, per_day=0), -60 - 7),
+    ],
+)
+def test_g3_what_was_charged_and_what_is_held_is_there_for_no_other_call(
+    limit: SpendLimit, room: int
+) -> None:
+    assert room_of(limit, hour=30, day=60, held=7) == room
+
+
+def test_g3_a_call_may_cost_what_the_credit_and_the_limit_leave_both() -> None:
+    rich, poor = Payer(10_000 * CENT, False, 50 * CENT), Payer(50 * CENT, False, 10_000 * CENT)
+    assert given(begin(PRICE, rich)) == given(begin(PRICE, poor)) == (50, 50, 0, 50, False)
+    for payer, by_limit in ((rich, True), (poor, False), (Payer(0, True, 50 * CENT), True)):
+        decision = begin(PRICE, payer)
+        assert isinstance(decision, Decision)
+        assert decision.granted.spend_limit is by_limit
+        assert begin(PRICE, payer, longest=50) == begin(PRICE, has(10_000), longest=50)
+
+
+def test_g3_what_is_refused_says_whether_it_was_the_limit() -> None:
+    by_limit, by_credit = Payer(10**9, False, 9 * CENT), Payer(9 * CENT, False, 10**9)
+    unlimited = Payer(-5, True, 9 * CENT)
+    for payer, why in ((by_limit, SPEND_LIMIT), (by_credit, NO_CREDIT), (unlimited, SPEND_LIMIT)):
+        assert begin(PRICE, payer) == why
+        assert identify(PRICE, payer) == why
+        assert dial(PRICE, DEAR, payer) == why
+    # M3: below the minimum credit it is the credit, whatever the limit; and that asks for none.
+    assert begin(PRICE, Payer(199 * CENT, False, 9 * CENT), minimum=200 * CENT) == NO_CREDIT
+    assert begin(PRICE, Payer(10**9, False, 29 * CENT), minimum=0) == SPEND_LIMIT
+    assert given(begin(PRICE, Payer(-5, True, 30 * CENT), minimum=200 * CENT))[:2] == (30, 30)
+    # An exposure that buys nothing is none of the limit's.
+    assert begin(PRICE, Payer(10**9, False, 50 * CENT), exposure=CENT - 1) == NO_CREDIT
+
+
+def test_g3_at_the_limit_a_call_goes_on_for_what_it_was_granted_and_no_longer() -> None:
+    decision = decide_extend(EXTEND, PRICE, DEAR, Payer(10**9, False, -5), BEFORE)
+    granted = decision.granted
+    assert (granted.return_seconds, granted.destination_seconds) == (250, 150)
+    assert (granted.more, granted.spend_limit, granted.serial) == (False, True, BEFORE.serial)
+    # Where nothing is left to the policy's own end, that is what ends it.
+    ended = msgspec.structs.replace(EXTEND, longest=150)
+    assert not decide_extend(
+        ended, PRICE, DEAR, Payer(10**9, False, -5), BEFORE
+    ).granted.spend_limit
+
+
+def test_g3_d3_an_emergency_call_is_held_for_beyond_the_limit() -> None:
+    for payer, held in ((Payer(10**9, True, 0), 3700), (Payer(80 * CENT, False, 0), 80)):
+        decision = dial(PRICE, None, payer, free=True, emergency=True)
+        assert isinstance(decision, Decision)
+        assert (decision.granted.return_seconds, decision.granted.destination_seconds) == (
+            45 + 40 + 15 + 3600,
+            3600,
+        )
+        assert decision.amount == held * CENT

@@ -150,6 +150,9 @@ BUILDERS: dict[str, Callable[[str], bytes]] = {
     "set value": lambda t: commands.set_variable("x", t, "x"),
     "unset": lambda t: commands.unset_variable(t, "x"),
     "hangup": lambda t: commands.hangup(t, "x"),
+    "end realm": lambda t: commands.end_on_keys(t, "**", "x", "x"),
+    "end keys": lambda t: commands.end_on_keys("talk", t, "x", "x"),
+    "end leg": lambda t: commands.end_on_keys("talk", "**", t, "x"),
     "playback": lambda t: commands.playback([t], "x"),
     "playback list": lambda t: commands.playback(["x", t], "x"),
     "say module": lambda t: commands.say(t, "number", "pronounced", "1", "x"),
@@ -180,6 +183,7 @@ SAMPLES = {
     "say kind": "number",
     "say method": "counted",
     "say gender": "neuter",
+    "end keys": "**",
 }
 
 

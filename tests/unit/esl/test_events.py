@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.esl.errors import BadEvent
-from controller.esl.events import ChannelData, Event, channel_data, decode_event, text
+from controller.esl.events import ChannelData, Event, cause, channel_data, decode_event, text
 from controller.esl.wire import Frame, FrameReader
 
 from .peer import ABUSE, LEG
@@ -64,6 +64,19 @@ def test_an_odd_value_is_no_value(odd: str) -> None:
 @pytest.mark.parametrize("plain", ["", "1234", "Zoë Ω", "+1212%0Aevil: yes", "ARRAY::a"])
 def test_a_plain_value_is_itself_and_nothing_in_it_is_decoded(plain: str) -> None:
     assert text(decoded(**{NAMED: plain}).digits) == plain
+
+
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        ("USER_BUSY", "USER_BUSY"), ("failure", "failure"), ("sip:503", "sip:503"),
+        ("X" * 64, "X" * 64), ("X" * 65, None), ("", None), (None, None), ("a b", None),
+        ("A\nB", None), ("${x}", None), ("A,B", None), (["A", "B"], None), ("<b>", None),
+    ],
+)  # fmt: skip
+def test_how_something_ended_is_a_word_or_nothing(said: str | list[str], word: str | None) -> None:
+    """G1: it is shown, kept and counted; the store takes no longer one."""
+    assert cause(said) == word
 
 
 @pytest.mark.parametrize("field", [NAMED, "variable_sip_from_display"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
 import os
@@ -117,6 +118,19 @@ def test_only_allowed_addresses_are_taken(listen: Listen, allow: str, allowed: b
         assert here.refused.get() == "address"
         assert peer.at_end()
         assert not here.server.sessions
+
+
+def test_g1_nothing_of_a_stranger_is_read_and_nothing_is_said_to_him(listen: Listen) -> None:
+    """G1: whatever he sends, and before he sends any."""
+    here = listen("10.0.0.0/8")
+    for said in (b"", channel_data("variable_callback_leg: trigger"), b"x" * 100_000):
+        peer = here.peer()
+        with contextlib.suppress(OSError):  # it may be closed before
+            peer.sock.sendall(said)
+        assert here.refused.get() == "address"
+        assert peer.at_end()
+    assert here.legs.empty()
+    assert here.failed.empty()
 
 
 def listen_v6(listen: Listen, allow: str) -> Listening:

@@ -211,6 +211,19 @@ def test_a_frozen_switch_ends_the_link(node: Node, monkeypatch: pytest.MonkeyPat
     node.log_in()
 
 
+def test_a_link_looks_at_once_when_it_is_told_to(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O5: whoever has a reason to doubt it does not wait for the next time."""
+    impatient(monkeypatch)
+    link, peer = node.up(ping_seconds=3600)
+    link.look()
+    peer.expect("api uptime")
+    assert isinstance(node.downs.get(), CommandTimeout)
+    link.look()
+    node.log_in()
+
+
 def test_a_link_that_is_down_says_so(node: Node) -> None:
     link = node.link()
     with pytest.raises(NotConnected, match="node1"):

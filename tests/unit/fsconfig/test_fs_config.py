@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from controller.commands.switch import config
+from controller.guard.switch import judge
+from controller.guard.switch_facts import Facts, Password, Profile
 
 FS_CONFIG = Path(__file__).resolve().parents[3] / "fs-config"
 FILES = sorted(FS_CONFIG.rglob("*.xml"))
@@ -126,6 +128,21 @@ def test_the_return_call_loop_is_the_one_that_was_measured() -> None:
     ]
 
 
+def test_g3_a_controllers_turn_at_a_return_call_has_an_end_and_an_old_settings_file_none() -> None:
+    """G3: `socket` takes it away, so it is set before each; of an empty one the call would end."""
+    first, *_ = extensions("callback")
+    assert first == "return_call_longest"
+    longest = extensions("callback")[first]
+    assert longest.get("continue") == "true"
+    limit = int(variables()["callback_longest_call"])
+    assert actions(longest) == [("set", f"park_timeout={limit}:ALLOTTED_TIMEOUT")]
+    ((field, expression),) = conditions(longest)
+    assert field == f"${{callback_leg}}:{limit}"
+    assert re.search(expression, f"return:{limit}")
+    for other in ("return:", "return:0", f"trigger:{limit}", f":{limit}", "return:-1"):
+        assert not re.search(expression, other)
+
+
 def test_the_return_call_gives_up_with_a_sentence() -> None:
     """O5: no controller anywhere: the person hears something, and no leg is left behind."""
     lost = actions(extensions("callback")["return_call_lost"])
@@ -155,7 +172,27 @@ def test_whoever_was_cut_off_hears_the_extensions_sound_without_a_controller(
     )
     assert who == taken_by
     cut = actions(extensions("callback")["return_call_cut"])
-    assert cut == [("playback", "${callback_farewell}"), ("hangup", "NORMAL_CLEARING")]
+    assert cut == [
+        ("unset", "app_disable_expand_variables"),
+        ("playback", "${callback_farewell}"),
+        ("hangup", "NORMAL_CLEARING"),
+    ]
+
+
+def test_g1_while_a_controller_has_a_leg_no_argument_is_expanded() -> None:
+    """G1: `set` expands by itself; what else needs a value has expansion on again."""
+    for name, extension in extensions("callback_trigger").items():
+        found = actions(extension)
+        if any(application == "socket" for application, _ in found):
+            at = [application for application, _ in found].index("socket")
+            assert found[at - 1] == ("set", "app_disable_expand_variables=true"), name
+            assert found[at + 1] == ("unset", "app_disable_expand_variables"), name
+    # The return call has it from `originate` on.
+    for name, extension in extensions("callback").items():
+        expands = True
+        for action, data in actions(extension):
+            expands = expands and (action, data) != ("unset", "app_disable_expand_variables")
+            assert not expands or action == "set" or "${" not in data, name
 
 
 @pytest.mark.parametrize(
@@ -185,7 +222,9 @@ def test_the_trigger_call_rings_and_sets_its_last_resort_before_any_controller()
         ("ring_ready", ""),
         ("sched_hangup", f"+{limit} USER_BUSY"),
         ("set", "socket_resume=true"),
+        ("set", "app_disable_expand_variables=true"),
         ("socket", f"{variables()['callback_controllers']} async full"),
+        ("unset", "app_disable_expand_variables"),
         ("sleep", "250"),
         ("transfer", "${destination_number} XML callback_trigger"),
     ]
@@ -280,7 +319,7 @@ def test_nothing_needs_api_expansion(path: Path) -> None:
 
 def test_applications_stay_within_the_known_few() -> None:
     """G1: nothing here executes, reads or writes anything but the call itself."""
-    known = {"set", "ring_ready", "sched_hangup", "socket", "sleep", "transfer", "hangup"}
+    known = {"set", "unset", "ring_ready", "sched_hangup", "socket", "sleep", "transfer", "hangup"}
     assert {name for name, _ in all_actions()} <= known | {"playback"}
 
 
@@ -346,6 +385,59 @@ def test_the_public_profile_takes_calls_and_nothing_else() -> None:
         "extended-info-parsing": "false",
     }
     assert {name: profile.get(name) for name in wanted} == wanted
+    assert "record-template" not in profile
+
+
+def test_g1_sound_is_heard_from_where_the_trunk_said_and_nowhere_else() -> None:
+    """G1: else it follows whoever sends to its port first, and takes digits from there."""
+    path = FS_CONFIG / "sip_profiles" / "callback_public.xml"
+    assert params(path)["disable-rtp-auto-adjust"] == "true"
+    assert "$${callback_rtp_strict}" in path.read_text("utf-8")
+
+
+def test_g3_calls_and_requests_are_limited_where_the_switch_can() -> None:
+    """G3: what the core and the stack refuse goes together, and leaves room for what is allowed."""
+    core = params(FS_CONFIG / "autoload_configs" / "switch.conf.xml")
+    profile = params(FS_CONFIG / "sip_profiles" / "callback_public.xml")
+    assert 0 < int(core["sessions-per-second"]) <= 200
+    assert int(profile["max-proceeding"]) == int(core["max-sessions"])
+    # INVITE, ACK, BYE and some retransmission of each call; all is dropped beyond.
+    requests = int(profile["max-recv-requests-per-second"])
+    assert 8 * int(core["sessions-per-second"]) < requests <= 2_000
+
+
+def test_g1_check_switch_finds_nothing_unsafe_in_these_files() -> None:
+    """G1: what the command judges by and what is shipped are the same."""
+    public = expanded(FS_CONFIG / "sip_profiles" / "callback_public.xml")
+    settings = {p.get("name", "").lower(): (p.get("value", ""),) for p in public.iter("param")}
+    core = params(FS_CONFIG / "autoload_configs" / "switch.conf.xml")
+    socket = params(FS_CONFIG / "autoload_configs" / "event_socket.conf.xml")
+    modules = expanded(FS_CONFIG / "autoload_configs" / "modules.conf.xml")
+    facts = Facts(
+        password=Password.GOOD,
+        release="1.11.3-release",
+        event_socket={name: (value,) for name, value in socket.items()},
+        expands=core["api-expansion"] == "true",
+        sessions_per_second=int(core["sessions-per-second"]),
+        sessions=int(core["max-sessions"]),
+        profiles=(
+            Profile(
+                name="callback_public",
+                ours=True,
+                settings=settings,
+                gateways={"pstn": "callback_trigger"},
+                requests_per_second=int(settings["max-recv-requests-per-second"][0]),
+                session_seconds=int(settings["session-timeout"][0]),
+            ),
+        ),
+        open_lists={"callback_trunks": False, "callback_event_socket": False},
+        contexts={
+            name: tuple(one for e in extensions(name).values() for one in actions(e))
+            for name in ("callback", "callback_trigger")
+        },
+        modules=frozenset(e.get("module", "") for e in modules.iter("load")),
+    )
+    assert judge(facts) == ()
 
 
 def test_prompts_play_and_lost_calls_end() -> None:

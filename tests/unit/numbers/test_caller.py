@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controller.guard.destinations import refusal_of_return_call
+from controller.guard.ranges import shipped
 from controller.numbers import withheld
 from controller.numbers.caller import Caller, Identity, identify, read_identity
 from controller.numbers.e164 import is_e164
@@ -110,7 +111,7 @@ def test_g1_no_hostile_callerid_is_called_back_and_each_has_its_reason(
     reason = caller.reason
     if caller.number is not None:
         assert is_e164(caller.number)
-        reason = refusal_of_return_call(caller.number, policy)
+        reason = refusal_of_return_call(caller.number, policy, shipped())
     assert reason == REASONS.get(number, "not_digits")
     kept = caller.reason in ("not_digits", "not_a_number")
     assert (caller.said is not None) == kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,9 @@ from controller.numbers.e164 import (
     is_e164,
     parse,
     parse_dialled,
+    type_of,
 )
+from controller.policy.fields import NumberType
 
 DIGITS: list[str] = json.loads(
     (Path(__file__).parents[1] / "abuse-cases.json").read_text(encoding="utf-8")
@@ -160,10 +163,46 @@ def test_g2_a_number_belongs_to_its_country_not_to_its_country_code(
         ("+447012345678", True),
         ("+979123456789", True),
         ("+491805123456", True),
+        # North America's plan knows area code 900 only; 976 is an exchange in any.
+        ("+12129765550", True),
+        ("+14169769999", True),
+        ("+12129755550", False),
+        ("+12125559760", False),
+        ("+449762125550", False),
     ],
 )
 def test_g2_premium_and_its_like_cost_more_than_a_call(number: str, costly: bool) -> None:
     assert is_costly(number) is costly
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        ("+12125550199", NumberType.FIXED_OR_MOBILE),
+        ("+442079460000", NumberType.FIXED),
+        ("+447400123456", NumberType.MOBILE),
+        ("+448001234567", NumberType.TOLL_FREE),
+        ("+61147123456", NumberType.VOIP),
+        ("+4917699123456789", NumberType.UNKNOWN),
+        # What costs more than a call is refused as that.
+        ("+19005550100", NumberType.UNKNOWN),
+    ],
+)
+def test_g2_a_number_is_of_the_kind_that_its_plan_says(number: str, kind: NumberType) -> None:
+    assert type_of(number) is kind
+
+
+def test_g2_every_kind_of_the_plans_is_one_of_ours_or_costs_more() -> None:
+    kinds = phonenumbers.PhoneNumberType
+    seen = set()
+    for country in sorted(phonenumbers.SUPPORTED_REGIONS):
+        for kind in kinds.values():
+            example = phonenumbers.example_number_for_type(country, kind)
+            if example is not None:
+                number = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+                assert is_costly(number) or type_of(number) is not NumberType.UNKNOWN
+                seen.add(type_of(number))
+    assert seen == set(NumberType)
 
 
 @pytest.mark.parametrize(

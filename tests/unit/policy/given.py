@@ -29,24 +29,7 @@ ABUSE: Final[dict[str, list[str]]] = {
     if isinstance(cases, list)
 }
 
-#: A setting other than its default of each field that nothing acts on yet, and what it needs.
-SET: Final[dict[str, dict[str, Any]]] = {
-    "return_types": {"return_types": ["mobile"]},
-    "destination_types": {"destination_types": ["fixed", "mobile"]},
-    "blocked_types": {"blocked_types": ["voip"]},
-    "unanswered_per_block": {"unanswered_per_block": {"hour": 1}},
-    "unanswered_per_extension": {"unanswered_per_extension": {"day": 1}},
-    "on_sequential_numbers": {"on_sequential_numbers": "block"},
-    "on_many_extensions": {"on_many_extensions": "ignore"},
-    "on_short_answers": {"on_short_answers": "block"},
-    "on_sudden_spend": {"on_sudden_spend": "block"},
-    "most_spent_per_hour": {"most_spent_per_hour": 1},
-    "concurrent_calls": {"concurrent_calls": 1},
-    "most_spent_per_day": {"most_spent_per_day": 1},
-}
-
-
-#: The same of some that are acted on.
+#: Settings other than their defaults, and what they need.
 SET_TOO: Final[dict[str, dict[str, Any]]] = {
     "early_hang_up": {"early_hang_up": "callback", "early_hang_up_seconds": 2},
     "return_calls": {"return_calls": "authorized"},
@@ -61,11 +44,23 @@ SET_TOO: Final[dict[str, dict[str, Any]]] = {
     },
     "prefixes": {"return_prefixes": ["+4420"], "destination_prefixes": ["+4420", "+33"]},
     "blocked": {"blocked_countries": ["GB"], "blocked_prefixes": ["+1900"]},
+    "return_types": {"return_types": ["mobile"]},
+    "destination_types": {"destination_types": ["fixed", "mobile"]},
+    "blocked_types": {"blocked_types": ["voip"]},
     "stop_after_unanswered": {"stop_after_unanswered": 1},
     "callbacks_per_number": {"callbacks_per_number": {"minute": 1}},
     "callbacks_per_block": {"callbacks_per_block": {"hour": 1}},
     "callbacks_per_did": {"callbacks_per_did": {"day": 1}},
     "callbacks_per_extension": {"callbacks_per_extension": {"minute": 1, "day": 2}},
+    "on_sequential_numbers": {"on_sequential_numbers": "block"},
+    "on_many_extensions": {"on_many_extensions": "ignore"},
+    "on_short_answers": {"on_short_answers": "block"},
+    "on_sudden_spend": {"on_sudden_spend": "block"},
+    "unanswered_per_block": {"unanswered_per_block": {"hour": 1}},
+    "unanswered_per_extension": {"unanswered_per_extension": {"day": 1}},
+    "concurrent_calls": {"concurrent_calls": 1},
+    "most_spent_per_hour": {"most_spent_per_hour": 1},
+    "most_spent_per_day": {"most_spent_per_day": 1},
     "minimum_credit": {"minimum_credit": 1},
     "return_call_exposure": {"return_call_exposure": 1},
     "warning": {"warning_seconds": 61, "warning_sound": "/warn.wav"},
@@ -114,7 +109,7 @@ def settings_of_any_kind() -> st.SearchStrategy[dict[str, Any]]:
     acted_on = sorted(set(Policy.__struct_fields__) - set(NOT_YET))
     fields = st.sampled_from(acted_on) | st.sampled_from(Policy.__struct_fields__)
     some = st.dictionaries(fields | st.text(max_size=6), json_values(), max_size=3)
-    plausible = st.sampled_from([*SET.values(), *SET_TOO.values()])
+    plausible = st.sampled_from([*SET_TOO.values()])
     return st.one_of(
         some, st.builds(lambda more: {**LEAST, **more}, some), plausible.map(lambda v: LEAST | v)
     )

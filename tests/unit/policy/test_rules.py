@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from controller.policy.fields import ShownFrom
+from controller.policy.fields import NumberType, ShownFrom
 from controller.policy.model import PolicyError
 from controller.policy.rules import DEFAULTS, effective, validate
 from controller.prompts.catalogue import NAMES
@@ -140,6 +140,9 @@ APART: list[tuple[dict[str, Any], str, str]] = [
     ({"destination_prefixes": ["+1", "+1"]}, "destination_prefixes", "name each once"),
     ({"blocked_prefixes": ["+1", "+1"]}, "blocked_prefixes", "name each once"),
     ({"blocked_countries": ["AA"]}, "blocked_countries", "ISO 3166: US"),
+    ({"return_types": ["voip", "voip"]}, "return_types", "voip stands twice; name each once"),
+    ({"destination_types": ["mobile", "mobile"]}, "destination_types", "name each once"),
+    ({"blocked_types": ["voip", "voip"]}, "blocked_types", "name each once"),
     ({"return_prefixes": ["+8816"]}, "return_prefixes", r"\(G2\); leave it out"),
     ({"destination_prefixes": ["+979"]}, "destination_prefixes", "leave it out"),
     ({"quiet_from": "22:00"}, "quiet_until", "set both quiet_from and quiet_until"),
@@ -171,6 +174,8 @@ APART: list[tuple[dict[str, Any], str, str]] = [
             "callbacks_per_block",
             "callbacks_per_did",
             "callbacks_per_extension",
+            "unanswered_per_block",
+            "unanswered_per_extension",
         )
         for shorter, longer in (("minute", "hour"), ("hour", "day"), ("minute", "day"))
     ),
@@ -266,6 +271,21 @@ def test_i1_the_name_is_the_extensions_own_or_the_clients_contact_name(
 def test_what_the_client_says_nothing_to_stays_as_it_is() -> None:
     before = policy(ring_seconds=9, caller_id_name="Sales", password_hash="x")
     assert effective(before, contact_name="Acme", client_enabled=True) == before
+
+
+def test_g2_what_the_client_blocks_is_blocked_besides() -> None:
+    before = policy(blocked_countries=["FR"], blocked_prefixes=["+1900"], blocked_types=["voip"])
+    found = effective(
+        before,
+        contact_name="",
+        client_enabled=True,
+        blocked_countries=("GB", "FR"),
+        blocked_prefixes=("+44",),
+        blocked_types=(NumberType.VOIP, NumberType.TOLL_FREE),
+    )
+    assert found.blocked_countries == ("FR", "GB")
+    assert found.blocked_prefixes == ("+1900", "+44")
+    assert found.blocked_types == (NumberType.VOIP, NumberType.TOLL_FREE)
 
 
 def test_defaults_are_policies_of_their_own_and_share_nothing() -> None:

@@ -7,7 +7,7 @@ nowhere, so a task that is thrown away where it waits is a process that was kill
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
 from types import SimpleNamespace
@@ -20,10 +20,13 @@ from sqlalchemy.exc import OperationalError
 
 from controller.app import Controller as Application
 from controller.callback.effects import Record
+from controller.credit.model import LegEnd
 from controller.esl.errors import NotConnected
 from controller.esl.events import Event
 from controller.esl.switch import SwitchLink
 from controller.esl.wire import Frame
+from controller.guard.often import Limit, Over
+from controller.policy.clients import ClientTable
 from controller.policy.model import Policy
 from controller.policy.trunks import Trunks
 from controller.runtime import attaching, return_leg
@@ -35,7 +38,9 @@ from controller.runtime.services import Services
 from controller.store.charging import SqlCharging
 from controller.store.conversing import Conversing
 from controller.store.database import Away
+from controller.store.requests import Request
 from controller.store.stops import Stop
+from tests.unit.runtime.placed import Places
 from tests.unit.runtime.switches import MICROS, Leg, Node
 
 if TYPE_CHECKING:
@@ -70,7 +75,7 @@ class Task(greenlet):
     """
 
     def __init__(
-        self, owner: Running, function: Callable[..., None], args: tuple[Any, ...]
+        self, owner: Running, function: Callable[..., object], args: tuple[Any, ...]
     ) -> None:
         super().__init__(self._go, owner.world.main)
         self.owner = owner
@@ -229,7 +234,7 @@ class Pieces(Services):
 
     owner: Running
 
-    def spawn(self, function: Callable[..., None], *args: object) -> None:
+    def spawn(self, function: Callable[..., object], *args: object) -> None:
         """Have a task run, later."""
         self.owner.spawn(function, *args)
 
@@ -308,6 +313,34 @@ class NoTroubles:
         """Ask nothing."""
 
 
+class Noted:
+    """Callbacks are limited by nothing that anybody reaches; what came to nothing is noted."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def count(self, callback: str, limits: Sequence[Limit]) -> Over | None:
+        """Let each be made."""
+        return None
+
+    def note(self, limits: Sequence[Limit]) -> None:
+        """Note one."""
+        self._world.noted += bool(limits)
+
+
+class NoSuspicions:
+    """Nothing looks like fraud."""
+
+    def refusal(self, request: Request, policy: Policy) -> str | None:
+        """Let each be made."""
+        return None
+
+    seen = refusal
+
+    def call_ended(self, end: LegEnd) -> None:
+        """Nothing is counted."""
+
+
 class NoSounds:
     """Nodes have no sounds here, and are asked for none."""
 
@@ -351,6 +384,7 @@ class Running(Application):
             prompts=nothing,
             trunks=cast(Any, Channels(world)),
             stops=cast(Any, Stops(world)),
+            clients=cast(Any, SimpleNamespace(get=ClientTable)),
             sounds=nothing,
             sound_watch=cast(Any, NoSounds()),
             lockouts=nothing,
@@ -358,13 +392,17 @@ class Running(Application):
             charging=SqlCharging(world.engine),
             transcripts=cast(Any, SimpleNamespace(add=nothing)),
             health=cast(Any, NoTroubles()),
-            places=nothing,
-            often=cast(Any, SimpleNamespace(count=lambda callback, limits: None)),
+            places=cast(Any, Places(world.placed, Watch(world, ahead).now)),
+            often=cast(Any, Noted(world)),
+            patterns=nothing,
+            suspicious=cast(Any, SimpleNamespace(known=nothing)),
+            notices=nothing,
             destinations=cast(Any, SimpleNamespace(keep=nothing, open_of=lambda request: [])),
         )
         self.delivery = cast(Any, NoSounds())
         self._unsettled = cast(Any, SimpleNamespace(look=lambda: None))
         self.services.owner = self
+        self.services.watching = cast(Any, NoSuspicions())
         self.legs = Legs()
         self.services.legs = cast(Any, self.legs)
         self.dispatcher = Dispatcher(self.services)
@@ -443,11 +481,14 @@ class Running(Application):
         """A leg that it holds is over."""
         if self.legs.held.pop(leg.uuid, None) is not None:
             record = Record(leg.job.request, "completed", "NORMAL_CLEARING")
-            self.services.spawn(return_leg.record, self.services, record)
+            row = self.world.kept.rows[leg.job.request]
+            self.services.spawn(
+                return_leg.record, self.services, record, row.extension, leg.job.attempt
+            )
 
     # --- its work ----------------------------------------------------------------------------
 
-    def spawn(self, function: Callable[..., None], *args: Any) -> None:
+    def spawn(self, function: Callable[..., object], *args: Any) -> None:
         """Have a task run."""
         if self.alive:
             self.tasks.append(Task(self, function, args))

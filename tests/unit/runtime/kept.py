@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from controller.guard.often import REASONS
 from controller.store.schema import LIVE_STATES
 
 FINAL: Final = ("done", "refused")
@@ -19,7 +20,7 @@ MAY_FOLLOW: Final = {
     "refused": {"refused"},
 }
 #: How a request may end that is not being called; or as its last try did.
-UNCALLED: Final = ("cancelled", "stopped", "expired")
+UNCALLED: Final = ("cancelled", "stopped", "expired", *REASONS)
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -54,6 +55,8 @@ class Try(msgspec.Struct, frozen=True):
     begun: int
     ended: int | None
     outcome: str | None
+    counts: int | None
+    extension: str
 
 
 _ROWS: Final = f"SELECT {', '.join(Row.__struct_fields__)} FROM callback_request"

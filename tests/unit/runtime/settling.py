@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Engine, insert, select
 
 from controller.callback.return_session import destination_legs
-from controller.credit.model import Begin, Dial, Granted
+from controller.credit.model import Begin, Dial, Granted, LegEnd
 from controller.esl.errors import NotConnected
 from controller.esl.events import Event
 from controller.metrics import Metrics
@@ -75,6 +75,8 @@ class Bench:
         self.up = True
         self.legs: dict[str, Any] = {}
         self.later: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        #: The ends of legs that are looked at for what looks like fraud (G3).
+        self.over: list[LegEnd] = []
         node = Node(name="fs1", records_dir="" if records is None else str(records))
         self.services = cast(
             Any,
@@ -84,6 +86,7 @@ class Bench:
                 metrics=Metrics(),
                 charging=SqlCharging(engine, lambda: self.now),
                 placing=SimpleNamespace(flush_called=lambda request, position: None),
+                watching=SimpleNamespace(call_ended=self.over.append),
                 reads=SimpleNamespace(run=lambda function, *given: function(*given)),
                 write=lambda function, *given: function(*given),
                 keep=lambda function, *given: function(*given),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -45,7 +46,10 @@ FAR = 20
 #: No more is begun where so much waits to go on.
 MANY = 8
 #: What must have happened in all histories together.
-MUST_HAPPEN = ("killed in call", "is called again", "what lay unsent is found", "unknown")
+MUST_HAPPEN = (
+    "killed in call", "is called again", "what lay unsent is found", "unknown",
+    "too many at a time",
+)  # fmt: skip
 
 
 class Course(msgspec.Struct, frozen=True):
@@ -96,13 +100,14 @@ turns = st.lists(st.integers(0, 5), max_size=30)
 class Life(RuleBasedStateMachine):
     """Two controllers, two switches, two telephones."""
 
-    def __init__(self, make: Callable[[int], World]) -> None:
+    def __init__(self, make: Callable[[int, int | None], World]) -> None:
         super().__init__()
         self._make = make
 
-    @initialize(channels=st.integers(1, 2), one=phones, other=phones)
-    def begin(self, channels: int, one: Phone, other: Phone) -> None:
-        self.world = self._make(channels)
+    @initialize(channels=st.integers(1, 2), at_a_time=st.sampled_from([None, 1]), one=phones,
+                other=phones)  # fmt: skip
+    def begin(self, channels: int, at_a_time: int | None, one: Phone, other: Phone) -> None:
+        self.world = self._make(channels, at_a_time)
         self.world.phones = dict(zip(NUMBERS, (one, other), strict=True))
         self.world.settle()
 
@@ -172,10 +177,12 @@ class Life(RuleBasedStateMachine):
             self.world.live(course.seconds)
 
     @rule(which=which, extension=extensions, number=numbers, turns=turns, course=courses,
-          how=st.sampled_from(["killed", "stuck", "link", "late"]))  # fmt: skip
+          how=st.sampled_from(["killed", "stuck", "link", "late"]),
+          beyond=st.sampled_from([0.5, 1.5]))  # fmt: skip
     def a_call_is_not_sent(
-        self, which: int, extension: str, number: str, how: str, turns: list[int], course: Course
-    ) -> None:
+        self, which: int, extension: str, number: str, how: str, beyond: float, turns: list[int],
+        course: Course,
+    ) -> None:  # fmt: skip
         """One dies, or is stuck, before it sends; both find what it has written, at once."""
         world = self.world
         controller = self.awake(which)
@@ -188,7 +195,7 @@ class Life(RuleBasedStateMachine):
         if how in ("link", "late"):
             self.fails(controller, UNSENT)
             self.step(task, Step.DONE)
-        self.a_moment_passes(GRACE_SECONDS + 0.5)
+        self.a_moment_passes(GRACE_SECONDS + beyond)
         attempt = next(reversed(world.kept.tries.values()), None)
         asks = []
         for other in world.controllers:
@@ -399,11 +406,13 @@ class Laboratory:
         assert hasattr(connection, "execute")
         connection.execute("PRAGMA synchronous = OFF")
 
-    def world(self, patch: pytest.MonkeyPatch, channels: int) -> World:
+    def world(
+        self, patch: pytest.MonkeyPatch, channels: int, at_a_time: int | None = None
+    ) -> World:
         with self.engine.begin() as connection:
             connection.exec_driver_sql("DELETE FROM callback_attempt")
             connection.exec_driver_sql("DELETE FROM callback_request")
-        world = World(self.engine, self.path, self.metrics, self.seen, channels)
+        world = World(self.engine, self.path, self.metrics, self.seen, channels, at_a_time)
         world.replace(patch)
         return world
 
@@ -422,10 +431,37 @@ def test_o5_nobody_is_called_twice_and_nobody_is_forgotten(
 ) -> None:
     class Here(Life):
         def __init__(self) -> None:
-            super().__init__(lambda channels: laboratory.world(monkeypatch, channels))
+            super().__init__(partial(laboratory.world, monkeypatch))
 
     examples = settings(max_examples=many(60), stateful_step_count=50)
     run_state_machine_as_test(Here, settings=examples)
     # A history in which nothing happens proves nothing; a few may have little in them.
     for what in () if FEW else MUST_HAPPEN:
         assert laboratory.seen[what] > 0, what
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_g3_a_call_has_its_place_as_long_as_it_lives_whoever_took_it(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, dies: bool
+) -> None:
+    """O5: also where its controller dies meanwhile; the next one is called when it is over."""
+    world = laboratory.world(monkeypatch, 1, at_a_time=1)
+    one, other = NUMBERS
+    world.phones = dict.fromkeys(NUMBERS, Phone(cause="", rings=1.0, talks=1000.0))
+    world.ask("100", one)
+    world.live(2)
+    (leg,) = [leg for node in world.nodes.values() for leg in node.legs.values()]
+    waits = world.ask("100", other)
+    if dies:
+        for which in (0, 1):
+            world.kill(which, lost=True)
+    world.live(80)
+    assert leg.answered is not None
+    assert world.kept.rows[waits].state == "pending"
+    for node in world.nodes.values():
+        if leg.uuid in node.legs:
+            node.end(leg.uuid, "NORMAL_CLEARING")
+    world.live(11)
+    assert world.kept.rows[waits].state == "answered"
+    world.come_to_an_end()
+    world.close()

@@ -61,6 +61,17 @@ def test_t4_a_call_without_from_names_nobody() -> None:
     assert who("Unique-ID: x\n") == HIDDEN
 
 
+def test_g1_a_from_that_the_switch_would_expand_is_no_number_and_is_kept() -> None:
+    """From: <sip:+1${system(id)}@h>: the switch makes no variable of it, but for the host."""
+    block = "variable_sip_from_host: h\nCaller-Caller-ID-Number: %2B1$%7Bsystem(id)%7D\n"
+    assert who(block) == Caller(reason="not_digits", said="'%2B1$%7Bsystem(id)%7D'")
+    # Of a header that counts before it, that one's.
+    asserted = block + "variable_sip_P-Asserted-Identity: %3Csip%3A%2B12125550199%40h%3E\n"
+    assert who(asserted, PAI, FROM) == Caller(number="+12125550199")
+    # And it hides whoever asks for that.
+    assert identify(identities_of(data(block)), privacy=["id"], country="US") == HIDDEN
+
+
 TEL = """
 variable_sip_from_user: {user}
 variable_sip_from_host: nowhere
@@ -132,6 +143,8 @@ def test_t4_a_header_that_names_nobody_leaves_its_mark(kind: str, header: Identi
     block = f"{PLAIN}variable_sip_cid_type: {kind}\n"
     assert who(block, header, FROM) == HIDDEN
     assert who(block, FROM) == Caller(number="+12125550111")
+    # Which of the two it was nobody knows.
+    assert who(block, PPI if kind == "pid" else RPID, FROM) == HIDDEN
     preferred = f"{block}variable_sip_P-Preferred-Identity: Bob%20%3Csip%3A%2B12125550199%40h%3E\n"
     if kind == "pid":
         assert who(preferred, PAI, FROM) == Caller(number="+12125550111")

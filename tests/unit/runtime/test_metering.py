@@ -96,6 +96,7 @@ class World:
         self.switch = Switch()
         self.legs: dict[str, Any] = {}
         self.faults: list[str] = []
+        self.lines: list[tuple[str, ...]] = []
         self.policy = POLICY
         self.services = cast(
             Any,
@@ -115,6 +116,7 @@ class World:
                 legs=SimpleNamespace(get=self.legs.get),
                 sounds=SimpleNamespace(get=lambda: SoundTable((), "")),
                 metrics=Metrics(),
+                transcribing=SimpleNamespace(add=lambda *line: self.lines.append(line)),
                 requests=SimpleNamespace(get=lambda request: REQUEST),
                 policies=SimpleNamespace(get=lambda extension: self.policy),
             ),
@@ -555,6 +557,42 @@ def test_m6_the_warning_comes_before_the_end_and_only_there(world: World) -> Non
     # was moved, since it had rung less than it might have.
     assert warnings == [heard, "sched_del warn_a", heard]
     assert 0 <= world.paying.talk_end - 5 * SECOND - ends[-1] < SECOND
+
+
+def test_g3_a_call_that_ends_because_no_more_may_be_spent_says_so_once(world: World) -> None:
+    """And is warned of it, and asks on: in an hour there is more again."""
+    money(world, 100_000)
+    world.begin(most_spent_per_hour=1_900_000)
+    granted = world.talk()
+    assert (granted.destination_seconds, granted.more) == (30, True)
+    assert world.lines == []
+    told = world.live(60)
+    assert world.lines == [("of-a", CALL, "decided", "spend_limit")]
+    assert world.services.metrics.spend_limited._value.get() == 1
+    assert any("warn_" in line for line in told)
+    assert world.held() <= 1_900_000
+    assert world.begin() == world.paying.granted
+
+
+def test_g3_a_call_that_ends_because_the_credit_is_used_says_nothing_of_a_limit(
+    world: World,
+) -> None:
+    money(world, 190)
+    world.begin(most_spent_per_hour=1_900_001)
+    world.talk()
+    world.live(60)
+    assert world.lines == []
+
+
+def test_g3_who_may_spend_no_more_is_not_called_back_and_calls_nobody(world: World) -> None:
+    account(world.engine, "account", unlimited=True)
+    assert world.begin(most_spent_per_day=290_000) == Refused("spend_limit")
+    world.begin(most_spent_per_day=850_000)
+    assert world.dial() == Refused("spend_limit")
+    # D3: an emergency call is made, whatever may be spent.
+    help_ = world.dial("112", kind="emergency")
+    assert isinstance(help_, Granted)
+    assert help_.destination_seconds >= 3600
 
 
 def test_m6_a_top_up_lets_it_run_on_and_moves_the_warning(world: World) -> None:

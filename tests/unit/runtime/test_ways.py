@@ -14,6 +14,7 @@ from controller.callback.return_session import ReturnSession
 from controller.callerid.model import Numbers, Rang
 from controller.esl.events import channel_data, decode_event, failed_legs, failed_legs_of
 from controller.esl.wire import Frame
+from controller.guard.ranges import NO_RANGES
 from controller.metrics import Metrics
 from controller.policy.channels import Channel
 from controller.policy.model import Policy
@@ -54,10 +55,13 @@ class World:
         self.placed: list[Any] = []
         self.places: list[Any] = []
         self.full: set[str] = set()
+        #: Why no further destination is called (G3).
+        self.suspected: str | None = None
         self.services = cast(
             Services,
             SimpleNamespace(
                 settings=Settings(route=Route(**route)),
+                ranges=NO_RANGES,
                 trunks=SimpleNamespace(get=lambda: self.trunks),
                 clock=SimpleNamespace(
                     now=lambda: self.now, micros=lambda: int(self.now * 1_000_000)
@@ -69,6 +73,7 @@ class World:
                 ),
                 health=self.health,
                 metrics=self.metrics,
+                watching=SimpleNamespace(destination_refusal=lambda policy: self.suspected),
                 spawn=lambda function, *arguments: function(*arguments),
                 places=SimpleNamespace(
                     take=self._take,
@@ -164,7 +169,7 @@ def test_t7_a_number_of_our_own_is_not_called_over_the_public_network() -> None:
 
 def test_d3_an_emergency_call_shows_the_number_that_is_set_for_it_and_no_other() -> None:
     world = World(emergency_channel="two", emergency_caller_id="+12025550111")
-    assert platform_of(world.services.settings).emergency_connected
+    assert platform_of(world.services).emergency_connected
     hidden = msgspec.structs.replace(POLICY, hide_caller_id=True)
     for policy in (POLICY, hidden):
         plan = world.find("911", policy)
@@ -245,7 +250,7 @@ def test_i9_over_which_channel_people_talked_and_why_over_no_other_is_kept() -> 
     ]
     # Of what it had it keeps the one that it is on, and gives that back in the end.
     kinds = [place[:3] for place in world.places[1:]]
-    assert kinds == [("hold", "leg/1", "two"), ("release", "leg/1")]
+    assert kinds == [("hold", "leg/1", ("two",)), ("release", "leg/1")]
     assert member_of("leg", 1) == "leg/1"
 
 
@@ -297,6 +302,24 @@ def test_i2_a_call_without_a_way_is_kept_with_its_reason() -> None:
         "callbackd_calls_not_routed_total", {"reason": "no_caller_id"}
     )
     assert sample == 1
+
+
+@pytest.mark.parametrize("kind", ["public", "emergency"])
+def test_g3_where_much_is_spent_suddenly_nobody_is_called_any_more(
+    kind: str,
+) -> None:
+    """But for help: a way that was found is given back, and why is kept."""
+    world = World(emergency_channel="one", emergency_caller_id=DID)
+    world.suspected = "suspicion_sudden_spend"
+    made = CallsOut(world.services, node="fs1", numbers=NUMBERS, rang=Rang())
+    number = DESTINATION if kind == "public" else "911"
+    plan = made.find(SESSION, FindRoute(step=4, number=number, position=1)).plan
+    assert plan.kind == kind
+    if kind == "emergency":
+        assert plan.ways
+        return
+    assert (plan.ways, plan.refusal) == ((), "suspicion_sudden_spend")
+    assert world.placed[1][4:6] == ("suspicion_sudden_spend", {})
 
 
 def test_o4_what_another_controller_called_is_known_from_its_plan() -> None:

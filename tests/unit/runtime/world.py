@@ -14,18 +14,21 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
+import msgspec
 import pytest
 from greenlet import getcurrent
 from sqlalchemy import Engine
 
 from controller.callback.asking import Asking, ask
 from controller.esl.events import Event
+from controller.guard.ranges import shipped
 from controller.metrics import Metrics
 from controller.numbers.caller import Caller
 from controller.policy.channels import Channel
+from controller.policy.fields import Rate
 from controller.policy.model import Policy
 from controller.policy.trunks import Trunks
-from controller.runtime import calling, dispatcher, link_events, reconcile, services
+from controller.runtime import at_a_time, calling, dispatcher, link_events, reconcile, services
 from controller.runtime.reconcile import GRACE_SECONDS
 from controller.settings import Dispatcher, Settings
 from controller.settings import Node as NodeSettings
@@ -34,6 +37,7 @@ from controller.store.requests import Requests
 from controller.store.stops import Stop, is_stopped
 from tests.unit.runtime.controllers import Running, current
 from tests.unit.runtime.kept import Kept, Row, Try, check_move
+from tests.unit.runtime.placed import Placed
 from tests.unit.runtime.switches import MICROS, NOBODY_SECONDS, Around, Leg, Node, Phone
 
 #: How often a controller asks each node for what should be alive there, seconds.
@@ -42,6 +46,7 @@ ASK_SECONDS: Final = 10
 #: here less, so that leases end while something is at it.
 SLACK_SECONDS: Final = 15
 LEASE_SECONDS: Final = 5
+PLACE_SLACK_SECONDS: Final = 5
 #: How long what goes on at one moment may go on, in turns.
 TURNS: Final = 1000
 
@@ -51,7 +56,7 @@ POLICIES: Final = {
         extension="100", dids=("+12025550100",), country="US", delay_seconds=0,
         retries_busy=2, retries_no_answer=1, retries_failed=2, retry_seconds=5,
         expiry_seconds=100, return_ring_seconds=5, dial_seconds=5, destination_ring_seconds=5,
-        longest_call_seconds=30,
+        longest_call_seconds=30, unanswered_per_extension=Rate(day=1_000_000),
     ),
     "101": Policy(
         extension="101", dids=("+12025550101",), country="US", delay_seconds=3,
@@ -65,7 +70,13 @@ class World:
     """One history. `names` are given in order, so that a history is the same each time."""
 
     def __init__(
-        self, engine: Engine, path: Path, metrics: Metrics, seen: Counter[str], channels: int
+        self,
+        engine: Engine,
+        path: Path,
+        metrics: Metrics,
+        seen: Counter[str],
+        channels: int,
+        at_a_time: int | None = None,
     ) -> None:
         self.main = getcurrent()
         self.now = 1_800_000_000 * MICROS
@@ -76,7 +87,8 @@ class World:
             dispatcher=Dispatcher(max_calling=3, max_calling_per_node=2, max_calling_per_channel=3),
         )
         self.trunks = Trunks(Channel(name=name) for name in ("one", "two")[:channels])
-        self.policies: dict[str, Policy] = dict(POLICIES)
+        few = msgspec.structs.replace(POLICIES["100"], concurrent_calls=at_a_time)
+        self.policies: dict[str, Policy] = POLICIES | {"100": few}
         self.stops: list[Stop] = []
         self.phones = dict.fromkeys(NUMBERS, Phone())
         self.engine = engine
@@ -91,6 +103,9 @@ class World:
         #: What the network holds back.
         self.held_back: list[tuple[Node, bytes]] = []
         self.controllers: list[Running] = []
+        #: How many return calls were noted that came to nothing (G3).
+        self.noted = 0
+        self.placed = Placed(self.note)
         self._uuids = 0
         self._started = 0
         self._asks = self.now
@@ -116,6 +131,8 @@ class World:
         patch.setattr(calling, "uuid", names)
         patch.setattr(calling, "CALLING_SLACK_SECONDS", SLACK_SECONDS)
         patch.setattr(dispatcher, "LEASE_SECONDS", LEASE_SECONDS)
+        patch.setattr(at_a_time, "PLACE_SLACK_SECONDS", PLACE_SLACK_SECONDS)
+        patch.setattr(calling, "STALE_SECONDS", PLACE_SLACK_SECONDS / 2)
         patch.setattr(arrivals, "uuid", names)
 
     @staticmethod
@@ -195,9 +212,23 @@ class World:
                 check_move(before, after)
                 self._moved(before, after)
         self.kept.check()
+        nothing = [t for t in self.kept.tries.values() if t.counts and t.extension == "100"]
+        self._check_at_a_time()
+        assert self.noted <= len(nothing), "G3: what came to nothing is counted twice"
         for node in self.nodes.values():
             for leg in node.legs.values():
                 self._belongs(leg)
+
+    def _check_at_a_time(self) -> None:
+        """Check that no extension has more calls than it may."""
+        alive = Counter(
+            self.kept.rows[leg.job.request].extension
+            for node in self.nodes.values()
+            for leg in node.legs.values()
+        )
+        for extension, policy in self.policies.items():
+            most = policy.concurrent_calls
+            assert most is None or alive[extension] <= most, "G3: too many calls at a time"
 
     def _moved(self, before: Row, after: Row) -> None:
         attempt = before.attempt or ""
@@ -316,7 +347,8 @@ class World:
             self.requests,
             Asking(
                 policy=policy, did=policy.dids[0], caller=Caller(number=number), now=self.now,
-                expiry_seconds=900, stopped=is_stopped(self.stops, policy), leg=str(self.uuid()),
+                expiry_seconds=900, ranges=shipped(), stopped=is_stopped(self.stops, policy),
+                leg=str(self.uuid()),
             ),
         )  # fmt: skip
         self.note(f"asked: {asked.state}" if not asked.joined else "joined")

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.guard.often import Rates
+from controller.policy.fields import Rate
 from controller.settings import Settings, SettingsError, load
 
 
@@ -151,6 +153,10 @@ BAD = [
     ("CALLBACKD_DISPATCHER__MAX_CALLING", "0", "dispatcher.max_calling"),
     ("CALLBACKD_DISPATCHER__EXPIRY_SECONDS", "0", "dispatcher.expiry_seconds"),
     ("CALLBACKD_DISPATCHER__POLL_SECONDS", "0", "dispatcher.poll_seconds"),
+    ("CALLBACKD_GUARD__CALLBACKS__HOUR", "-1", "guard.callbacks.hour"),
+    ("CALLBACKD_GUARD__CALLBACKS__WEEK", "1", "week"),
+    ("CALLBACKD_GUARD__CALLBACKS", "{minute = 9, hour = 5}", "guard.callbacks: 9 in a minute"),
+    ("CALLBACKD_GUARD__CALLBACKS_PER_NODE", "5", "guard.callbacks_per_node"),
     ("CALLBACKD_LISTEN", "8084", "listen"),
     ("CALLBACKD_NAMES", "x", "names"),
     ("CALLBACKD_LISTEN__PROT", "8084", "prot"),
@@ -215,6 +221,14 @@ def test_s1_uploaded_sounds_are_in_data_dir_unless_told_otherwise(tmp_path: Path
     assert at.sounds_directory == f"{tmp_path}/sounds"
     told = load(None, {"CALLBACKD_SOUNDS__DIRECTORY": "/var/lib/sounds"})
     assert told.sounds_directory == "/var/lib/sounds"
+
+
+def test_g3_how_often_callbacks_are_made_on_a_node_and_in_all_is_set(tmp_path: Path) -> None:
+    assert load(None, {}).guard.rates == Rates()
+    path = tmp_path / "callbackd.toml"
+    path.write_text("[guard]\ncallbacks = { minute = 60, hour = 600 }\n", encoding="utf-8")
+    found = load(str(path), {"CALLBACKD_GUARD__CALLBACKS_PER_NODE__MINUTE": "30"}).guard
+    assert found.rates == Rates(node=Rate(minute=30), together=Rate(minute=60, hour=600))
 
 
 def test_a3_one_rule_of_lockouts_is_set_and_all_else_is_as_it_was() -> None:

@@ -205,6 +205,35 @@ def test_text_from_the_caller_is_encoded_once(bench: Bench) -> None:
     assert "variable_evil" not in headers
 
 
+def test_what_the_switch_would_expand_becomes_no_variable(bench: Bench) -> None:
+    bench.switch.place_call(TriggerCall(id="1", caller="+1${system(id)}", did="2", name="${x}"))
+    headers = bench.controller.accept().command("connect").headers
+    assert headers["Caller-Caller-ID-Number"] == "%2B1$%7Bsystem(id)%7D"
+    assert "variable_sip_from_host" in headers
+    for name in ("user", "display", "uri"):
+        assert f"variable_sip_from_{name}" not in headers
+    assert "variable_sip_full_from" not in headers
+
+
+def test_g1_on_a_leg_that_says_so_an_argument_is_text(bench: Bench) -> None:
+    """But `set` expands by itself, as in mod_dptools.c."""
+    peer = bench.return_call()
+    said = "${callback_leg}"
+    peer.execute("set", f"a={said}", uuid="1")
+    assert peer.done("1")["variable_a"] == "return"
+    peer.execute("set", "app_disable_expand_variables=true", uuid="2")
+    peer.done("2")
+    peer.execute("log", f"ERR {said}", uuid="3")
+    assert peer.done("3")["Application-Data"] == f"ERR {said}"
+    peer.execute("set", f"b={said}", uuid="4")
+    done = peer.done("4")
+    assert (done["variable_b"], done["Application-Data"]) == ("return", f"b={said}")
+    peer.execute("unset", "app_disable_expand_variables", uuid="5")
+    peer.done("5")
+    peer.execute("log", f"ERR {said}", uuid="6")
+    assert peer.done("6")["Application-Data"] == "ERR return"
+
+
 def test_identity_headers_decide_the_caller_as_the_switch_does(bench: Bench) -> None:
     bench.switch.place_call(
         TriggerCall(

@@ -55,3 +55,19 @@ def test_nobody_gets_into_the_return_call_without_the_controller(ours: Bench) ->
     ours.client.command("bgapi originate sofia/gateway/pstn/100 return_call XML callback")
     event = ours.client.event("CHANNEL_HANGUP_COMPLETE")
     assert event["Hangup-Cause"] == "CALL_REJECTED"
+
+
+@pytest.mark.parametrize(("limit", "cause"), [("1", "ALLOTTED_TIMEOUT"), ("", "NORMAL_CLEARING")])
+def test_g3_a_controller_that_holds_the_return_call_for_too_long_loses_it(
+    ours: Bench, limit: str, cause: str
+) -> None:
+    """G3: and without the setting, as in an operator's file of before, there is no such end."""
+    ours.switch.globals["callback_longest_call"] = limit
+    ours.switch.reload_dialplan()
+    ours.switch.phone(Phone(number="100", calls=[Behaviour(after=0)]))
+    peer = ours.return_call()
+    if not limit:
+        peer.execute("sleep", "1200", "s")
+        peer.done("s")
+        peer.execute("hangup", "NORMAL_CLEARING")
+    assert peer.event("CHANNEL_HANGUP_COMPLETE")["Hangup-Cause"] == cause

@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 from controller.callback.asking import Asking, Wanted
+from controller.guard.ranges import NO_RANGES
 from controller.numbers.caller import Caller
 from controller.policy.model import Policy
 from controller.store.requests import Begun, Request, Requests
@@ -29,6 +30,7 @@ def asking(
             "caller": Caller(number=number, reason=None if number else "hidden"),
             "now": now,
             "expiry_seconds": 900,
+            "ranges": NO_RANGES,
             "leg": None if "actor" in more else f"a-leg-{next(_LEGS)}",
             **more,
         }

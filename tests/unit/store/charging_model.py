@@ -1,6 +1,7 @@
-"""M1, M4, M7: random calls, top-ups, rate changes and faults, checked by slow and obvious sums.
+"""M1, M4, M7, G3: random calls, top-ups, rate changes and faults, checked by slow, obvious sums.
 
-What a call may cost is counted here by itself: second by second, from lists of all that happened.
+What a call may cost, and what an extension has spent, is counted here by itself: second by second,
+from lists of all that happened.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import pytest
 from sqlalchemy import Engine, event, func, select
 from sqlalchemy.exc import OperationalError
 
-from controller.credit.model import Granted, Price, Refused
+from controller.credit.model import Granted, Price, Refused, SpendLimit
 from controller.store import schema
 from controller.store.charging import SqlCharging
 from tests.unit.store import paying
@@ -28,6 +29,17 @@ ABROADS = [
     Price("+44", 1_200_000),
     Price("+44", 333_333, setup_fee=11, first_block=60, interval=60),
 ]
+#: What an extension may spend: more and less than a call costs, and not at all.
+LIMITS = [
+    SpendLimit(per_hour=4_000_000),
+    SpendLimit(per_hour=1_500_001, per_day=5_000_000),
+    SpendLimit(per_hour=6_000_000, per_day=9_000_000),
+    SpendLimit(per_day=3_000_000),
+    SpendLimit(per_hour=0),
+]
+HOUR, DAY = 3600 * SECOND, 86_400 * SECOND
+#: What nobody comes to the end of.
+ENDLESS = 10**18
 
 
 def cost(price: Price | None, seconds: int) -> int:
@@ -71,12 +83,19 @@ class Faults:
 
 
 class Sequence:
-    """One sequence, on accounts of its own: one limited, one of a caller that is not."""
+    """One sequence, on accounts of its own: one limited, one of a caller that is not.
 
-    def __init__(self, engine: Engine, seed: int, faults: Faults) -> None:
+    `spends`: the extension may spend only so much, and there is more on its account.
+    """
+
+    def __init__(self, engine: Engine, seed: int, faults: Faults, *, spends: bool = False) -> None:
         self.random = random.Random(seed)
         self.engine, self.faults = engine, faults
-        self.charging = SqlCharging(engine, now=lambda: NOW)
+        self.clock = NOW
+        self.charging = SqlCharging(engine, now=lambda: self.clock)
+        self.limit = self.random.choice(LIMITS) if spends else None
+        #: What was charged, and when.
+        self.charges: list[tuple[int, int]] = []
         self.name = str(100_000 + seed)
         paying.extended(engine, self.name)
         self.prices = [self.random.choice(PRICES), self.random.choice(ABROADS)]
@@ -89,6 +108,8 @@ class Sequence:
         self.entries: dict[str, list[int]] = {self.limited: [], self.unlimited: []}
         self.calls: list[Call] = []
         self.count = 0
+        if spends:
+            self.enter(20_000_000)
 
     # --- what there should be ----------------------------------------------------------------
 
@@ -96,14 +117,40 @@ class Sequence:
         return sum(self.entries[account])
 
     def held(self, call: Call) -> int:
-        if call.over or call.account == self.unlimited:
+        if call.over or (call.account == self.unlimited and self.limit is None):
             return 0
         legs = [(call.return_price, call.return_seconds), *call.destinations.values()]
         return sum(cost(price, seconds) for price, seconds in legs)
 
+    def held_of(self, account: str, but: Call | None = None) -> int:
+        return sum(self.held(c) for c in self.calls if c is not but and c.account == account)
+
     def available(self, but: Call | None = None) -> int:
-        others = sum(self.held(call) for call in self.calls if call is not but)
-        return self.balance(self.limited) - others
+        return self.balance(self.limited) - self.held_of(self.limited, but)
+
+    def spent(self, window: int, at: int) -> int:
+        """Give what was charged within the time before a moment."""
+        return sum(amount for when, amount in self.charges if at - window < when <= at)
+
+    def room(self, but: Call | None = None) -> int:
+        """Give what may still be spent, G3."""
+        if self.limit is None:
+            return ENDLESS
+        held = self.held_of(self.limited, but) + self.held_of(self.unlimited, but)
+        return min(
+            ENDLESS if most is None else most - self.spent(window, self.clock) - held
+            for most, window in ((self.limit.per_hour, HOUR), (self.limit.per_day, DAY))
+        )
+
+    def money(self, account: str, but: Call | None = None) -> int:
+        """Give what a call may cost, whoever pays."""
+        available = self.available(but) if account == self.limited else ENDLESS
+        return min(available, self.room(but))
+
+    def refused(self, answer: Refused, account: str, but: Call | None = None) -> None:
+        """Check why there is too little."""
+        by_limit = account == self.unlimited or self.room(but) < self.available(but)
+        assert answer.reason == ("spend_limit" if by_limit else "no_credit")
 
     def check(self) -> None:
         """Compare all that there is with all that there should be."""
@@ -124,8 +171,13 @@ class Sequence:
             ).all()
             kept = {row.call: row.amount for row in rows}
         assert kept == {call.name: self.held(call) for call in self.calls if not call.over}
-        assert self.balance(self.limited) >= sum(kept.values())
+        assert self.available() >= 0
         assert self.balance(self.limited) >= 0
+        if self.limit is not None:
+            assert self.room() >= 0
+            for most, window in ((self.limit.per_hour, HOUR), (self.limit.per_day, DAY)):
+                spent = [self.spent(window, at) for at, _ in self.charges]
+                assert most is None or max(spent, default=0) <= most
 
     # --- what may happen ---------------------------------------------------------------------
 
@@ -150,7 +202,7 @@ class Sequence:
     def step(self) -> None:
         open_calls = [call for call in self.calls if not call.over]
         call = self.random.choice(open_calls) if open_calls else None
-        steps: list[Any] = [self.top_up, self.take, self.new_rate, self.begin]
+        steps: list[Any] = [self.top_up, self.take, self.new_rate, self.begin, self.pass_time]
         if call is not None:
             own = [self.identify, self.dial, self.extend, self.end, self.not_called]
             self.random.choice([*steps, *own, *own])(call)
@@ -166,6 +218,10 @@ class Sequence:
         most = min(self.available(), 500_000)
         if most > 0:
             self.enter(-self.random.randint(1, most))
+
+    def pass_time(self, _: Call | None) -> None:
+        """A while passes, in which no switch ends anything, after which less counts as spent."""
+        self.clock += self.random.choice([60, 1800, 3599, 3600, 3601, 86_400]) * SECOND
 
     def enter(self, amount: int) -> None:
         self.count += 1
@@ -184,45 +240,53 @@ class Sequence:
         self.count += 1
         name = f"{self.name}-{self.count}"
         exposure = self.random.choice([None, None, 300_000])
-        asked = paying.beginning(name, extension=self.name, exposure=exposure)
+        more = {"exposure": exposure, "limit": self.limit}
+        asked = paying.beginning(name, extension=self.name, **more)
         answer = self.ask(self.charging.begin, asked)
-        price = self.prices[0]
+        price, money = self.prices[0], self.money(self.limited)
         if isinstance(answer, Refused):
-            assert answer.reason == "no_credit"
-            most = min(self.available(), exposure if exposure is not None else 10**18)
-            assert cost(price, 30) > self.available() or cost(price, 1) > most
+            most = min(money, exposure if exposure is not None else ENDLESS)
+            assert cost(price, 30) > money or cost(price, 1) > most
+            if cost(price, 30) <= self.available() and cost(price, 1) <= most:
+                assert answer.reason == "spend_limit"
+            elif self.room() >= self.available():
+                assert answer.reason == "no_credit"
             return
         assert 0 < answer.return_seconds <= 60
         call = Call(name, self.limited, price, answer.return_seconds)
         assert exposure is None or self.held(call) <= exposure
-        assert self.held(call) <= self.available()
+        assert self.held(call) <= money
+        assert answer.spend_limit <= (self.room() < self.available())
         self.calls.append(call)
 
     def identify(self, call: Call) -> None:
         if call.answered:
             return
         caller = self.random.choice([HOME, ABROAD])
-        asked = paying.identifying(call.name, caller, extension=self.name)
+        asked = paying.identifying(call.name, caller, extension=self.name, limit=self.limit)
         answer = self.ask(self.charging.identify, asked)
-        price = self.prices[0]
+        price, account = self.prices[0], self.unlimited if caller == HOME else self.limited
         if isinstance(answer, Refused):
-            assert cost(price, 40) > self.available(call)
+            self.refused(answer, account, call)
+            assert cost(price, 40) > self.money(account, call)
             return
-        call.account = self.unlimited if caller == HOME else self.limited
+        call.account = account
         call.return_price, call.answered = price, True
         self.granted(call, answer)
 
     def dial(self, call: Call) -> None:
         call.positions += 1
         call.now += self.random.randint(1, 60) * SECOND
-        asked = paying.dialling(call.name, call.positions, extension=self.name, now=call.now)
+        more: dict[str, Any] = {"now": call.now, "limit": self.limit}
+        asked = paying.dialling(call.name, call.positions, extension=self.name, **more)
         answer = self.ask(self.charging.dial, asked)
         price = self.prices[1]
         if isinstance(answer, Refused):
             others = sum(cost(*one) for one in call.destinations.values())
             elapsed = -(-(call.now - NOW) // SECOND)
             least = cost(call.return_price, elapsed + 30 + 10) + cost(price, 10)
-            assert least > self.available(call) - others
+            self.refused(answer, call.account, call)
+            assert least > self.money(call.account, call) - others
             return
         call.answered = True
         call.destinations[call.positions] = (price, answer.destination_seconds)
@@ -235,7 +299,7 @@ class Sequence:
         # The switch may have been told to end the return leg sooner: then that is what it is.
         sooner = self.random.randint(1, 2 * call.return_seconds + 1) if talked else 0
         sooner = self.random.choice([0, sooner])
-        more = {"shortened": sooner, "serial": call.serial}
+        more: dict[str, Any] = {"shortened": sooner, "serial": call.serial, "limit": self.limit}
         answer = self.ask(self.charging.extend, paying.extending(call.name, at, connected, **more))
         call.answered = True
         least = min(call.return_seconds, sooner or call.return_seconds)
@@ -252,6 +316,7 @@ class Sequence:
         if call.account == self.limited:
             assert answer.return_seconds > 0
         assert self.available() >= 0
+        assert self.room() >= 0
 
     def not_called(self, call: Call) -> None:
         if call.destinations:
@@ -273,6 +338,7 @@ class Sequence:
         assert (answer.charge, answer.uncovered) == (owed, 0)
         if owed:
             self.entries[call.account].append(-owed)
+            self.charges.append((self.clock, owed))
         assert answer.left == self.balance(call.account)
         call.destinations.pop(position, None)
         if position == 0:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
 from sqlalchemy import Engine, select, update
 
 from controller.admin.model import Kind
+from controller.policy.clients import ClientLimits
+from controller.policy.fields import NumberType, Rate
 from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
 from controller.policy.versions import StoredPolicyError
@@ -93,6 +96,54 @@ def test_a_client_that_is_off_switches_its_extensions_off(
         assert found.enabled is enabled
 
 
+def test_g2_what_a_client_blocks_is_blocked_for_its_extensions_besides_their_own(
+    engine: Engine, extensions: Extensions, policy: Policy
+) -> None:
+    own = msgspec.structs.replace(
+        policy, blocked_countries=("FR", "DE"), blocked_types=(NumberType.VOIP,)
+    )
+    keep(engine, own)
+    store = directory(engine)
+    blocked = {
+        "blocked_countries": ["GB", "DE"],
+        "blocked_prefixes": ["+1900"],
+        "blocked_types": ["toll_free"],
+    }
+    store.change(ADMIN, Kind.CLIENT, "main", blocked)
+    for found in (extensions.get("100"), extensions.by_did(policy.dids[0]).policy):
+        assert found is not None
+        assert found.blocked_countries == ("FR", "DE", "GB")
+        assert found.blocked_prefixes == ("+1900",)
+        assert found.blocked_types == (NumberType.VOIP, NumberType.TOLL_FREE)
+    # What is kept of the extension stays its own.
+    assert store.get(ADMIN, Kind.EXTENSION, "100").values["blocked_countries"] == ("FR", "DE")
+    store.change(ADMIN, Kind.CLIENT, "main", dict.fromkeys(blocked))
+    assert extensions.get("100") == own
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"contact_name": "Acme"},
+        {"enabled": False},
+        {"blocked_countries": ["GB"]},
+        {"blocked_prefixes": ["+1900"]},
+        {"blocked_types": ["voip"]},
+    ],
+)
+def test_g2_what_a_client_says_to_its_extensions_is_announced_and_nothing_else(
+    engine: Engine, extensions: Extensions, policy: Policy, values: dict[str, Any]
+) -> None:
+    """Caches hear of it."""
+    keep(engine, policy)
+    store = directory(engine)
+    before = extensions.position().seq
+    store.change(ADMIN, Kind.CLIENT, "main", {"description": "Ours"})
+    assert extensions.changes(before) == ()
+    store.change(ADMIN, Kind.CLIENT, "main", values)
+    assert extensions.changes(before)
+
+
 def test_a4_it_is_known_whether_there_is_any_password(
     engine: Engine, extensions: Extensions, policy: Policy
 ) -> None:
@@ -159,3 +210,21 @@ def test_each_read_says_as_of_which_change_it_is_true(
     assert extensions.changes(2) == ()
     # Whoever is ahead of us was with another database.
     assert extensions.changes(3) is None
+
+
+def test_g3_the_limits_of_clients_are_read_of_those_that_have_some(engine: Engine) -> None:
+    store = directory(engine)
+    rate = {"minute": 1, "hour": 5}
+    for name, values in (
+        ("often", {"callbacks": rate}),
+        ("many", {"concurrent_calls": 3}),
+        ("free", {"description": "without a limit"}),
+    ):
+        store.create(ADMIN, Kind.CLIENT, {"name": name, **values})
+    table = Extensions(engine).client_limits()
+    assert table.of("often") == ClientLimits("often", Rate(minute=1, hour=5), None)
+    assert table.of("many") == ClientLimits("many", Rate(), 3)
+    assert table.of("free") == ClientLimits("free", Rate(), None)
+    assert table.names == {"often", "many"}
+    store.change(ADMIN, Kind.CLIENT, "often", {"callbacks": {}})
+    assert Extensions(engine).client_limits().names == {"many"}

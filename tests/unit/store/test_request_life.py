@@ -138,7 +138,7 @@ class Life(RuleBasedStateMachine):
         row = self.rows[id_]
         attempt = "an earlier one" if late or row.attempt is None else row.attempt
         may = row.state == "calling" and not late
-        assert may == self.requests.retry(
+        ended = self.requests.retry(
             id_,
             attempt=attempt,
             outcome="busy",
@@ -147,6 +147,9 @@ class Life(RuleBasedStateMachine):
             due=self.now + delay,
             now=self.now,
         )
+        assert ended.moved is may
+        # G3: it is told once, to whoever ended it.
+        assert (ended.unanswered is not None) is may
         if may:
             row.state, row.holder, row.lease, row.due = "pending", None, None, self.now + delay
             row.outcome = "busy"
@@ -155,7 +158,7 @@ class Life(RuleBasedStateMachine):
     def it_ends(self, id_: str, late: bool) -> None:
         row = self.rows[id_]
         may = row.state in OPEN and not late
-        assert may == self.requests.finish(
+        ended = self.requests.finish(
             id_,
             outcome="completed",
             cause="X",
@@ -163,6 +166,7 @@ class Life(RuleBasedStateMachine):
             now=self.now,
             attempt="an earlier one" if late else None,
         )
+        assert ended.moved is may
         if may:
             self.end(row, "completed")
 

@@ -19,7 +19,7 @@ from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
 from controller.store import arrivals
 from controller.store.plans import read_plan
-from controller.store.requests import Begun, Request, Requests, Scope
+from controller.store.requests import Begun, Ended, Request, Requests, Scope
 from controller.store.schema import callback_attempt
 from tests.seed import ADMIN, directory, keep
 from tests.unit.store.asked import CALLER, DID, NEVER, asking, begun, stored
@@ -336,7 +336,7 @@ def test_o5_a_request_ends_once_wherever_it_was(requests: Requests, reached: str
         requests.answered(request.id, 400, now=200)
     ends = [("completed", "X", CALLER, 500), ("busy", "Y", None, 501)]
     said = [
-        requests.finish(request.id, outcome=outcome, cause=cause, destination=to, now=now)
+        requests.finish(request.id, outcome=outcome, cause=cause, destination=to, now=now).moved
         for outcome, cause, to, now in ends
     ]
     assert said == [True, False]
@@ -442,7 +442,7 @@ def test_what_somebody_works_on_does_not_expire(requests: Requests) -> None:
 # --- retries ---------------------------------------------------------------------------------
 
 
-def again(requests: Requests, request: Request, attempt: str, due: int = 500) -> bool:
+def again(requests: Requests, request: Request, attempt: str, due: int = 500) -> Ended:
     """End an attempt as busy, to be made again."""
     return requests.retry(
         request.id,
@@ -747,6 +747,42 @@ def test_g4_return_calls_that_come_to_nothing_are_counted_up_to_one_that_did_not
     assert unanswered(10, 400 * SECOND) == (3 if talked < 5 * SECOND else 1)
     # After a day it is forgotten.
     assert unanswered(10, 90_000 * SECOND) == 0
+
+
+@pytest.mark.parametrize(
+    ("answered", "counts", "comes_to_nothing"),
+    [
+        (None, True, True),
+        (None, False, False),
+        # Of an answered one the store knows by itself how long it lasted.
+        (5 * SECOND, None, True),
+        (4 * SECOND, None, False),
+        (4 * SECOND, True, True),
+    ],
+)
+def test_g3_whoever_ends_an_attempt_is_told_once_whose_came_to_nothing(
+    requests: Requests, answered: int | None, counts: bool | None, comes_to_nothing: bool
+) -> None:
+    request = stored(requests, due=0, now=0)
+    leased(requests, now=1, until=2)
+    begun(requests, request, attempt="one", now=1)
+    if answered is not None:
+        requests.answered(request.id, 100 * SECOND, now=answered)
+    ends = [
+        requests.finish(
+            request.id, outcome="hung_up", cause="X", destination=None, now=now, counts=counts
+        )
+        for now in (9 * SECOND, 10 * SECOND)
+    ]
+    assert [end.moved for end in ends] == [True, False]
+    assert ends[0].unanswered == (("100", CALLER) if comes_to_nothing else None)
+    assert ends[1].unanswered is None
+
+
+def test_g3_what_was_never_sent_came_to_nothing_of_nobody(requests: Requests) -> None:
+    request = stored(requests)
+    ended = requests.finish(request.id, outcome="X", cause="", destination=None, now=5)
+    assert (ended.moved, ended.unanswered) == (True, None)
 
 
 def test_t1_a_carriers_second_try_is_found_for_ten_seconds(requests: Requests) -> None:

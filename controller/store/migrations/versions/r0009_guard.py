@@ -1,4 +1,4 @@
-"""What clients are limited by (G2, G3), and what looks like fraud.
+"""What clients are limited by (G2, G3), what looks like fraud, and what extensions have spent.
 
 A client that is there has no limits, as before.
 """
@@ -15,7 +15,7 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
-    """Add the columns, and the table of suspicions."""
+    """Add the columns, the table of suspicions, and indexes of money."""
     for name, empty in (
         ("blocked_countries", "[]"),
         ("blocked_prefixes", "[]"),
@@ -40,6 +40,8 @@ def upgrade() -> None:
         sa.Column("released_by", sa.String(80)),
     )
     op.create_index("suspicion_client", "suspicion", ["client", "id"])
+    op.create_index("suspicion_released", "suspicion", ["released"])
+    op.create_index("suspicion_subject", "suspicion", ["pattern", "subject", "released"])
     op.create_index(
         "suspicion_open",
         "suspicion",
@@ -47,4 +49,20 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("released IS NULL"),
         postgresql_where=sa.text("released IS NULL"),
+    )
+    _money()
+
+
+def _money() -> None:
+    """What an extension has spent, and what is held for its calls, is found by it (G3)."""
+    held, charged = sa.text("ended IS NULL"), sa.text("charge > 0")
+    op.create_index(
+        "credit_hold_of", "credit_hold", ["extension"], sqlite_where=held, postgresql_where=held
+    )
+    op.create_index(
+        "call_leg_spent",
+        "call_leg",
+        ["extension", "kept", "currency", "charge"],
+        sqlite_where=charged,
+        postgresql_where=charged,
     )
