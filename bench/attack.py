@@ -44,7 +44,7 @@ from controller.cache.often import Often
 from controller.cache.patterns import Patterns
 from controller.cache.places import Places
 from controller.callback.asking import Asking, ask
-from controller.credit.model import Dial, LegEnd, Price, Refused, Side
+from controller.credit.model import Dial, Extend, Granted, LegEnd, Price, Refused, Side
 from controller.guard.at_a_time import Waiting
 from controller.guard.destinations import refusal_of_destination
 from controller.guard.ranges import Ranges, shipped
@@ -81,6 +81,8 @@ CREDIT: Final = 100 * MICROS
 #: How long a telephone rings, and how long somebody who knows his way needs to dial, seconds.
 RINGS: Final = 6.0
 DIALS: Final = 12.0
+#: How long before what was granted is over more is asked for, seconds.
+EARLY: Final = 30.0
 #: What is tried again, and when, seconds.
 AGAIN: Final = 10.0
 
@@ -123,6 +125,17 @@ class Result(msgspec.Struct):
     refused: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
     suspected: Counter[str] = msgspec.field(default_factory=Counter)
     seconds: float = 0.0
+
+
+class Talk(msgspec.Struct, frozen=True):
+    """A conversation that goes on; moments are microseconds since 1970."""
+
+    request: Request
+    attempt: str
+    person: Person
+    policy: Policy
+    answered: int
+    connected: int
 
 
 class Day:
@@ -350,9 +363,9 @@ class Day:
                 free=False,
                 answered=answered,
                 rings=policy.destination_ring_seconds,
-                tail=15,
+                tail=desk.settings.credit.tail_seconds,
                 longest=policy.longest_call_seconds,
-                slice=policy.longest_call_seconds,
+                slice=desk.settings.credit.slice_seconds,
                 now=self._now,
                 limit=spend_limit(policy),
             )
@@ -363,15 +376,42 @@ class Day:
             return
         self.result.connected[person.kind] += 1
         connected = self._now + int(RINGS * MICROS)
-        talks = min(person.talks, granted.destination_seconds or person.talks)
-        if talks < person.talks:
-            self.result.refused[person.kind, "cut"] += 1
-        self._after(RINGS + talks, self._talked, request, attempt, (answered, connected), number)
+        talk = Talk(request, attempt, person, policy, answered, connected)
+        self._go_on(talk, granted)
 
-    def _talked(self, request: Request, attempt: str, since: tuple[int, int], number: str) -> None:
-        answered, connected = since
-        self._settle(request, attempt, Side.DESTINATION, connected)
-        self._over(request, attempt, answered, "connected", number)
+    def _go_on(self, talk: Talk, granted: Granted) -> None:
+        """Let somebody talk as long as is granted; before that is over, more is asked for."""
+        wants, has = talk.person.talks, granted.destination_seconds
+        if wants <= has or not granted.more:
+            if wants > has:
+                self.result.refused[talk.person.kind, "cut"] += 1
+            end = talk.connected + int(min(wants, has) * MICROS)
+            self._at(end, self._talked, talk)
+            return
+        self._at(talk.connected + int((has - EARLY) * MICROS), self._ask_for_more, talk, has)
+
+    def _ask_for_more(self, talk: Talk, has: int) -> None:
+        granted = self._desk.charging.extend(
+            Extend(
+                call=talk.attempt,
+                answered=talk.answered,
+                connected=talk.connected,
+                position=1,
+                tail=self._desk.settings.credit.tail_seconds,
+                longest=talk.policy.longest_call_seconds,
+                slice=self._desk.settings.credit.slice_seconds,
+                now=self._now,
+                limit=spend_limit(talk.policy),
+            )
+        )
+        if granted.destination_seconds <= has:
+            granted = msgspec.structs.replace(granted, destination_seconds=has, more=False)
+        self._go_on(talk, granted)
+
+    def _talked(self, talk: Talk) -> None:
+        request, attempt = talk.request, talk.attempt
+        self._settle(request, attempt, Side.DESTINATION, talk.connected)
+        self._over(request, attempt, talk.answered, "connected", talk.person.dials)
 
     def _over(
         self,
