@@ -18,19 +18,17 @@ passwords that were counted so; `fault` says it for readiness.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
-import gevent
 import msgspec
 import structlog
 from redis.exceptions import RedisError
 
 from controller.cache import lock_scripts
-from controller.cache.availability import kind_of
-from controller.cache.client import NotSent, RedisHandle
+from controller.cache.client import RedisHandle
 from controller.cache.lock_memory import LockMemory
 from controller.cache.metrics import LockoutMetrics
+from controller.cache.shared_counts import TickingCounts
 from controller.guard.locking import (
     Listed,
     LockKind,
@@ -44,10 +42,6 @@ from controller.guard.locking import (
 
 log: Any = structlog.get_logger("lockouts")
 
-#: How often it is looked whether Redis is there, and how many are locked, seconds.
-TICK_SECONDS: Final = 2.0
-#: How long Redis is left alone after it failed, seconds; the ticker looks at its own times.
-AGAIN_SECONDS: Final = 1.0
 #: Targets that Redis is told of by one script.
 TOLD_AT_ONCE: Final = 50
 #: Targets that are listed at a time.
@@ -64,12 +58,11 @@ class Locks(msgspec.Struct, frozen=True):
     kind: str = ""
 
 
-class Lockouts:
-    """Lock-outs of one store, as one controller sees them. Used from the hub's thread only.
+class Lockouts(TickingCounts):
+    """Lock-outs of one store, as one controller sees them."""
 
-    `lineage` names the store (`Position.lineage`); `now` gives seconds since 1970, by the wall:
-    controllers compare by it. Without `start` all works too; Redis is then looked for by calls.
-    """
+    NAME = "lockouts"
+    ALONE = "wrong passwords are counted in each controller by itself, and lock sooner"
 
     def __init__(
         self,
@@ -80,42 +73,12 @@ class Lockouts:
         now: Callable[[], float],
         metrics: LockoutMetrics,
     ) -> None:
-        self._redis = redis
-        # Braces: in a cluster, all of a store's keys are on one server.
-        self._prefix = f"callbackd:{{{lineage}}}:lockouts:"
+        super().__init__(redis, lineage, now=now, faults=metrics.faults)
         self._rules = rules
-        self._now = now
         self._metrics = metrics
         self._memory = LockMemory(rules)
-        #: What is wrong, in a sentence; None while all is well, or nothing was tried yet.
-        self.fault: str | None = None
-        #: It is not asked before then, seconds since 1970.
-        self._again = 0.0
-        #: It takes nothing new, and gives what it has.
-        self._full = False
-        self._ticker: gevent.Greenlet[..., None] | None = None
 
     # --- life ------------------------------------------------------------------------------
-
-    def start(self) -> None:
-        """Begin to look after Redis. Waits for nothing."""
-        self._ticker = gevent.spawn(self._tick_on)
-
-    def stop(self) -> None:
-        """End; the connections are left to whoever made them."""
-        if self._ticker is not None:
-            self._ticker.kill()
-            self._ticker = None
-
-    def _tick_on(self) -> None:
-        while True:
-            # First, since a server of our own is just being started.
-            gevent.sleep(TICK_SECONDS)
-            try:
-                self.tick()
-            except Exception:
-                self._metrics.faults.labels("ticker").inc()
-                log.exception("lockouts_fault")
 
     def tick(self) -> None:
         """See whether Redis is there, tell it what it missed, and count what is locked."""
@@ -125,7 +88,6 @@ class Lockouts:
         except RedisError as error:
             self._failed(error)
         else:
-            self._full = False
             self._back()
             for kind, number in zip(LockKind, counted, strict=True):
                 self._metrics.locked.labels(kind.value).set(number)
@@ -255,9 +217,6 @@ class Lockouts:
 
     # --- Redis -----------------------------------------------------------------------------
 
-    def _ms(self) -> int:
-        return int(self._now() * 1000)
-
     def _exchange(self, found: Sequence[Target], now: int, *, counting: bool) -> list[Tally] | None:
         """Have Redis count, and tell each other what is known; None where it is not there."""
         if not found:
@@ -283,7 +242,6 @@ class Lockouts:
             return None
         if counting:
             # It takes what is new (again).
-            self._full = False
             self._back()
         known = []
         for target, (tally, began) in zip(found, reply, strict=True):
@@ -321,44 +279,13 @@ class Lockouts:
 
     def _ask(self, ask: Callable[[], Any]) -> Any:  # noqa: ANN401  (what it gives)
         """Do what asks Redis, if it is there; None where it is not, or failed."""
-        if self.fault is not None and not self._full and self._now() < self._again:
-            return None
         try:
-            given = ask()
-        except RedisError as error:
-            self._failed(error)
+            # One that is full gives what it has: the locks that it knows go on.
+            return self._reach(ask, though_full=True)
         except (ValueError, TypeError):
             # What is there was written by somebody else, and says nothing to us.
             self._metrics.faults.labels("unreadable").inc()
-        else:
-            if not self._full:
-                self._back()
-            return given
-        return None
-
-    def _failed(self, error: RedisError) -> None:
-        if isinstance(error, NotSent):
-            self._metrics.faults.labels("busy").inc()
-            return
-        kind = kind_of(error)
-        self._metrics.faults.labels(kind).inc()
-        # It gives what it has: the locks that it knows go on.
-        self._full = kind == "full"
-        self._again = self._now() + AGAIN_SECONDS
-        if not self._full:
-            self._redis.drop()
-        if self.fault is None:
-            since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-            self.fault = (
-                f"Redis is away since {since} ({kind}): wrong passwords are counted in each "
-                "controller by itself, and lock sooner"
-            )
-            log.warning("lockouts_alone", kind=kind, reason=str(error))
-
-    def _back(self) -> None:
-        if self.fault is not None:
-            self.fault = None
-            log.info("lockouts_shared")
+            return None
 
 
 def _read(value: bytes) -> Tally:

@@ -17,24 +17,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
-import structlog
-from redis.exceptions import RedisError
 
-from controller.cache.availability import kind_of
-from controller.cache.client import NotSent, RedisHandle, Script
+from controller.cache.client import RedisHandle, Script
 from controller.cache.metrics import OftenMetrics
 from controller.cache.often_scripts import COUNT, LOOK, Mode
 from controller.cache.place_memory import half
+from controller.cache.shared_counts import SharedCounts
 from controller.guard.often import PARTS, Count, Limit, Over, counted, free_at, turn_after
 
-log: Any = structlog.get_logger("often")
-
-#: How long Redis is left alone after it failed, seconds.
-AGAIN_SECONDS: Final = 1.0
 #: So many limits are remembered by one controller; those that were asked least lately go first.
 MOST_KNOWN: Final = 100_000
 #: So many callbacks are remembered that were counted: one may be put off, and come again.
@@ -43,12 +36,11 @@ MOST_COUNTED: Final = 10_000
 _WAS_COUNTED: Final = -1
 
 
-class Often:
-    """The counts of one store, as one controller sees them. Used from the hub's thread only.
+class Often(SharedCounts):
+    """How often callbacks of one store are made, as one controller knows it."""
 
-    `lineage` names the store (`Position.lineage`); `now` gives seconds since 1970, as all
-    controllers tell it.
-    """
+    NAME = "often"
+    ALONE = "each controller makes half of the callbacks that a limit allows"
 
     def __init__(
         self,
@@ -58,10 +50,7 @@ class Often:
         now: Callable[[], float],
         metrics: OftenMetrics,
     ) -> None:
-        self._redis = redis
-        # Braces: in a cluster, all of a store's keys are on one server.
-        self._prefix = f"callbackd:{{{lineage}}}:often:"
-        self._now = now
+        super().__init__(redis, lineage, now=now, faults=metrics.faults)
         self._metrics = metrics
         #: What this controller has counted, by limit: the count of each part.
         self._known: OrderedDict[str, dict[int, int]] = OrderedDict()
@@ -69,9 +58,6 @@ class Often:
         self._counted: OrderedDict[str, None] = OrderedDict()
         #: When the last one is asked again that waits for a limit, by that.
         self._turns: OrderedDict[str, int] = OrderedDict()
-        #: What is wrong, in a sentence; None while all is well, or nothing was tried yet.
-        self.fault: str | None = None
-        self._again = 0.0
 
     def count(self, callback: str, limits: Sequence[Limit]) -> Over | None:
         """Count a callback that is to be made, or give the limit that it would exceed.
@@ -148,9 +134,6 @@ class Often:
             self._turns.popitem(last=False)
         return turn
 
-    def _ms(self) -> int:
-        return int(self._now() * 1000)
-
     # --- what is known here ------------------------------------------------------------------
 
     def _remember(self, limits: Sequence[Limit], now: int) -> None:
@@ -223,34 +206,5 @@ class Often:
 
     def _run(self, script: Script, keys: Sequence[str], told: Sequence[int]) -> Any:  # noqa: ANN401
         """Run a script over limits; None where Redis is away."""
-        if self.fault is not None and self._now() < self._again:
-            return None
-        try:
-            given = self._redis.run(script, [f"{self._prefix}{key}" for key in keys], told)
-        except RedisError as error:
-            self._failed(error)
-            return None
-        self._back()
-        return given
-
-    def _failed(self, error: RedisError) -> None:
-        if isinstance(error, NotSent):
-            self._metrics.faults.labels("busy").inc()
-            return
-        kind = kind_of(error)
-        self._metrics.faults.labels(kind).inc()
-        self._again = self._now() + AGAIN_SECONDS
-        if kind != "full":
-            self._redis.drop()
-        if self.fault is None:
-            since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-            self.fault = (
-                f"Redis is away since {since} ({kind}): each controller makes half of the "
-                "callbacks that a limit allows"
-            )
-            log.warning("often_alone", kind=kind, reason=str(error))
-
-    def _back(self) -> None:
-        if self.fault is not None:
-            self.fault = None
-            log.info("often_shared")
+        named = [f"{self._prefix}{key}" for key in keys]
+        return self._reach(lambda: self._redis.run(script, named, told))

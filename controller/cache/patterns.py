@@ -13,31 +13,23 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-import structlog
-from redis.exceptions import RedisError
-
-from controller.cache.availability import kind_of
-from controller.cache.client import NotSent, RedisHandle
+from controller.cache.client import RedisHandle
 from controller.cache.metrics import PatternMetrics
 from controller.cache.pattern_scripts import SEE
+from controller.cache.shared_counts import SharedCounts
 from controller.guard.patterns import MOST_MEMBERS, WINDOW_MICROS, Seen
 
-log: Any = structlog.get_logger("patterns")
-
-#: How long Redis is left alone after it failed, seconds.
-AGAIN_SECONDS: Final = 1.0
 #: So many subjects are remembered by one controller; those that were seen least lately go first.
 MOST_KNOWN: Final = 50_000
 
 
-class Patterns:
-    """What was seen, as one controller knows it. Used from the hub's thread only.
+class Patterns(SharedCounts):
+    """What was seen in calls of one store, as one controller knows it."""
 
-    `lineage` names the store (`Position.lineage`); `now` gives seconds since 1970.
-    """
+    NAME = "patterns"
+    ALONE = "each controller looks for patterns of fraud in its own calls alone"
 
     def __init__(
         self,
@@ -47,16 +39,10 @@ class Patterns:
         now: Callable[[], float],
         metrics: PatternMetrics,
     ) -> None:
-        self._redis = redis
-        # Braces: in a cluster, all of a store's keys are on one server.
-        self._prefix = f"callbackd:{{{lineage}}}:patterns:"
-        self._now = now
+        super().__init__(redis, lineage, now=now, faults=metrics.faults)
         self._metrics = metrics
         #: What this controller has seen, by subject: its members, by when that was last.
         self._known: OrderedDict[str, dict[str, int]] = OrderedDict()
-        #: What is wrong, in a sentence; None while all is well, or nothing was tried yet.
-        self.fault: str | None = None
-        self._again = 0.0
 
     def see(self, seen: Sequence[Seen]) -> list[int]:
         """Count something towards patterns; give how many different ones there are of each.
@@ -97,35 +83,8 @@ class Patterns:
 
     def _ask(self, seen: Sequence[Seen]) -> list[int] | None:
         """Ask Redis; None where it is not there."""
-        if self.fault is not None and self._now() < self._again:
-            return None
         keys = [f"{self._prefix}{one.subject.key}" for one in seen]
         told = [
             value for one in seen for value in (one.at // 1000, one.since // 1000, one.member)
         ]  # fmt: skip
-        try:
-            counts = [int(count) for count in self._redis.run(SEE, keys, told)]
-        except RedisError as error:
-            self._failed(error)
-            return None
-        if self.fault is not None:
-            self.fault = None
-            log.info("patterns_shared")
-        return counts
-
-    def _failed(self, error: RedisError) -> None:
-        if isinstance(error, NotSent):
-            self._metrics.faults.labels("busy").inc()
-            return
-        kind = kind_of(error)
-        self._metrics.faults.labels(kind).inc()
-        self._again = self._now() + AGAIN_SECONDS
-        if kind != "full":
-            self._redis.drop()
-        if self.fault is None:
-            since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-            self.fault = (
-                f"Redis is away since {since} ({kind}): each controller looks for patterns of "
-                "fraud in its own calls alone"
-            )
-            log.warning("patterns_alone", kind=kind, reason=str(error))
+        return self._reach(lambda: [int(count) for count in self._redis.run(SEE, keys, told)])

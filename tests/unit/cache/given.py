@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
@@ -16,7 +17,7 @@ from controller.cache.metrics import CacheMetrics
 from controller.cache.policies import Policies
 from controller.policy.changes import Change, Position, Snapshot
 from controller.policy.model import Policy
-from tests.redis_servers import until
+from tests.redis_servers import Server, until
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -217,3 +218,27 @@ def closing(*caches: Cache) -> Iterator[None]:
     finally:
         for cache in caches:
             cache.policies.close()
+
+
+#: When clocks of tests begin, seconds since 1970.
+START = 1_795_000_000.0
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@contextlib.contextmanager
+def away(server: Server) -> Iterator[None]:
+    """Have a server be there and say nothing."""
+    server.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        server.send_signal(signal.SIGCONT)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import uuid
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any, Protocol
 
 import gevent
@@ -31,21 +28,12 @@ from controller.guard.locking import (
     targets,
 )
 from tests.redis_servers import Server, until
+from tests.unit.cache.conftest import Connects
+from tests.unit.cache.given import START, Clock, away
 
 NUMBER, OTHER = "+12125550199", "+12125550188"
 DID, OTHER_DID = "+12025550100", "+12025550101"
-START = 1_795_000_000.0
 MARKED = ("number/100/" + NUMBER, "extension/100", "did/" + DID)
-
-
-class Clock:
-    """A clock that goes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Locked(Lockouts):
@@ -76,27 +64,11 @@ class Makes(Protocol):
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def lineage() -> str:
-    """A store of the test's own: no other test has its keys."""
-    return uuid.uuid4().hex
-
-
-@pytest.fixture
-def make(shared_valkey: Server, clock: Clock, lineage: str) -> Iterator[Makes]:
-    handles: list[RedisHandle] = []
-
+def make(connect: Connects, clock: Clock, lineage: str) -> Makes:
     def begin(url: str | None = None, rules: Rules = Rules()) -> Locked:  # noqa: B008
-        handles.append(open_redis(url or shared_valkey.url))
-        return Locked(handles[-1], lineage, clock, rules)
+        return Locked(connect(url), lineage, clock, rules)
 
-    yield begin
-    for handle in handles:
-        handle.close()
+    return begin
 
 
 def fail(locks: Lockouts, times: int, number: str = NUMBER, did: str = DID) -> Locks:
@@ -110,16 +82,6 @@ def fail(locks: Lockouts, times: int, number: str = NUMBER, did: str = DID) -> L
 def ask(locks: Lockouts, number: str = NUMBER) -> Locks:
     """Give what is locked for a caller."""
     return locks.locked("100", (number,), DID)
-
-
-@contextlib.contextmanager
-def away(server: Server) -> Iterator[None]:
-    """Have a server be there and say nothing."""
-    server.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        server.send_signal(signal.SIGCONT)
 
 
 # --- with Redis ------------------------------------------------------------------------------

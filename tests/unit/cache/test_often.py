@@ -13,11 +13,12 @@ from prometheus_client import CollectorRegistry
 
 from controller.cache.client import RedisHandle, open_redis
 from controller.cache.metrics import OftenMetrics
-from controller.cache.often import AGAIN_SECONDS, Often
+from controller.cache.often import Often
+from controller.cache.shared_counts import AGAIN_SECONDS
 from controller.guard.often import Count, Limit, OftenKind, Over, counted, free_at
 from tests.redis_servers import Server, server, valkey_program
-from tests.unit.cache.conftest import needed
-from tests.unit.cache.test_places import START, Clock
+from tests.unit.cache.conftest import Connects, needed
+from tests.unit.cache.given import START, Clock
 
 HOUR = Limit(OftenKind.NUMBER, "1001:+12025550199", 3_600, 3)
 MINUTE = Limit(OftenKind.EXTENSION, "1001", 60, 2)
@@ -59,22 +60,8 @@ class Makes(Protocol):
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def make(shared_valkey: Server, clock: Clock) -> Iterator[Makes]:
-    handles: list[RedisHandle] = []
-    lineage = uuid.uuid4().hex
-
-    def begin(url: str | None = None) -> Counting:
-        handles.append(open_redis(url or shared_valkey.url))
-        return Counting(handles[-1], lineage, clock)
-
-    yield begin
-    for handle in handles:
-        handle.close()
+def make(connect: Connects, clock: Clock, lineage: str) -> Makes:
+    return lambda url=None: Counting(connect(url), lineage, clock)
 
 
 @pytest.mark.parametrize("kind", ["shared_valkey", "shared_redis"])

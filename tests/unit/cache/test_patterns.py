@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import pytest
@@ -11,13 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from controller.cache.client import RedisHandle, Script, Text, open_redis
+from controller.cache.client import RedisHandle, Script, Text
 from controller.cache.metrics import PatternMetrics
-from controller.cache.patterns import AGAIN_SECONDS, Patterns
+from controller.cache.patterns import Patterns
+from controller.cache.shared_counts import AGAIN_SECONDS
 from controller.guard.patterns import MOST_MEMBERS, WINDOW_MICROS, Pattern, Seen, Subject
-from tests.redis_servers import Server, server, valkey_program
-from tests.unit.cache.conftest import needed
-from tests.unit.cache.test_places import START, Clock
+from tests.redis_servers import server, valkey_program
+from tests.unit.cache.conftest import Connects, needed
+from tests.unit.cache.given import START, Clock
 
 BLOCK = Subject(Pattern.SEQUENTIAL_NUMBERS, "1001/+121255501")
 NUMBER = Subject(Pattern.MANY_EXTENSIONS, "+12125550199")
@@ -60,22 +61,8 @@ class Makes(Protocol):
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def make(shared_valkey: Server, clock: Clock) -> Iterator[Makes]:
-    handles: list[RedisHandle] = []
-    lineage = uuid.uuid4().hex
-
-    def begin(url: str | None = None) -> Watched:
-        handles.append(open_redis(url or shared_valkey.url))
-        return Watched(handles[-1], lineage, clock)
-
-    yield begin
-    for handle in handles:
-        handle.close()
+def make(connect: Connects, clock: Clock, lineage: str) -> Makes:
+    return lambda url=None: Watched(connect(url), lineage, clock)
 
 
 @pytest.mark.parametrize("kind", ["shared_valkey", "shared_redis"])

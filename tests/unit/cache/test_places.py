@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,20 +21,10 @@ from controller.cache.metrics import PlaceMetrics
 from controller.cache.place_memory import Kept, PlaceMemory, half
 from controller.cache.places import TOLD_AT_ONCE, Places
 from tests.redis_servers import Server, redis_program, server, until, valkey_program
-from tests.unit.cache.conftest import needed
+from tests.unit.cache.conftest import Connects, needed
+from tests.unit.cache.given import START, Clock, away
 
-START = 1_795_000_000.0
 ONE, TWO = "one", "two"
-
-
-class Clock:
-    """A clock that goes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Placed(Places):
@@ -61,27 +50,8 @@ class Makes(Protocol):
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def lineage() -> str:
-    """A store of the test's own: no other test has its keys."""
-    return uuid.uuid4().hex
-
-
-@pytest.fixture
-def make(shared_valkey: Server, clock: Clock, lineage: str) -> Iterator[Makes]:
-    handles: list[RedisHandle] = []
-
-    def begin(url: str | None = None) -> Placed:
-        handles.append(open_redis(url or shared_valkey.url))
-        return Placed(handles[-1], lineage, clock)
-
-    yield begin
-    for handle in handles:
-        handle.close()
+def make(connect: Connects, clock: Clock, lineage: str) -> Makes:
+    return lambda url=None: Placed(connect(url), lineage, clock)
 
 
 def take(places: Placed, member: str, seconds: float = 60, **limits: int) -> set[str]:
@@ -97,16 +67,6 @@ def take_all(places: Placed, member: str, seconds: float = 60, **limits: int) ->
 def hold(places: Placed, member: str, *channels: str, seconds: float = 3600) -> None:
     """Keep places for as long as a conversation may last."""
     places.hold(member, channels, places._now() + seconds)
-
-
-@contextlib.contextmanager
-def away(server: Server) -> Iterator[None]:
-    """Have a server be there and say nothing."""
-    server.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        server.send_signal(signal.SIGCONT)
 
 
 # --- with Redis ------------------------------------------------------------------------------
