@@ -54,12 +54,12 @@ from controller.policy.clients import ClientTable
 from controller.policy.endings import SHORT_SECONDS
 from controller.policy.fields import OnPattern, Rate
 from controller.policy.model import Policy
-from controller.runtime import watching
 from controller.runtime.answers import finish
 from controller.runtime.at_a_time import take_places
 from controller.runtime.paying import begin, spend_limit
 from controller.runtime.refusing import Barred, barred, barred_by, refusal, too_often
 from controller.runtime.services import Services
+from controller.runtime.watching import Watching
 from controller.settings import Settings
 from controller.store import schema
 from controller.store.charging import SqlCharging
@@ -208,7 +208,8 @@ class Day:
         )
         services = cast("Services", made)
         patterns = Patterns(redis, "bench", now=seconds, metrics=PatternMetrics(registry))
-        made.watching = watching.Watching(services, patterns, store)
+        # Not waited for: time is a heap of moments.
+        made.watching = Watching(services, patterns, store, apart_seconds=0.0)
         return services
 
     # --- time ----------------------------------------------------------------------------------
@@ -488,8 +489,6 @@ def _hasty(connection: sqlite3.Connection, _: object) -> None:
 
 def compare(count: int, seed: int) -> dict[str, Result]:
     """Let the same day pass three times."""
-    # Not waited for: time is a heap of moments.
-    watching.APART_SECONDS = 0.0  # type: ignore[misc]
     level = structlog.make_filtering_bound_logger("critical")
     structlog.configure(wrapper_class=level)
     try:
@@ -499,7 +498,6 @@ def compare(count: int, seed: int) -> dict[str, Result]:
         }
     finally:
         structlog.reset_defaults()
-        watching.APART_SECONDS = 0.5  # type: ignore[misc]
 
 
 def shown(results: dict[str, Result]) -> str:

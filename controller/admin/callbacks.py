@@ -33,7 +33,6 @@ from controller.callback.asking import Asking, Facts, Wanted, ask
 from controller.guard.ranges import Ranges
 from controller.numbers.caller import Caller
 from controller.numbers.e164 import BadNumber, is_e164, parse_dialled
-from controller.policy.changes import Change
 from controller.policy.model import Policy, PolicyError
 from controller.policy.records import AuthorisedCaller
 from controller.policy.rules import check_text, plain
@@ -43,7 +42,7 @@ from controller.store.database import reader
 from controller.store.destinations import destinations_of
 from controller.store.extensions import Extensions
 from controller.store.holding import hold
-from controller.store.journal import Writing, writing
+from controller.store.journal import Writing, nobody, writing
 from controller.store.requests import Request, Requests
 from controller.store.schema import callback_request as requests
 from controller.store.schema import extension as extensions
@@ -97,7 +96,7 @@ class Callbacks:
         if before is None:
             did = _did(wanted, policy)
             stopped = is_stopped(read_stops(self._engine), policy)
-            with writing(self._engine, _nobody) as transaction:
+            with writing(self._engine, nobody) as transaction:
                 if wanted.key is not None:
                     hold(transaction.connection, "key", actor.name, wanted.key)
                     # Somebody may have asked with it while we waited.
@@ -165,7 +164,7 @@ class Callbacks:
         Raises `NotFound`, `Forbidden`, and `Conflict` where it is under way or over.
         """
         rights.may_ask(actor)
-        with writing(self._engine, _nobody) as transaction:
+        with writing(self._engine, nobody) as transaction:
             connection, now = transaction.connection, self._now()
             before, client = _find(connection, actor, callback, lock=True)
             if State(before.state) is not State.PENDING:
@@ -235,10 +234,6 @@ _PAST: Final = {
     State.DONE: "it is done",
     State.REFUSED: "it was refused, and is never made",
 }
-
-
-def _nobody(_: Change) -> None:
-    """No policy changes by a callback."""
 
 
 def _micros(seconds: int | None) -> int | None:

@@ -15,10 +15,9 @@ from sqlalchemy import Connection, Engine, select
 from controller.admin import audit, finding, rights
 from controller.admin.model import MOST_ITEMS, Actor, Invalid, Kind, NotFound, Unavailable
 from controller.guard.locking import Listed, LockKind, Tally, Target
-from controller.policy.changes import Change
 from controller.store import schema
 from controller.store.database import reader
-from controller.store.journal import writing
+from controller.store.journal import nobody, writing
 
 
 class Lockout(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,12 +184,8 @@ class LockoutDesk:
 
     def _note(self, actor: Actor, gone: Lockout, client: str | None, now: int) -> None:
         before = {"failures": gone.failures, "level": gone.level, "until": gone.until}
-        with writing(self._engine, _nobody) as transaction:
+        with writing(self._engine, nobody) as transaction:
             transaction.note([audit.of_lockout(now, actor, gone.key, before, client)])
-
-
-def _nobody(_: Change) -> None:
-    """No policy changes by a release."""
 
 
 def _extension_of(connection: Connection, did: str) -> str | None:

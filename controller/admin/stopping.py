@@ -15,13 +15,12 @@ from sqlalchemy import Connection, Engine, exists, select
 from controller.admin import audit, finding, rights
 from controller.admin.callback_shapes import StopInput, Stopped, StopScope
 from controller.admin.model import Actor, Forbidden, Invalid, Kind, NotFound
-from controller.policy.changes import Change
 from controller.policy.model import PolicyError
 from controller.policy.rules import check_text, plain
 from controller.store import schema
 from controller.store.database import reader
 from controller.store.holding import hold
-from controller.store.journal import writing
+from controller.store.journal import nobody, writing
 from controller.store.stops import Stop, get_stop, put_stop, read_stops, remove_stop
 
 _KINDS: Final = {StopScope.CLIENT: Kind.CLIENT, StopScope.EXTENSION: Kind.EXTENSION}
@@ -78,7 +77,7 @@ class Stopping:
         """
         name = _checked(actor, scope, name)
         said = _read(values)
-        with writing(self._engine, _nobody) as transaction:
+        with writing(self._engine, nobody) as transaction:
             connection, now = transaction.connection, self._now()
             client = _owner(connection, actor, scope, name)
             hold(connection, "stop", scope.value, name)
@@ -106,7 +105,7 @@ class Stopping:
         Raises `Forbidden`, `NotFound`.
         """
         name = _checked(actor, scope, name)
-        with writing(self._engine, _nobody) as transaction:
+        with writing(self._engine, nobody) as transaction:
             connection = transaction.connection
             if actor.client is None:
                 client = _client(connection, scope, name)
@@ -138,10 +137,6 @@ def _checked(actor: Actor, scope: StopScope, name: str) -> str:
     everywhere = scope is StopScope.EVERYWHERE
     rights.may_stop(actor, everywhere=everywhere)
     return "" if everywhere else name
-
-
-def _nobody(_: Change) -> None:
-    """No policy changes by a stop."""
 
 
 def _shown(stop: Stop) -> Stopped:

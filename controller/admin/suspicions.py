@@ -15,10 +15,9 @@ from sqlalchemy import Engine
 
 from controller.admin import audit, rights
 from controller.admin.model import MOST_ITEMS, Actor, Conflict, Invalid, NotFound
-from controller.policy.changes import Change
 from controller.store import suspicions as rows
 from controller.store.database import reader
-from controller.store.journal import writing
+from controller.store.journal import nobody, writing
 from controller.store.suspicions import Suspicion
 
 __all__ = ["FILTERS", "Suspecting", "Suspicion", "SuspicionPage"]
@@ -86,7 +85,7 @@ class Suspecting:
         if not 0 < id_ < _LAST:
             # No database has such a number.
             raise NotFound("there is no such suspicion")
-        with writing(self._engine, _nobody) as transaction:
+        with writing(self._engine, nobody) as transaction:
             connection = transaction.connection
             found = rows.find(connection, id_, lock=True)
             if found is None or actor.client not in (None, found.client):
@@ -100,7 +99,3 @@ class Suspecting:
             rows.release(connection, id_, by=actor.name, now=released)
             transaction.note([audit.of_suspicion(now, actor, found, released)])
         return found
-
-
-def _nobody(_: Change) -> None:
-    """No policy changes by a release."""

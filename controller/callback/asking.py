@@ -10,6 +10,7 @@ from typing import Final, Protocol, TypeVar
 
 import msgspec
 
+from controller.guard import destinations
 from controller.guard.destinations import refusal_of_return_call
 from controller.guard.ranges import Ranges
 from controller.numbers.caller import Caller
@@ -31,12 +32,7 @@ REASONS: Final = (
     "not_digits",
     "not_a_number",
     "not_authorised",
-    "own_number",
-    "costly_number",
-    "blocked",
-    "country_not_allowed",
-    "type_not_allowed",
-    "risky_range",
+    *destinations.REASONS,
     "called_elsewhere",
     "unanswered_too_often",
     "quiet_hours",

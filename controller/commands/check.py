@@ -124,7 +124,7 @@ def _has_none_yet(settings: Settings) -> bool:
     if settings.database.url:
         return False
     try:
-        return not (Path(settings.data_dir) / "callbackd.sqlite3").exists()
+        return not settings.sqlite_path.exists()
     except OSError:
         return False
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from controller.commands.findings import Finding
 from controller.settings import Settings
-from controller.settings.sections import Network
+from controller.settings.sections import networks
 
 #: A network of more addresses than that is more than somebody's switches.
 _MANY: Final = 1 << 16
@@ -43,7 +43,7 @@ def doors(settings: Settings) -> Iterator[Finding]:
             "proxy in web.proxies",
         )
     for field, texts in (("web.proxies", web.proxies), ("web.metrics_allow", web.metrics_allow)):
-        if any(_is_everybody(ipaddress.ip_network(text)) for text in texts):
+        if any(network.prefixlen == 0 for network in networks(texts)):
             yield _warning(
                 f"{field}: names everybody",
                 "name the addresses of your own machines: whoever is in it "
@@ -64,10 +64,6 @@ def _is_this_machine(host: str) -> bool:
         return False
 
 
-def _is_everybody(network: Network) -> bool:
-    return network.prefixlen == 0
-
-
 def _warning(text: str, remedy: str) -> Finding:
     return Finding(subject="doors", well=True, text=text, remedy=remedy)
 
@@ -78,9 +74,7 @@ def files(settings: Settings, config: str | None) -> Iterator[Finding]:
     kept = [(directory, "chmod 700")]
     # Who cannot enter the directory can read nothing in it.
     if _others(directory):
-        kept += [
-            (path, "chmod 600") for path in (settings.pepper_path, directory / "callbackd.sqlite3")
-        ]
+        kept += [(path, "chmod 600") for path in (settings.pepper_path, settings.sqlite_path)]
     if config is not None:
         kept.append((Path(config), "chmod 640, its group that of the service"))
     for path, remedy in kept:

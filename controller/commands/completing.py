@@ -7,13 +7,15 @@ nothing is made, upgraded or said.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from controller.settings import Settings
 
 #: How many words are offered; more cannot be read.
@@ -49,11 +51,12 @@ def names(kind: str, field: str, within: str | None = None) -> Complete:
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
         del param
-        try:
+
+        def find(engine: Engine) -> Iterable[str]:
             filters = {within: ctx.params[within]} if within else {}
-            return _find(ctx, kind, field, filters, incomplete)
-        except Exception:  # noqa: BLE001  (no store, no words: a shell's prompt is no place for it)
-            return []
+            return _find(engine, kind, field, filters, incomplete)
+
+        return _words(ctx, find)
 
     return complete
 
@@ -74,89 +77,78 @@ def callbacks(state: str | None = None) -> Complete:
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
         del param
-        try:
-            return _newest(ctx, {} if state is None else {"state": state}, incomplete)
-        except Exception:  # noqa: BLE001  (as above)
-            return []
+        filters = {} if state is None else {"state": state}
+        return _words(ctx, lambda engine: _newest(engine, filters, incomplete))
 
     return complete
-
-
-def _newest(ctx: click.Context, filters: dict[str, str], incomplete: str) -> list[str]:
-    from controller.admin.callbacks import Callbacks
-    from controller.commands.common import actor
-    from controller.guard.ranges import NO_RANGES
-
-    engine = _engine(ctx)
-    if engine is None:
-        return []
-    try:
-        found = Callbacks(engine, now=lambda: 0, expiry_seconds=1, ranges=NO_RANGES)
-        page = found.list(actor(), filters, limit=_MOST_NEWEST)
-        words = [one.id for one in page.items if one.id.startswith(incomplete)]
-        return words[:_MOST]
-    finally:
-        engine.dispose()
-
-
-def _find(
-    ctx: click.Context, kind: str, field: str, filters: dict[str, str], incomplete: str
-) -> list[str]:
-    from controller.admin.directory import Directory
-    from controller.admin.model import MOST_ITEMS, Kind
-    from controller.admin.shapes import FILTERS
-    from controller.commands.common import actor
-
-    engine = _engine(ctx)
-    if engine is None:
-        return []
-    try:
-        directory = Directory(engine, passwords=_no_passwords, now=lambda: 0)
-        # What begins so has it in it, too.
-        if FILTERS[Kind(kind)].get(field) in ("prefix", "part"):
-            filters = {**filters, field: incomplete}
-        # Keys are in order: what begins so comes next after it, and it alone before that.
-        ordered = bool(incomplete) and not filters
-        after = incomplete if ordered else None
-        found: dict[str, None] = {}
-        looked_at = 0
-        if after is not None and _is_there(directory, kind, after):
-            found[after] = None
-        while len(found) < _MOST and looked_at < _MOST_LOOKED_AT:
-            page = directory.list(actor(), Kind(kind), filters, after=after, limit=MOST_ITEMS)
-            words = [str(item.values[field]) for item in page.items]
-            found |= dict.fromkeys(word for word in words if word.startswith(incomplete))
-            looked_at += len(words)
-            after = page.next
-            if after is None or (ordered and not words[-1].startswith(incomplete)):
-                break
-        return list(islice(found, _MOST))
-    finally:
-        engine.dispose()
 
 
 def suspicions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Complete the id of a suspicion that is open, the newest ones first."""
     del param
+    return _words(ctx, lambda engine: _open_suspicions(engine, incomplete))
+
+
+def _words(ctx: click.Context, find: Callable[[Engine], Iterable[str]]) -> list[str]:
+    """Give what is found in the store; nothing where that cannot be read."""
     try:
-        return _open_suspicions(ctx, incomplete)
-    except Exception:  # noqa: BLE001  (as above)
+        engine = _engine(ctx)
+        if engine is None:
+            return []
+        try:
+            return list(islice(find(engine), _MOST))
+        finally:
+            engine.dispose()
+    except Exception:  # noqa: BLE001  (no store, no words: a shell's prompt is no place for it)
         return []
 
 
-def _open_suspicions(ctx: click.Context, incomplete: str) -> list[str]:
+def _newest(engine: Engine, filters: dict[str, str], incomplete: str) -> list[str]:
+    from controller.admin.callbacks import Callbacks
+    from controller.commands.common import actor
+    from controller.guard.ranges import NO_RANGES
+
+    found = Callbacks(engine, now=lambda: 0, expiry_seconds=1, ranges=NO_RANGES)
+    page = found.list(actor(), filters, limit=_MOST_NEWEST)
+    return [one.id for one in page.items if one.id.startswith(incomplete)]
+
+
+def _open_suspicions(engine: Engine, incomplete: str) -> list[str]:
     from controller.admin.suspicions import Suspecting
     from controller.commands.common import actor
 
-    engine = _engine(ctx)
-    if engine is None:
-        return []
-    try:
-        page = Suspecting(engine, now=lambda: 0).list(actor(), {"open": True})
-        words = [str(one.id) for one in page.items if str(one.id).startswith(incomplete)]
-        return words[:_MOST]
-    finally:
-        engine.dispose()
+    page = Suspecting(engine, now=lambda: 0).list(actor(), {"open": True})
+    return [str(one.id) for one in page.items if str(one.id).startswith(incomplete)]
+
+
+def _find(
+    engine: Engine, kind: str, field: str, filters: dict[str, str], incomplete: str
+) -> Iterable[str]:
+    from controller.admin.directory import Directory
+    from controller.admin.model import MOST_ITEMS, Kind
+    from controller.admin.shapes import FILTERS
+    from controller.commands.common import actor
+
+    directory = Directory(engine, passwords=_no_passwords, now=lambda: 0)
+    # What begins so has it in it, too.
+    if FILTERS[Kind(kind)].get(field) in ("prefix", "part"):
+        filters = {**filters, field: incomplete}
+    # Keys are in order: what begins so comes next after it, and it alone before that.
+    ordered = bool(incomplete) and not filters
+    after = incomplete if ordered else None
+    found: dict[str, None] = {}
+    looked_at = 0
+    if after is not None and _is_there(directory, kind, after):
+        found[after] = None
+    while len(found) < _MOST and looked_at < _MOST_LOOKED_AT:
+        page = directory.list(actor(), Kind(kind), filters, after=after, limit=MOST_ITEMS)
+        words = [str(item.values[field]) for item in page.items]
+        found |= dict.fromkeys(word for word in words if word.startswith(incomplete))
+        looked_at += len(words)
+        after = page.next
+        if after is None or (ordered and not words[-1].startswith(incomplete)):
+            break
+    return found
 
 
 def _is_there(directory: Any, kind: str, key: str) -> bool:

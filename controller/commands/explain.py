@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-import msgspec
 
 from controller.commands import completing
 from controller.commands.common import Context, Opened, as_json, now, opened, pass_context
 from controller.commands.lockout import counts_of
-from controller.commands.shown import clock, echo_json, plain, rfc3339
+from controller.commands.shown import clock, echo_json, plain, told
 from controller.commands.types import Moment
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def callerid(context: Context, /, as_json: bool, **said: Any) -> None:
     with _explaining(context.settings()) as (explaining, store):
         found = explaining.callerid(store.actor, **said)
     if as_json:
-        echo_json(_public(found))
+        echo_json(told(found, _TIMES))
     else:
         _echo_callerid(found)
     _ended(found.answer)
@@ -147,7 +146,7 @@ def route(context: Context, /, as_json: bool, **said: Any) -> None:
     with _explaining(context.settings()) as (explaining, store):
         found = explaining.route(store.actor, **said)
     if as_json:
-        echo_json(_public(found))
+        echo_json(told(found, _TIMES))
     else:
         _echo(found)
     _ended(found.answer)
@@ -168,19 +167,13 @@ def callback(context: Context, /, as_json: bool, **said: Any) -> None:
     with _explaining(context.settings(), counted=True) as (explaining, store):
         found = explaining.callback(store.actor, **said)
     if as_json:
-        echo_json(_public(found))
+        echo_json(told(found, _TIMES))
     else:
         _echo(found)
     _ended(found.answer)
 
 
 # --- what is printed -------------------------------------------------------------------------
-
-
-def _public(found: ExplainedCallerId | ExplainedRoute | ExplainedCallback) -> dict[str, Any]:
-    """Give an explanation as the API shows it."""
-    made = msgspec.structs.asdict(found)
-    return made | {name: rfc3339(made[name]) for name in _TIMES if made.get(name) is not None}
 
 
 def _line(text: str) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-import msgspec
 
 from controller.commands import completing
 from controller.commands.common import (
@@ -20,10 +19,10 @@ from controller.commands.common import (
     pages,
     pass_context,
 )
-from controller.commands.shown import clock, echo_json, echo_list, rfc3339
+from controller.commands.shown import clock, echo_json, echo_list, told
 
 if TYPE_CHECKING:
-    from controller.admin.lockouts import Lockout, LockoutDesk
+    from controller.admin.lockouts import LockoutDesk
     from controller.admin.model import Actor
     from controller.cache.counts import Counts
     from controller.guard.locking import Target
@@ -102,11 +101,6 @@ def _at_once(function: Any, /, *args: Any) -> Any:
     return function(*args)
 
 
-def _public(found: Lockout) -> dict[str, Any]:
-    made = msgspec.structs.asdict(found)
-    return made | {name: rfc3339(made[name]) for name in _TIMES if made[name] is not None}
-
-
 @click.group()
 def lockout() -> None:
     """What is locked after wrong passwords (A3): by extension and number, extension, and DID."""
@@ -152,7 +146,7 @@ def list_(
                 raise click.ClickException("Redis went away meanwhile; try again")
             return page
 
-        found = ([_public(one) for one in page] for page in pages(fetch, limit))
+        found = ([told(one, _TIMES) for one in page] for page in pages(fetch, limit))
         echo_list(found, _COLUMNS, as_json=as_json)
 
 
@@ -182,7 +176,7 @@ def release(
         gone = desk.release(actor, target)
         left = desk.list(actor, {"extension": extension, "locked": True}) if extension else None
     if as_json:
-        echo_json(_public(gone))
+        echo_json(told(gone, _TIMES))
         return
     was = f"was locked until {clock(gone.until)}" if gone.until else "was not locked"
     click.echo(f"released {gone.key}: {was}, {gone.failures} wrong passwords forgotten")

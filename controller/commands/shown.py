@@ -78,6 +78,12 @@ def public(item: Item) -> dict[str, Any]:
     return {**ordered, **values}
 
 
+def told(found: msgspec.Struct, times: Iterable[str]) -> dict[str, Any]:
+    """Give what is no record as the API shows it; `times`: which of its fields are times."""
+    made = msgspec.structs.asdict(found)
+    return made | {name: rfc3339(made[name]) for name in times if made.get(name) is not None}
+
+
 def echo_json(value: Any) -> None:
     """Print a value as one line of JSON."""
     click.echo(msgspec.json.encode(value))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-import msgspec
 
 from controller.commands import completing
 from controller.commands.common import (
@@ -18,10 +17,10 @@ from controller.commands.common import (
     pages,
     pass_context,
 )
-from controller.commands.shown import echo_json, echo_list, rfc3339
+from controller.commands.shown import echo_json, echo_list, told
 
 if TYPE_CHECKING:
-    from controller.admin.suspicions import Suspecting, Suspicion
+    from controller.admin.suspicions import Suspecting
 
 _COLUMNS: Final = ("id", "pattern", "subject", "blocks", "times", "last", "said", "released")
 _TIMES: Final = ("first", "last", "released")
@@ -31,11 +30,6 @@ def _suspecting(store: Opened) -> Suspecting:
     from controller.admin.suspicions import Suspecting
 
     return Suspecting(store.engine, now=now)
-
-
-def _public(found: Suspicion) -> dict[str, Any]:
-    made = msgspec.structs.asdict(found)
-    return made | {name: rfc3339(made[name]) for name in _TIMES if made[name] is not None}
 
 
 @click.group()
@@ -83,7 +77,7 @@ def list_(
         def fetch(after: Any, most: int) -> Any:
             return suspecting.list(store.actor, filters, after=after, limit=most)
 
-        found = ([_public(one) for one in page] for page in pages(fetch, limit))
+        found = ([told(one, _TIMES) for one in page] for page in pages(fetch, limit))
         columns = _COLUMNS[:-1] if is_open else _COLUMNS
         echo_list(found, columns, as_json=as_json)
 
@@ -101,7 +95,7 @@ def release(context: Context, /, id_: int, as_json: bool) -> None:
     with opened(context.settings()) as store:
         gone = _suspecting(store).release(store.actor, id_)
     if as_json:
-        echo_json(_public(gone))
+        echo_json(told(gone, _TIMES))
         return
     blocked = "blocked calls" if gone.blocks else "blocked nothing"
     click.echo(f"released {gone.id}, {gone.pattern} {gone.subject}: it {blocked}")

@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from controller.esl.gateways import LONE_AMPERSAND, MOST_CHARACTERS, CannotTell
+from controller.esl.gateways import CannotTell, read_xml
 
 #: What asks a switch: an api command and its words; gives what it printed.
 Ask = Callable[..., str]
@@ -145,15 +145,7 @@ def _located(ask: Ask, *words: str) -> ET.Element:
 
 
 def _read(answer: str) -> ET.Element:
-    text = answer.strip()
-    if not text.startswith("<"):
-        raise CannotTell(f"no XML: {text!r:.80}")
-    if len(text) > MOST_CHARACTERS or "<!" in text:
-        raise CannotTell("XML that is too long, or declares something")
-    try:
-        return ET.fromstring(LONE_AMPERSAND.sub("&amp;", text))  # noqa: S314  (declares nothing)
-    except (ET.ParseError, ValueError) as error:
-        raise CannotTell(f"XML that cannot be read: {error}") from error
+    return read_xml(answer, "XML")
 
 
 def _params(element: ET.Element | None) -> Settings:

@@ -22,7 +22,7 @@ import msgspec
 
 from controller.esl.errors import EslError
 
-#: More is no answer to this question: a gateway takes some 1,200 characters.
+#: More is no answer to any question: a gateway takes some 1,200 characters.
 MOST_CHARACTERS: Final = 4_000_000
 #: Registration failed: the status follows within a second (sofia_reg.c, sofia_reg_check_gateway).
 FAILED_STATES: Final = frozenset({"FAILED", "FAIL_WAIT", "TIMEOUT"})
@@ -33,7 +33,7 @@ NO_REGISTRATION: Final = "NOREG"
 GATEWAY_EVENTS: Final = ("sofia::gateway_state", "sofia::gateway_add", "sofia::gateway_delete")
 
 #: An ampersand that the switch has not escaped.
-LONE_AMPERSAND: Final = re.compile(
+_LONE_AMPERSAND: Final = re.compile(
     r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)", re.ASCII
 )
 _COUNT: Final = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
@@ -110,23 +110,31 @@ def ask_gateways(api: Callable[..., str]) -> tuple[Gateway, ...]:
     return read_gateways(api("sofia", "xmlstatus", "gateway"))
 
 
+def read_xml(text: str, what: str) -> ET.Element:
+    """Read an answer that is XML: elements and text, and nothing that declares anything.
+
+    `what` it should be, for whoever reads that it is not. Raises `CannotTell`.
+    """
+    text = text.strip()
+    if not text.startswith("<"):
+        raise CannotTell(f"no {what}: {text!r:.80}")
+    if len(text) > MOST_CHARACTERS:
+        raise CannotTell(f"{what} that is too long")
+    if "<!" in text:
+        raise CannotTell(f"{what} that declares something")
+    try:
+        return ET.fromstring(_LONE_AMPERSAND.sub("&amp;", text))  # noqa: S314  (declares nothing)
+    except (ET.ParseError, ValueError) as error:
+        raise CannotTell(f"{what} that cannot be read: {error}") from error
+
+
 def read_gateways(text: str) -> tuple[Gateway, ...]:
     """Read the answer to `sofia xmlstatus gateway`, of all gateways or of one.
 
     A profile that is stopped is left out by the switch, with its gateways. Two profiles may each
     have one of the same name. Raises `CannotTell`.
     """
-    text = text.strip()
-    if not text.startswith("<"):
-        raise CannotTell(f"no list of gateways: {text!r:.80}")
-    if len(text) > MOST_CHARACTERS:
-        raise CannotTell("a list of gateways that is too long")
-    if "<!" in text:
-        raise CannotTell("a list of gateways that declares something")
-    try:
-        root = ET.fromstring(LONE_AMPERSAND.sub("&amp;", text))  # noqa: S314  (declares nothing)
-    except (ET.ParseError, ValueError) as error:
-        raise CannotTell(f"a list of gateways that cannot be read: {error}") from error
+    root = read_xml(text, "list of gateways")
     match root.tag:
         case "gateways":
             return tuple(_gateway(one) for one in root if one.tag == "gateway")

@@ -186,15 +186,36 @@ def sighting(seen: Seen, count: int, threshold: int, policy: Policy) -> Sighting
             said = f"{name} rang {count} extensions within an hour"
         case _:
             said = f"{count} return calls to {rest} were over at once within an hour"
-    own = pattern is not Pattern.MANY_EXTENSIONS
+    return _sighting(subject, policy, seen.at, said=said, since=seen.since)
+
+
+def again(subject: Subject, policy: Policy, at: int) -> Sighting:
+    """Give that a suspicion which is open was met once more."""
+    return _sighting(subject, policy, at, opens=False)
+
+
+def _sighting(
+    subject: Subject,
+    policy: Policy,
+    at: int,
+    *,
+    said: str = "",
+    since: int = 0,
+    apart: int = 0,
+    opens: bool = True,
+) -> Sighting:
+    """Give a sighting on the calls of an extension: whose it is, and what its policy says."""
+    own = subject.pattern is not Pattern.MANY_EXTENSIONS
     return Sighting(
         subject=subject,
-        blocks=pattern.on(policy) is OnPattern.BLOCK,
+        blocks=subject.pattern.on(policy) is OnPattern.BLOCK,
         extension=policy.extension if own else None,
         client=policy.client if own else None,
-        at=seen.at,
+        at=at,
         said=said,
-        since=seen.since,
+        since=since,
+        apart=apart,
+        opens=opens,
     )
 
 
@@ -265,12 +286,10 @@ def spend_sighting(
 ) -> Sighting:
     """Give the suspicion of an extension that has spent much suddenly."""
     average = sum(history.hours) // len(history.hours)
-    return Sighting(
-        subject=Subject(Pattern.SUDDEN_SPEND, policy.extension),
-        blocks=policy.on_sudden_spend is OnPattern.BLOCK,
-        extension=policy.extension,
-        client=policy.client,
-        at=now,
+    return _sighting(
+        Subject(Pattern.SUDDEN_SPEND, policy.extension),
+        policy,
+        now,
         said=f"{_money(spent.amount)} {spent.currency} were spent within an hour, on "
         f"{spent.legs} calls; {_money(average)} is usual",
         since=since,
@@ -288,16 +307,18 @@ def added(sightings: Sequence[Sighting]) -> list[Sighting]:
     found: dict[str, Sighting] = {}
     for one in sightings:
         before = found.get(one.subject.key)
-        if before is not None:
-            last, first = (one, before) if one.at >= before.at else (before, one)
-            one = msgspec.structs.replace(  # noqa: PLW2901
-                last,
-                said=last.said or first.said,
-                times=last.times + first.times,
-                blocks=last.blocks or first.blocks,
-                opens=last.opens or first.opens,
-                # Whoever knew less must open nothing that the other one knows to be released.
-                since=min((side.since for side in (last, first) if side.opens), default=0),
-            )
-        found[one.subject.key] = one
+        found[one.subject.key] = one if before is None else _together(before, one)
     return [found[key] for key in sorted(found)]
+
+
+def _together(before: Sighting, one: Sighting) -> Sighting:
+    last, first = (one, before) if one.at >= before.at else (before, one)
+    return msgspec.structs.replace(
+        last,
+        said=last.said or first.said,
+        times=last.times + first.times,
+        blocks=last.blocks or first.blocks,
+        opens=last.opens or first.opens,
+        # Whoever knew less must open nothing that the other one knows to be released.
+        since=min((side.since for side in (last, first) if side.opens), default=0),
+    )

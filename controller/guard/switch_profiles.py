@@ -61,8 +61,8 @@ def _anywhere(facts: Facts, profile: Profile) -> Iterator[Danger]:
         yield _say(profile, Level.UNSAFE, text, "set extended-info-parsing=false")
 
 
-#: What a profile of ours should not do: the setting, how it should be, whether it is by default,
-#: how bad it is otherwise, and what that is.
+#: What a profile of ours should not do: the setting, how it should be, how it is where nothing is
+#: said, how bad it is otherwise, and what that is.
 _SHOULD: Final = (
     ("disable-register", True, False, Level.ADVICE, "takes REGISTER"),
     (
@@ -72,14 +72,14 @@ _SHOULD: Final = (
         Level.UNSAFE,
         "takes REFER: who is called sends our leg to wherever he likes, at our cost",
     ),
-    ("enable-chat", False, False, Level.ADVICE, "takes MESSAGE"),
-    ("proxy-message", False, True, Level.ADVICE, "passes MESSAGE on"),
-    ("proxy-refer", False, True, Level.ADVICE, "passes REFER on"),
-    ("enable-3pcc", False, True, Level.ADVICE, "takes an INVITE that offers nothing"),
+    ("enable-chat", False, True, Level.ADVICE, "takes MESSAGE"),
+    ("proxy-message", False, False, Level.ADVICE, "passes MESSAGE on"),
+    ("proxy-refer", False, False, Level.ADVICE, "passes REFER on"),
+    ("enable-3pcc", False, False, Level.ADVICE, "takes an INVITE that offers nothing"),
     (
         "inbound-use-callid-as-uuid",
         False,
-        True,
+        False,
         Level.ADVICE,
         "lets a caller choose by what his leg is known",
     ),
@@ -96,9 +96,7 @@ _SHOULD: Final = (
 
 def _ours(profile: Profile) -> Iterator[Danger]:
     for name, wanted, by_default, level, text in _SHOULD:
-        # `by_default`: whether it is as wanted where nothing is said.
-        is_on = profile.on(name, default=wanted if by_default else not wanted)
-        if is_on is not wanted:
+        if profile.on(name, default=by_default) is not wanted:
             yield _say(profile, level, text, f"set {name}={str(wanted).lower()}")
     if profile.said("manage-presence", "false").lower() not in ("false", "no", "off", "0", ""):
         text = "takes SUBSCRIBE and PUBLISH"

@@ -120,18 +120,19 @@ def is_of_no_country(prefix: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
+def _kind(number: str) -> int:
+    """Give the kind of an E.164 number, as phonenumbers calls it."""
+    return phonenumbers.number_type(phonenumbers.parse(number, None))
+
+
 def is_costly(number: str) -> bool:
     """Whether an E.164 number is of a kind that costs more than a call (premium and its like)."""
-    if _PREMIUM_EXCHANGE.match(number):
-        return True
-    return phonenumbers.number_type(phonenumbers.parse(number, None)) in _COSTLY
+    return _PREMIUM_EXCHANGE.match(number) is not None or _kind(number) in _COSTLY
 
 
-@lru_cache(maxsize=4096)
 def type_of(number: str) -> NumberType:
     """Give the kind of an E.164 number that `is_costly` does not refuse; of others, `unknown`."""
-    kind = phonenumbers.number_type(phonenumbers.parse(number, None))
-    return _TYPES.get(kind, NumberType.UNKNOWN)
+    return _TYPES.get(_kind(number), NumberType.UNKNOWN)
 
 
 def is_country(code: str) -> bool:

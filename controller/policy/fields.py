@@ -7,6 +7,7 @@ it cannot (that a country exists, that two fields go together) is said by `rules
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated, Final
 
 import iso4217
@@ -303,6 +304,22 @@ class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     minute: Times | None = None
     hour: Times | None = None
     day: Times | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        """Say which window's number cannot be reached, and what to write; None: each can be."""
+        known = [
+            (name, value)
+            for name, value in (("minute", self.minute), ("hour", self.hour), ("day", self.day))
+            if value is not None
+        ]
+        for (shorter, fewer), (longer, more) in pairwise(known):
+            if fewer > more:
+                return (
+                    f"{fewer} in a {shorter} cannot be reached where {more} in a {longer} are the "
+                    f"most; write at most {more} for the {shorter}"
+                )
+        return None
 
 
 def is_currency(code: str) -> bool:

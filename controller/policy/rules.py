@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
@@ -248,17 +247,8 @@ def _check_prompts(policy: Policy) -> None:
 
 def check_rate(field: str, rate: Rate) -> None:
     """Check that each window's number can be reached. Raises `PolicyError`."""
-    known = [
-        (name, value)
-        for name, value in (("minute", rate.minute), ("hour", rate.hour), ("day", rate.day))
-        if value is not None
-    ]
-    for (shorter, fewer), (longer, more) in pairwise(known):
-        if fewer > more:
-            raise PolicyError(
-                f"{field}: {fewer} in a {shorter} cannot be reached where {more} in a {longer} are "
-                f"the most; write at most {more} for the {shorter}"
-            )
+    if rate.trouble is not None:
+        raise PolicyError(f"{field}: {rate.trouble}")
 
 
 def refuse_what_nothing_acts_on(policy: Policy) -> None:

@@ -119,6 +119,12 @@ def unmark(services: Services, node: str | None, attempt: str | None) -> None:
             log.debug("not_unmarked", attempt=attempt, error=str(error))
 
 
+def take_back(services: Services, extension: str, attempt: str) -> None:
+    """Release what is held for a call that was not answered, and give its places back."""
+    release(services, attempt)
+    give_places_back(services, extension, attempt)
+
+
 class Followed(msgspec.Struct, frozen=True):
     """What an attempt that was not answered led to.
 
@@ -239,8 +245,7 @@ class Answers:
             )
             if followed.ended:
                 # No leg of it was answered: it costs nothing.
-                release(services, written.id)
-                give_places_back(services, written.extension, written.id)
+                take_back(services, written.extension, written.id)
             self._note(request, ending, cause, followed)
             note_unanswered(services, followed.ended)
         unmark(services, written.node, written.id)

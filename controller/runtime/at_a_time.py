@@ -78,14 +78,14 @@ def give_places_back(services: Services, extension: str, attempt: str | None) ->
 
 
 def _keep(services: Services, extension: str, attempt: str | None, over: bool) -> None:
+    if attempt is None:
+        return
     try:
         policy = services.policies.get(extension)
     except Away:
         services.note_store_fault("policy")
         policy = None
     limits = None if policy is None else _limits(services, policy)
-    if attempt is None:
-        return
     member = member_at_a_time(attempt)
     if limits == {} and not services.places.knows(member):
         return

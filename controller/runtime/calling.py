@@ -22,7 +22,7 @@ from controller.esl.switch import SwitchLink
 from controller.guard.often import OftenKind, Over
 from controller.policy.model import Policy
 from controller.routing.model import MOST_WAYS, Plan
-from controller.runtime.answers import Answers, finish, mark_of
+from controller.runtime.answers import Answers, finish, mark_of, take_back
 from controller.runtime.at_a_time import STALE_SECONDS, give_places_back, take_places
 from controller.runtime.dialling import leg_uuids, originate_command
 from controller.runtime.paying import begin, release
@@ -122,7 +122,10 @@ class Calling(Underway):
         full = take_places(services, request, policy, attempt, _longest(policy))
         if full is not None:
             self._give_back(request, full.seconds, outcome=full.reason)
-        elif not self._make(request, number, policy, links, busy, attempt):
+            return
+        began = services.clock.now()
+        way = self._way(request, number, policy, links, busy)
+        if way is None or not self._make(request, number, policy, attempt, way, began):
             give_places_back(services, policy.extension, attempt)
 
     def _make(
@@ -130,23 +133,21 @@ class Calling(Underway):
         request: Request,
         number: str,
         policy: Policy,
-        links: Sequence[SwitchLink],
-        busy: Sequence[str],
         attempt: str,
+        way: tuple[SwitchLink, Plan],
+        began: float,
     ) -> bool:
-        """Write the attempt and send it; whether it was written, by us or by nobody."""
+        """Write the attempt and send it; whether it was written, by us or by nobody.
+
+        `began`: when it got its places.
+        """
         services, limits = self._services, self._services.settings.dispatcher
-        began = services.clock.now()
-        found = self._way(request, number, policy, links, busy)
-        if found is None:
-            return False
-        link, plan = found
+        link, plan = way
         try:
             granted = begin(services, request, policy, attempt, number, plan)
         except Away:
             # Nobody knows whether it is held, and nobody else of this attempt.
-            release(services, attempt)
-            give_places_back(services, policy.extension, attempt)
+            take_back(services, policy.extension, attempt)
             raise
         if isinstance(granted, Refused):
             self._end_leased(request, granted.reason)
@@ -286,8 +287,7 @@ class Calling(Underway):
                 # Else it is somebody else's by now, and so are its places and what is held.
                 give_back(services, request.id)
                 if attempt is not None:
-                    release(services, attempt)
-                    give_places_back(services, request.extension, attempt)
+                    take_back(services, request.extension, attempt)
         finally:
             self.over(request.id)
         services.on_request(due / 1_000_000)
@@ -372,8 +372,7 @@ class Calling(Underway):
             services, request.id, outcome, cause, attempt=attempt.id, leased=True, lease=lease
         )
         if ended:
-            release(services, attempt.id)
-            give_places_back(services, request.extension, attempt.id)
+            take_back(services, request.extension, attempt.id)
 
     def _is_late(self, asked: float, request: Request, attempt: str) -> bool:
         """Whether we were asleep, or the store was: who looks for unsent ones may be at it."""

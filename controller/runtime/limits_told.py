@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 from controller.guard.often import Over
 from controller.policy.moments import written
+from controller.runtime.remembered import Remembered
 from controller.store.notices import Notices
 from controller.store.requests import Request
 
@@ -26,7 +26,7 @@ class LimitsTold:
     def __init__(self, services: Services, notices: Notices) -> None:
         self._services = services
         self._notices = notices
-        self._told: OrderedDict[str, None] = OrderedDict()
+        self._told = Remembered(MOST_TOLD)
 
     def reached(self, over: Over, request: Request, policy: Policy, node: str) -> None:
         """Leave a notice that a callback met a limit, where none was left lately."""
@@ -37,11 +37,8 @@ class LimitsTold:
         window = now // 1_000_000 // max(limit.seconds, LEAST_SECONDS)
         # Of numbers and their blocks there are as many as callers like: they are told by extension.
         key = f"limit:{limit.kind.value}:{limit.owner}:{limit.seconds}:{window}"
-        if key in self._told:
+        if not self._told.add(key):
             return
-        self._told[key] = None
-        if len(self._told) > MOST_TOLD:
-            self._told.popitem(last=False)
         body = {
             "reason": limit.reason,
             "extension": request.extension,

@@ -9,7 +9,6 @@ whether that was done: he may have died meanwhile, or his link was down.
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +18,7 @@ import structlog
 from controller.credit.model import LegEnd, Side
 from controller.esl.events import Event, moment, text
 from controller.runtime.dialling import leg_uuids
+from controller.runtime.remembered import Remembered
 
 if TYPE_CHECKING:
     from controller.runtime.services import Services
@@ -70,13 +70,12 @@ def end_of(event: Event, *, node: str | None, source: str) -> LegEnd | None:
 
 
 class Settling:
-    """What one controller knows of legs that are over."""
+    """What one controller knows of legs that are over; so many that are settled, by heart."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, most_remembered: int = MOST_REMEMBERED) -> None:
         self._services = services
         self._under_way: set[str] = set()
-        self._settled: set[str] = set()
-        self._order: deque[str] = deque()
+        self._settled = Remembered(most_remembered)
         self._stopped = False
         #: Set by the dispatcher's calling: whether a request's return call is being made here.
         self.is_calling: Callable[[str], bool] = lambda request: False
@@ -127,7 +126,7 @@ class Settling:
             self._under_way.discard(end.leg)
             raise
         if end.leg in known:
-            self._note(end.leg)
+            self._settled.add(end.leg)
         else:
             self._settle(end)
 
@@ -147,7 +146,7 @@ class Settling:
             # Whom it called and what it showed is written behind; its record has both.
             services.placing.flush_called(end.request, end.position)
         settled = services.keep(services.charging.settle, end)
-        self._note(end.leg)
+        self._settled.add(end.leg)
         if not settled.first:
             return False
         services.watching.call_ended(end)
@@ -167,10 +166,3 @@ class Settling:
             seconds=settled.seconds, charge=settled.charge, source=end.source,
         )  # fmt: skip
         return True
-
-    def _note(self, leg: str) -> None:
-        if leg not in self._settled:
-            self._settled.add(leg)
-            self._order.append(leg)
-            if len(self._order) > MOST_REMEMBERED:
-                self._settled.discard(self._order.popleft())

@@ -7,7 +7,6 @@ it delays a callback but where its extension's policy blocks such ones, and no f
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +23,7 @@ from controller.guard.patterns import (
     Sighting,
     Subject,
     added,
+    again,
     blocking,
     is_short,
     rings,
@@ -33,6 +33,7 @@ from controller.guard.patterns import (
 )
 from controller.policy.fields import OnPattern
 from controller.policy.model import Policy
+from controller.runtime.remembered import Remembered
 from controller.store.requests import Request
 from controller.store.suspicions import Saw, Suspicions
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 log: Any = structlog.get_logger("watching")
 
-#: How long is waited between two writes, seconds: what is seen meanwhile is written together.
+#: How long is waited between two writes, seconds.
 APART_SECONDS: Final = 0.5
 #: How long what was written counts here by itself, seconds: then it has been read, as everywhere.
 OWN_SECONDS: Final = 3.0
@@ -64,17 +65,29 @@ class _Own(msgspec.Struct):
 
 
 class Watching:
-    """The suspicions of one controller. What is known of all is `services.suspicions`."""
+    """The suspicions of one controller. What is known of all is `services.suspicions`.
 
-    def __init__(self, services: Services, patterns: Patterns, store: Suspicions) -> None:
+    `apart_seconds`: how long is waited between two writes; what is seen meanwhile is written
+    together.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        patterns: Patterns,
+        store: Suspicions,
+        *,
+        apart_seconds: float = APART_SECONDS,
+    ) -> None:
         self._services = services
         self._patterns = patterns
         self._store = store
+        self._apart_seconds = apart_seconds
         self._own: dict[str, _Own] = {}
         self._waiting: dict[str, Sighting] = {}
         self._writing = False
         self._lost = 0
-        self._counted: OrderedDict[str, None] = OrderedDict()
+        self._counted = Remembered(MOST_COUNTED)
         self._well = True
 
     # --- callbacks -----------------------------------------------------------------------------
@@ -88,17 +101,7 @@ class Watching:
         subject = self._blocking(policy, found)
         if subject is None:
             return None
-        own = subject.pattern is not Pattern.MANY_EXTENSIONS
-        self.note(
-            Sighting(
-                subject=subject,
-                blocks=subject.pattern.on(policy) is OnPattern.BLOCK,
-                extension=policy.extension if own else None,
-                client=policy.client if own else None,
-                at=self._services.clock.micros(),
-                opens=False,
-            )
-        )
+        self.note(again(subject, policy, self._services.clock.micros()))
         return subject.pattern.reason
 
     def seen(self, request: Request, policy: Policy) -> str | None:
@@ -108,11 +111,8 @@ class Watching:
         """
         caller = request.caller
         # Further tries (T5) are the same callback.
-        if caller is None or request.attempts or request.id in self._counted:
+        if caller is None or request.attempts or not self._counted.add(request.id):
             return None
-        self._counted[request.id] = None
-        if len(self._counted) > MOST_COUNTED:
-            self._counted.popitem(last=False)
         services = self._services
         found = rings(policy, caller, services.clock.micros(), services.suspicions.get())
         if any(one.subject.pattern.on(policy) is OnPattern.BLOCK for one in found):
@@ -226,7 +226,7 @@ class Watching:
                 self._lost = 0
                 for one, saw in zip(some, results, strict=True):
                     self._written(one, saw)
-                gevent.sleep(APART_SECONDS)
+                gevent.sleep(self._apart_seconds)
         finally:
             self._writing = False
         now = services.clock.now()

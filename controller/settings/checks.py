@@ -9,8 +9,6 @@ from typing import Final
 from controller.guard.locking import LockKind
 from controller.guard.ranges import Ranges, RangesError, parse, shipped
 from controller.numbers.e164 import is_country
-from controller.policy.model import PolicyError
-from controller.policy.rules import check_rate
 from controller.policy.urls import trouble
 from controller.prompts.catalogue import languages
 from controller.settings.sections import Settings, networks
@@ -53,10 +51,9 @@ def check(settings: Settings) -> None:
                 f"first_seconds, {rule.first_seconds}; no lock is shorter than the first"
             )
     for field in ("callbacks_per_node", "callbacks"):
-        try:
-            check_rate(field, getattr(settings.guard, field))
-        except PolicyError as error:
-            raise SettingsError(f"guard.{error}") from error
+        unreachable = getattr(settings.guard, field).trouble
+        if unreachable is not None:
+            raise SettingsError(f"guard.{field}: {unreachable}")
     if settings.sounds.directory and not tellable(settings.sounds.directory):
         raise SettingsError(
             f"sounds.directory: {settings.sounds.directory!r} is no directory that the switch can "
@@ -91,7 +88,9 @@ def check(settings: Settings) -> None:
     if len(set(names)) != len(names):
         raise SettingsError("nodes: two nodes have one name; give each its own")
     _check_told(settings)
-    ranges_of(settings)
+    if settings.guard.risky_ranges:
+        # What is shipped is right, and every command loads the settings.
+        ranges_of(settings)
     if not is_country(settings.route.country):
         raise SettingsError(
             f"route.country: {settings.route.country!r} is no country; write two capitals: US"

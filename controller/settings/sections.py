@@ -285,7 +285,12 @@ class Settings(_Section, frozen=True):
         """The URL of the database, made of `data_dir` where none is set."""
         if self.database.url:
             return self.database.url
-        return f"sqlite:///{Path(self.data_dir).absolute() / 'callbackd.sqlite3'}"
+        return f"sqlite:///{self.sqlite_path.absolute()}"
+
+    @property
+    def sqlite_path(self) -> Path:
+        """Where the database is where no URL of one is set."""
+        return Path(self.data_dir) / "callbackd.sqlite3"
 
     @property
     def sounds_directory(self) -> str:

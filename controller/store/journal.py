@@ -120,6 +120,10 @@ def writing(engine: Engine, announce: Callable[[Change], None]) -> Iterator[Writ
         announce(change)
 
 
+def nobody(_: Change) -> None:
+    """Announce to nobody: for what changes no policy."""
+
+
 class Journal:
     """What was changed: the audit log, and the count of policy changes. Calls block."""
 

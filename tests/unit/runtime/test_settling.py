@@ -12,7 +12,7 @@ import pytest
 from controller.callback.return_session import destination_legs
 from controller.runtime import settling, unsettled
 from controller.runtime.dialling import leg_uuids
-from controller.runtime.settling import EVENT, end_of
+from controller.runtime.settling import EVENT, Settling, end_of
 from controller.runtime.unsettled import Unsettled
 from controller.settings import Credit
 from controller.store import schema
@@ -477,7 +477,7 @@ def test_m7_an_end_that_is_told_again_later_is_not_written_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """M7: of so many that were settled it is known by heart."""
-    monkeypatch.setattr(settling, "MOST_REMEMBERED", 1)
+    bench.settling = bench.services.settling = Settling(bench.services, most_remembered=1)
     bench.call()
     bench.legs[CALL] = object()
     settle, settled = bench.services.charging.settle, []
