@@ -17,7 +17,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, Final
@@ -25,10 +25,9 @@ from typing import Any, Final
 import structlog
 
 from bench import fuzz_inputs
-from bench.fuzz import BATCH, watchdog
+from bench.fuzz import BATCH, Fault, watchdog
 from bench.fuzz_inputs import Hostile, connect_reply
 from bench.fuzz_judge import (
-    Fault,
     Meant,
     demand,
     judge_command,
@@ -44,6 +43,7 @@ from controller.callback.return_session import ReturnSession
 from controller.callerid.model import Numbers, Rang
 from controller.credit.model import Granted
 from controller.esl import commands
+from controller.esl.connection import OnReply
 from controller.esl.errors import EslError
 from controller.esl.session import OutboundSession
 from controller.esl.wire import Frame
@@ -64,6 +64,7 @@ from controller.runtime.paying import Call, Paying
 from controller.runtime.prompts import Prompts
 from controller.runtime.return_leg import ReturnLeg
 from controller.settings import Settings, ranges_of
+from controller.simulator.listener import Command
 from controller.store.arrivals import Earlier
 
 NOW: Final = 1_800_000_000
@@ -122,7 +123,7 @@ class _Counting:
     def __init__(self, name: str = "") -> None:
         self._name = name
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, name: str) -> _Counting:
         return _Counting(name)
 
     def labels(self, *labels: str) -> _Counting:
@@ -143,7 +144,9 @@ class _Session(OutboundSession):
 
     sent = 0
 
-    def transmit(self, command: bytes, on_reply: Any = None, *, first: bytes | None = None) -> None:  # noqa: ANN401
+    def transmit(
+        self, command: bytes, on_reply: OnReply | None = None, *, first: bytes | None = None
+    ) -> None:
         """Send a command, and count it."""
         self.sent += 1 + (first is not None)
         super().transmit(command, on_reply, first=first)
@@ -167,12 +170,12 @@ class _Book:
         """Nothing is known of anybody."""
         return Facts()
 
-    def store(self, wanted: Wanted) -> Any:  # noqa: ANN401
+    def store(self, wanted: Wanted) -> SimpleNamespace:
         """Keep a callback."""
         self.kept.append((wanted.asking, wanted.number, None))
         return SimpleNamespace(id="1", state="pending", joined=0, due=wanted.due, outcome=None)
 
-    def refuse(self, asking: Asking, reason: str) -> Any:  # noqa: ANN401
+    def refuse(self, asking: Asking, reason: str) -> SimpleNamespace:
         """Keep a reason."""
         self.kept.append((asking, None, reason))
         return SimpleNamespace(id="1", state="refused", joined=0, due=0, outcome=reason)
@@ -257,7 +260,7 @@ class Calls:
         found = [did for did in readings if did in self.policy.dids]
         return (found[0], self.policy) if found else None
 
-    def _spawn(self, function: Any, *args: Any) -> None:  # noqa: ANN401
+    def _spawn(self, function: Callable[..., object], *args: object) -> None:
         # How a request ended is the store's.
         if function is not return_leg.record:
             function(*args)
@@ -305,7 +308,7 @@ class Calls:
 
         self._run(session, switch, on_connected)
 
-    def _run(self, session: _Session, switch: Switch, on_connected: Any) -> None:  # noqa: ANN401
+    def _run(self, session: _Session, switch: Switch, on_connected: OnReply) -> None:
         try:
             session.transmit(commands.CONNECT, on_connected)
             session.receive_events()
@@ -314,7 +317,7 @@ class Calls:
         demand(session.closed_by is None, f"the connection broke: {session.closed_by}")
         demand(switch.commands == session.sent, f"{switch.commands} commands of {session.sent}")
 
-    def _judge_trigger(self, command: Any) -> None:  # noqa: ANN401
+    def _judge_trigger(self, command: Command) -> None:
         judge_command(command, self._no_bridge, tuple)
         if command.line == "sendmsg":
             demand(command.headers["execute-app-name"] == "hangup", f"executes {command.headers}")
@@ -407,7 +410,7 @@ class Calls:
             judge_dial_string(text, meant, role="destination")
             self.ends["bridged"] += 1
 
-        def judge(command: Any) -> None:  # noqa: ANN401
+        def judge(command: Command) -> None:
             judge_command(command, bridged, lambda: held[0].session.destination_legs)
 
         def events(name: str, argument: str, event_uuid: str) -> list[dict[str, Any]]:
@@ -472,7 +475,7 @@ def attempt(call: Hostile) -> Counter[str]:
 _HARMLESS: Final = re.compile(r"[A-Za-z0-9_.:+/ -]*\Z")
 
 
-def _looked_at(logger: Any, method: str, entry: MutableMapping[str, Any]) -> str:  # noqa: ANN401
+def _looked_at(logger: object, method: str, entry: MutableMapping[str, Any]) -> str:
     for name, told in entry.items():
         demand(name != "exc_info", f"a fault of ours: {told!r}")
         demand(_HARMLESS.match(str(told)), f"logs {name}={told!r}")

@@ -14,16 +14,13 @@ from typing import Final
 
 import msgspec
 
+from bench.fuzz import Fault
 from controller.numbers.e164 import is_e164
 from controller.routing.model import Plan
 from controller.runtime.dialling import ANONYMOUS, FINAL_CAUSES
 from controller.simulator.api import first_word
 from controller.simulator.dialstring import DialString, parse
 from controller.simulator.listener import Command
-
-
-class Fault(Exception):
-    """An input did what none may do."""
 
 
 def demand(holds: object, what: str) -> None:
@@ -64,7 +61,6 @@ COMMON: Final[Mapping[str, str]] = {
     "callback_leg": "return|destination",
     "callback_call": UUID,
     "callback_request": UUID,
-    "callback_charged": _NUMBER,
     "callback_position": _NUMBER,
     "originate_timeout": _NUMBER,
     "leg_timeout": _NUMBER,
@@ -79,15 +75,11 @@ COMMON: Final[Mapping[str, str]] = {
     "digits_dialed_filter": r"\(\.\+\)",
     "playback_terminators": "any",
 }
-_ALWAYS: Final = set(COMMON) - {
-    "callback_charged", "callback_position", "hangup_after_bridge", "sip_copy_custom_headers",
-    "digits_dialed_filter", "playback_terminators",
-}  # fmt: skip
-_RETURN: Final = _ALWAYS | {
+_RETURN: Final = set(COMMON) - {"callback_position"}
+_DESTINATION: Final = set(COMMON) - {
     "hangup_after_bridge", "sip_copy_custom_headers", "digits_dialed_filter",
     "playback_terminators",
 }  # fmt: skip
-_DESTINATION: Final = _ALWAYS | {"callback_position"}
 _OWN: Final = {
     "origination_uuid", "callback_channel", "leg_progress_timeout",
     "origination_caller_id_number", "origination_caller_id_name",

@@ -84,8 +84,6 @@ class Switch:
         if word == "exit":
             self.over = True
             return [OK]
-        if word == "api":
-            return [b"Content-Type: api/response\nContent-Length: 3\n\n+OK"]
         if word != "sendmsg":
             return [OK]
         event_uuid = command.headers["event-uuid"]
@@ -107,7 +105,7 @@ class Switch:
         return data
 
 
-def event(**fields: Any) -> bytes:  # noqa: ANN401
+def event(**fields: object) -> bytes:
     """Write an event as the switch does: a value may hold bytes that are no UTF-8."""
     body = json.dumps(fields, ensure_ascii=False).encode("utf-8", "surrogateescape")
     return framed(EVENT, body)

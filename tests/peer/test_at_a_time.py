@@ -14,8 +14,7 @@ from controller.settings import Guard
 from controller.simulator.phones import JournalEntry
 from controller.store.transcripts import transcript
 from tests.peer.money import CENT
-from tests.peer.test_routing import until
-from tests.peer.world import CALLER, FRIEND, World, answering, talking, typed
+from tests.peer.world import CALLER, FRIEND, World, answering, talking, typed, until
 from tests.seed import ADMIN, directory
 from tests.unit.store.paying import account, listed
 

@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import gevent
 from gevent import socket
 
 from controller.simulator import Behaviour, HangUp, Keys
 from tests import abuse
 from tests.peer.money import CENT, Money
-from tests.peer.world import CALLER, FRIEND, PATIENCE, World, answering, typed
+from tests.peer.world import CALLER, FRIEND, World, answering, typed, until
 
 OTHER_DID = "12025550102"
 #: A leg that no switch has.
@@ -157,10 +156,8 @@ def test_g1_hostile_frames_end_their_own_connection_and_no_call(world: World) ->
             one.sendall(reply() + sent)
             if ends:
                 one.shutdown(socket.SHUT_WR)
-        with gevent.Timeout(PATIENCE):
-            # One has its leg still, and waits for X; those that broke off are closed.
-            while len(controller.server.sessions) > 2:
-                gevent.sleep(0.02)
+        # One has its leg still, and waits for X; those that broke off are closed.
+        until(lambda: len(controller.server.sessions) <= 2)
     assert controller.metrics.registry.get_sample_value(
         "callbackd_faults_total", {"kind": "trigger_leg"}
     ) in (None, 0)
@@ -169,9 +166,7 @@ def test_g1_hostile_frames_end_their_own_connection_and_no_call(world: World) ->
     world.wait(lambda: not world.switch.legs)
     world.phone(FRIEND, Behaviour(on_call="busy", after=0.1))
     world.ring("+" + FRIEND)
-    with gevent.Timeout(PATIENCE):
-        while "busy" not in {request.outcome for request in world.requests.all()}:
-            gevent.sleep(0.02)
+    until(lambda: "busy" in {request.outcome for request in world.requests.all()})
     requests = world.requests.all()
     assert {request.caller for request in requests} == {f"+{CALLER}", f"+{FRIEND}"}
     assert "completed" in {request.outcome for request in requests}
@@ -188,9 +183,7 @@ def test_g1_300_connections_that_say_nothing_keep_no_caller_waiting(world: World
         world.ring()
         (request,) = world.ended()
         assert request.outcome == "busy"
-        with gevent.Timeout(PATIENCE):
-            while controller.server.sessions:
-                gevent.sleep(0.02)
+        until(lambda: not controller.server.sessions)
     world.idle()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -19,17 +18,20 @@ from controller.simulator.phones import JournalEntry
 from controller.store.destinations import Destination, destinations_of
 from controller.store.plans import read_plan
 from controller.store.requests import Request
-from tests.peer.world import CALLER, DID, FRIEND, PATIENCE, World, answering, talking, typed
+from tests.peer.world import (
+    CALLER,
+    DID,
+    FRIEND,
+    PATIENCE,
+    World,
+    answering,
+    talking,
+    typed,
+    until,
+)
 from tests.seed import ADMIN, directory
 
 FIRST, SECOND = "+12025550111", "+12025550112"
-
-
-def until(so: Callable[[], object]) -> None:
-    """Wait until something is so that nobody tells of."""
-    with gevent.Timeout(PATIENCE):
-        while not so():
-            gevent.sleep(0.02)
 
 
 def called(world: World, role: str) -> list[JournalEntry]:

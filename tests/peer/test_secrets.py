@@ -19,7 +19,7 @@ from gevent import subprocess
 from controller.cli import main
 from controller.policy.channels import Channel
 from controller.simulator import HangUp
-from tests.peer.world import CALLER, PATIENCE, World, answering, kill, typed
+from tests.peer.world import CALLER, PATIENCE, World, answering, kill, typed, until
 from tests.seed import ADMIN, directory
 
 NODE = "canary-node-3f81"
@@ -154,9 +154,7 @@ def test_a4_o7_no_secret_is_anywhere_but_where_it_was_put(world: World) -> None:
     printed = list(commands(env))
     assert kill(process, 15) == 0
     failed = list(faults(env))
-    with gevent.Timeout(PATIENCE):
-        while b'"stopped"' not in world.logged[-1]:
-            gevent.sleep(0.01)
+    until(lambda: b'"stopped"' in world.logged[-1])
     logged = b"".join(world.logged).decode()
     for secret in (*SECRETS, token):
         assert secret not in logged, [line for line in logged.splitlines() if secret in line]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
 import gevent
 from gevent import socket
 
 from controller.app import Controller
 from controller.simulator import HangUp
-from tests.peer.world import CALLER, DID, PATIENCE, World, answering
+from tests.peer.world import CALLER, DID, PATIENCE, World, answering, until
 
 #: What a trigger call says of itself, as far as a controller looks.
 FORGED = (
@@ -22,16 +19,6 @@ FORGED = (
 )
 #: A caller who hangs up when he is asked for the number.
 LEAVING = answering(hang_up=HangUp(when="heard", what="enter", after=0.1))
-
-
-@contextlib.contextmanager
-def connected(controller: Controller, count: int = 1) -> Iterator[list[socket.socket]]:
-    """Connect so often, as anybody on this machine can."""
-    with contextlib.ExitStack() as stack:
-        yield [
-            stack.enter_context(socket.create_connection(controller.server.address))
-            for _ in range(count)
-        ]
 
 
 def said_until_closed(line: socket.socket) -> bytes:
@@ -64,7 +51,8 @@ def test_g1_a_leg_that_names_no_switch_of_ours_is_told_nothing(world: World) -> 
     controller = world.controller()
     other = "Core-UUID: 00000000-920a-4a35-b9ee-2658933f40b0\n"
     for count, core in enumerate((other, "", "Core-UUID: ARRAY::a|:b\n"), 1):
-        with connected(controller) as (line,):
+        # As anybody on this machine can.
+        with socket.create_connection(controller.server.address) as line:
             line.sendall(FORGED.format(core=core).encode())
             # It is asked who it is, and nothing else.
             assert said_until_closed(line) == b"connect\n\n"
@@ -84,9 +72,7 @@ def test_o5_a_switch_that_has_started_anew_is_served_before_its_link_is_back(wor
     (link,) = controller.services.links.values()
     before = link.core
     world.switch.crash()
-    with gevent.Timeout(PATIENCE):
-        while link.up.is_set():
-            gevent.sleep(0.01)
+    until(lambda: not link.up.is_set())
     world.phone(CALLER, LEAVING)
     world.ring()
     world.wait(lambda: world.switch.seen("refused", role="trigger"))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gevent
-
 from controller.admin.suspicions import Suspecting
 from controller.settings import Guard
 from controller.simulator import Behaviour, HangUp
 from controller.store.suspicions import Suspicions
-from tests.peer.world import PATIENCE, World, answering
+from tests.peer.world import World, answering, until
 from tests.seed import ADMIN
 
 #: Of one block.
@@ -51,9 +49,7 @@ def test_g3_of_numbers_in_sequence_no_more_are_called_until_an_operator_releases
     suspecting.release(ADMIN, found.id)
     # As soon as that is read, and not what was seen before.
     suspicions = world.controllers[0].services.suspicions
-    with gevent.Timeout(PATIENCE):
-        while suspicions.get().open:
-            gevent.sleep(0.02)
+    until(lambda: not suspicions.get().open)
     assert ring(world, ROBOTS[5], 7) == "hung_up"
     assert called(world)[4:] == [ROBOTS[5]]
 
@@ -67,8 +63,6 @@ def test_g3_a_number_that_answers_and_hangs_up_at_once_is_not_called_again(world
     assert ring(world, ROBOTS[0], 2) == "hung_up"
     watched = Suspicions(world.engine, now=world.controllers[0].services.clock.micros)
     key = f"short_answers:1001/+{ROBOTS[0]}"
-    with gevent.Timeout(PATIENCE):
-        while watched.known().open != {key: True}:
-            gevent.sleep(0.02)
+    until(lambda: watched.known().open == {key: True})
     assert ring(world, ROBOTS[0], 3) == "suspicion_short_answers"
     assert called(world) == ROBOTS[:1] * 2

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import gevent
 import pytest
 
 from controller.admin.model import Kind
 from controller.settings import Guard
 from controller.simulator import HangUp
-from tests.peer.world import CALLER, FRIEND, PATIENCE, World, answering, talking, typed
+from tests.peer.world import CALLER, FRIEND, World, answering, talking, typed, until
 from tests.seed import ADMIN, directory
 
 #: A number of the Dominican Republic: in a range that the Federal Trade Commission warned of.
@@ -125,10 +124,7 @@ def test_g2_what_a_client_blocks_counts_at_once_though_the_policy_is_cached(
     # It is cached from here on.
     before = policies.get("1001")
     directory(world.engine).change(ADMIN, Kind.CLIENT, "main", blocked)
-    with gevent.Timeout(PATIENCE):
-        # The database tells nobody: looking again is the only way to know.
-        while policies.get("1001") == before:
-            gevent.sleep(0.02)
+    until(lambda: policies.get("1001") != before)
     world.ring()
     (request,) = world.ended()
     world.idle()

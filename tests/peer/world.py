@@ -49,6 +49,13 @@ def free_port() -> int:
             return port
 
 
+def until(so: Callable[[], object]) -> None:
+    """Wait until something is so that nobody tells of."""
+    with gevent.Timeout(PATIENCE):
+        while not so():
+            gevent.sleep(0.02)
+
+
 class World:
     """One switch and its phones, a database, and as many controllers as a test starts."""
 

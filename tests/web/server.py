@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import socket
 import threading
 from collections.abc import Iterator
@@ -16,17 +15,15 @@ from prometheus_client import CollectorRegistry
 from controller.runtime.offload import Offload
 from controller.web.api.application import create_api
 from controller.web.health import HealthServer
-from tests.web.world import World
+from tests.web.world import PARTS, World
 
 #: How long a test waits for what does not come, seconds.
 PATIENCE = 60
 
 
 def api(world: World, **instead: Any) -> Any:
-    """Give what makes the application of a world, with other parts in the place of some."""
-    said = inspect.signature(create_api).parameters.values()
-    names = [one.name for one in said if one.kind is one.POSITIONAL_OR_KEYWORD]
-    parts = {name: instead.get(name, getattr(world, name)) for name in names}
+    """Give what makes the application of a world; `instead`: other parts, and options."""
+    parts = {name: getattr(world, name) for name in PARTS} | instead
     return lambda run: create_api(run=run, **parts)
 
 

@@ -14,9 +14,8 @@ from sqlalchemy.exc import OperationalError
 from controller.admin.callback_shapes import Source
 from controller.admin.model import MOST_ITEMS
 from controller.store.database import Away
-from controller.web.api.application import create_api
 from tests.unit.store.called import BEGUN, FREE, SECOND, keep_leg, uuid
-from tests.web.server import running
+from tests.web.server import api, running
 from tests.web.world import Answer, World, is_problem
 
 OPERATORS = ("serial", "node", "channel", "cost_currency", "cost_price", "cost", "margin")
@@ -243,10 +242,8 @@ def test_m7_a_file_that_breaks_is_no_whole_file_to_whoever_gets_it(
         return real(*args, **kwargs)
 
     monkeypatch.setattr(world.calls, "list", few)
-    parts: Any = (world.directory, world.callbacks, world.calls, world.stopping, world.suspecting,
-                  world.lockouts, world.explaining)  # fmt: skip
     headers = {"Authorization": f"Bearer {world.tokens['admin']}"}
-    with running(lambda run: create_api(*parts, run=run, away=Away)) as server:
+    with running(api(world, away=Away)) as server:
         for pages, whole in ((99, True), (3, False), (99, True)):
             most[0] = pages
             asked = http.client.HTTPConnection(*server.address, timeout=60)

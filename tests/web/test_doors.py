@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from controller.store.database import open_database
 from controller.web import serving
 from controller.web.api.failures import MOST
 from controller.web.serving import GUARDING, MOST_HEAD
+from tests.web.conftest import Next
 from tests.web.server import Line, Running, api, head, running
 from tests.web.world import World
 
@@ -21,10 +21,9 @@ LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('web')}/callbackd.sqlite3")
-    yield World(engine)
-    engine.dispose()
+def world(on_sqlite: Next, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with on_sqlite(tmp_path_factory.mktemp("web")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from controller.store.database import open_database
 from controller.web.api.failures import MOST
 from controller.web.serving import GUARDING
+from tests.web.conftest import Next
 from tests.web.server import PATIENCE, api, running
 from tests.web.world import World
 
@@ -83,10 +83,9 @@ def certificate(directory: Path) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('web')}/callbackd.sqlite3")
-    yield World(engine)
-    engine.dispose()
+def world(on_sqlite: Next, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with on_sqlite(tmp_path_factory.mktemp("web")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

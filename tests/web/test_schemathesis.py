@@ -25,7 +25,7 @@ from controller.web.api.sounds import UPLOADED_AS
 from tests.unit.store.called import uuid
 from tests.web.server import Running, running
 from tests.web.test_isolation import NEW
-from tests.web.world import BASE, SINCE, World, check_secret_free
+from tests.web.world import BASE, PARTS, SINCE, World, check_secret_free
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 # Files are sent as they are, whatever they are said to be.
@@ -141,10 +141,7 @@ class Stage:
 
     def parts(self) -> list[Any]:
         """Give the parts that the API is made with."""
-        names = (
-            "directory", "callbacks", "calls", "stopping", "suspecting", "lockouts", "explaining",
-        )  # fmt: skip
-        return [Part(self, name) for name in names]
+        return [Part(self, name) for name in PARTS]
 
     def fault(self) -> None:
         """Count."""

@@ -10,28 +10,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from controller.store.database import open_database
-from controller.web.api.application import create_api
 from controller.web.api.reading import MOST_BYTES
 from controller.web.serving import SILENT_SECONDS, Handler
-from tests.web.server import PATIENCE, Line, Running, head, running
+from tests.web.conftest import Next
+from tests.web.server import PATIENCE, Line, Running, api, head, running
 from tests.web.world import World
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('web')}/callbackd.sqlite3")
-    yield World(engine)
-    engine.dispose()
+def world(on_sqlite: Next, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with on_sqlite(tmp_path_factory.mktemp("web")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def server(world: World) -> Iterator[Running]:
-    parts = (
-        world.directory, world.callbacks, world.calls, world.stopping, world.suspecting,
-        world.lockouts, world.explaining,
-    )  # fmt: skip
-    with running(lambda run: create_api(*parts, run=run)) as made:
+    with running(api(world)) as made:
         yield made
 
 
@@ -253,12 +247,8 @@ def test_nobody_waits_for_the_database(world: World) -> None:
             return world.directory.get(*args)
 
     slow: Any = Slow()
-    parts = (
-        world.callbacks, world.calls, world.stopping, world.suspecting, world.lockouts,
-        world.explaining,
-    )  # fmt: skip
     with (
-        running(lambda run: create_api(slow, *parts, run=run)) as server,
+        running(api(world, directory=slow)) as server,
         Line(server) as waiting,
         Line(server) as other,
     ):

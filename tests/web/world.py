@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import re
 from collections.abc import Sequence
@@ -49,6 +50,12 @@ BASE: Final = "/api/v1"
 ROUTE: Final = Route(internal_gateway="pbx", internal_lengths=(4,))
 #: When the rates of the world began.
 SINCE: Final = "2026-01-01T00:00:00.000000Z"
+#: The parts that the API is made with: a world has one of each, by its name.
+PARTS: Final = tuple(
+    name
+    for name, said in inspect.signature(create_api).parameters.items()
+    if said.kind is said.POSITIONAL_OR_KEYWORD
+)
 #: Long enough to be nothing else by chance.
 PASSWORD: Final = "73914682015734"
 PIN: Final = "84027519364820"
@@ -218,16 +225,7 @@ class World:
             self.acme_account, self.bolt_account = like.acme_account, like.bolt_account
             self.acme_callback, self.bolt_callback = like.acme_callback, like.bolt_callback
             self.acme_leg, self.bolt_leg = like.acme_leg, like.bolt_leg
-        real: list[Any] = [
-            self.directory,
-            self.callbacks,
-            self.calls,
-            self.stopping,
-            self.suspecting,
-            self.lockouts,
-            self.explaining,
-        ]
-        broken: list[Any] = [Broken(one, self.errors) for one in real]
+        broken: list[Any] = [Broken(getattr(self, name), self.errors) for name in PARTS]
         self.app: Flask = create_api(
             *broken,
             run=run,

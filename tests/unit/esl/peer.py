@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from gevent import socket
 
-#: The inputs that must not get through, as the operator's list of abuse has them.
-ABUSE: dict[str, Any] = json.loads(
-    (Path(__file__).parents[1] / "abuse-cases.json").read_text("utf-8")
-)
 LEG = "11111111-2222-4333-8444-555555555001"
 #: What the hub's clock has to show before a wait that should have ended counts as one for ever.
 PATIENCE = 60.0

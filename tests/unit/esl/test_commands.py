@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from controller.esl import commands
 from controller.esl.commands import Route
 from controller.esl.errors import UnsafeText
+from tests import abuse
 
-from .peer import ABUSE
 from .splitting import Dialled, dialled, words
 
-HOSTILE = [*ABUSE["caller_id_number"], *ABUSE["caller_id_name"], *ABUSE["digits"]]
+HOSTILE = [*abuse.CASES["caller_id_number"], *abuse.CASES["caller_id_name"], *abuse.CASES["digits"]]
 HOSTILE += [
     "x,origination_uuid=1", "x',b='1", "x\\", "x\\'", "^^:a=1:b=2", "~evil=1", "x~evil=1",
     "a:_:b", "x}{evil=1", "${x}", "$${x}", "`id`", " x ", "a, b", "'", "\\n", "a\tb", "a\r\n\r\nb",

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from controller.esl.errors import BadEvent
 from controller.esl.events import ChannelData, Event, cause, channel_data, decode_event, text
 from controller.esl.wire import Frame, FrameReader
+from tests import abuse
 
-from .peer import ABUSE, LEG
+from .peer import LEG
 from .peer import channel_data as connect_reply
 
 NAMED = "variable_callback_digits"
@@ -156,7 +157,7 @@ def test_no_field_can_stand_in_for_another(others: dict[str, str], value: str) -
 @pytest.mark.parametrize("name", ["variable_sip_from_user", "Caller-Caller-ID-Number"])
 def test_an_encoded_line_break_forges_no_header(name: str) -> None:
     """G1: `+1212%0Avariable_evil:%20yes`, which greenswitch 0.0.19 takes for a header."""
-    (number,) = (n for n in ABUSE["caller_id_number"] if "%0A" in n)
+    (number,) = (n for n in abuse.CASES["caller_id_number"] if "%0A" in n)
     data = connected(f"{name}: {number}")
     assert data.variable("evil") is None
     assert data.raw("variable_evil") is None
@@ -173,7 +174,7 @@ def urlencoded(value: str) -> str:
     )
 
 
-@pytest.mark.parametrize("value", ABUSE["caller_id_number"] + ABUSE["caller_id_name"])
+@pytest.mark.parametrize("value", abuse.CASES["caller_id_number"] + abuse.CASES["caller_id_name"])
 def test_no_hostile_caller_becomes_another_header(value: str) -> None:
     plain = connected()
     data = connected(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -20,10 +17,8 @@ from controller.numbers.e164 import is_e164
 from controller.numbers.withheld import Withheld, name_hides
 from controller.policy.fields import IdentityHeader
 from controller.policy.model import Policy
+from tests import abuse
 
-ABUSE: dict[str, Any] = json.loads(
-    (Path(__file__).parents[1] / "abuse-cases.json").read_text(encoding="utf-8")
-)
 POLICY = Policy(
     extension="100",
     dids=("+12025550100",),
@@ -48,18 +43,6 @@ OTHER = "+12125550188"
 HIDDEN = Caller(reason="hidden")
 
 #: Why each hostile CallerID is not called back.
-REASONS = {
-    "": "hidden",
-    "anonymous": "hidden",
-    "Anonymous": "hidden",
-    "restricted": "hidden",
-    "unavailable": "hidden",
-    "+19005550100": "costly_number",
-    "+8811234567": "not_a_number",
-    "+8821234567": "not_a_number",
-    "+9791234567": "not_a_number",
-    "+4470123456789": "not_a_number",
-}
 #: How each header may say a user: From, bare, with a host, whole, with a name, as `tel:`.
 WAYS: dict[str, tuple[IdentityHeader, str]] = {
     "from": (FROM, "{user}"),
@@ -100,19 +83,18 @@ def from_(user: str | None, display: str | None = None, *privacy: str | None) ->
 
 
 @every_way
-@pytest.mark.parametrize("number", ABUSE["caller_id_number"])
+@pytest.mark.parametrize("number", abuse.CASES["caller_id_number"])
 @pytest.mark.parametrize("policy", [POLICY, WORLDWIDE], ids=["own country", "several"])
 def test_g1_no_hostile_callerid_is_called_back_and_each_has_its_reason(
     number: str, policy: Policy, way: str
 ) -> None:
-    written = "1" * 5000 if number == "a string of 5000 digits" else number
-    identities = said_by(way, written)
+    identities = said_by(way, abuse.written(number))
     caller = identify(identities, order=tuple(identities), country=policy.country)
     reason = caller.reason
     if caller.number is not None:
         assert is_e164(caller.number)
         reason = refusal_of_return_call(caller.number, policy, shipped())
-    assert reason == REASONS.get(number, "not_digits")
+    assert reason == abuse.REASONS[number]
     kept = caller.reason in ("not_digits", "not_a_number")
     assert (caller.said is not None) == kept
     assert caller.said is None or is_plain(caller.said)
@@ -123,13 +105,13 @@ def is_plain(said: str) -> bool:
     return said.isascii() and said.isprintable() and len(said) <= 100
 
 
-@pytest.mark.parametrize("name", ABUSE["caller_id_name"])
+@pytest.mark.parametrize("name", abuse.CASES["caller_id_name"])
 def test_g1_nothing_of_a_hostile_name_goes_on(name: str) -> None:
     assert from_(NUMBER, name) == Caller(number=NUMBER)
     assert from_(name).number is None
 
 
-@pytest.mark.parametrize("name", ABUSE["caller_id_name"])
+@pytest.mark.parametrize("name", abuse.CASES["caller_id_name"])
 @pytest.mark.parametrize("quoted", ['"{}" <sip:{}@h>', "{} <sip:{}@h>"])
 @pytest.mark.parametrize("header", [PAI, RPID, PPI])
 def test_g1_a_hostile_name_in_a_header_changes_no_number(
@@ -477,7 +459,9 @@ E164 = re.compile(r"\+[1-9][0-9]{4,14}\Z", re.ASCII)
 TEXTS = st.text(max_size=30) | st.text(
     '+0123456789;@<>":,=% \n\x00\ud800sipteldprvacyx', max_size=60
 )
-USERS = TEXTS | st.sampled_from([*ABUSE["caller_id_number"], *SPELLINGS, NUMBER, "0049301234567"])
+USERS = TEXTS | st.sampled_from(
+    [*abuse.CASES["caller_id_number"], *SPELLINGS, NUMBER, "0049301234567"]
+)
 IDENTITIES = st.fixed_dictionaries(
     {},
     optional={

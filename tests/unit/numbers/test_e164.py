@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import phonenumbers
 import pytest
 from hypothesis import given
@@ -21,10 +18,7 @@ from controller.numbers.e164 import (
     type_of,
 )
 from controller.policy.fields import NumberType
-
-DIGITS: list[str] = json.loads(
-    (Path(__file__).parents[1] / "abuse-cases.json").read_text(encoding="utf-8")
-)["digits"]
+from tests import abuse
 
 each_written = pytest.mark.parametrize(
     ("country", "written", "number"),
@@ -84,7 +78,7 @@ def test_d3_00_and_a_country_code_are_understood_where_the_dial_plan_has_neither
 
 
 @pytest.mark.parametrize("country", ["US", "GB", "DE"])
-@pytest.mark.parametrize("typed", DIGITS)
+@pytest.mark.parametrize("typed", abuse.DIGITS)
 def test_g1_no_hostile_digits_are_a_number(typed: str, country: str) -> None:
     with pytest.raises(BadNumber) as caught:
         parse_dialled(typed, country)

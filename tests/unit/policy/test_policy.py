@@ -17,7 +17,8 @@ from controller.esl import commands
 from controller.policy import fields
 from controller.policy.model import Policy, PolicyError
 from controller.policy.rules import DEFAULTS, NOT_YET, WRITTEN, plain, validate
-from tests.unit.policy.given import ABUSE, LEAST, SET_TOO, policy, settings_of_any_kind
+from tests import abuse
+from tests.unit.policy.given import LEAST, SET, policy, settings_of_any_kind
 
 CONTROLLER = Path(fields.__file__).parents[1]
 
@@ -303,7 +304,7 @@ def test_what_is_wrong_is_said_with_the_field_first_and_never_as_a_regex(
 # --- hostile values --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", ABUSE["caller_id_number"])
+@pytest.mark.parametrize("case", abuse.CASES["caller_id_number"])
 def test_g1_a_hostile_number_is_refused_or_is_a_number(case: str) -> None:
     for field, value in (
         ("default_caller_id", case),
@@ -320,14 +321,14 @@ def test_g1_a_hostile_number_is_refused_or_is_a_number(case: str) -> None:
             validate({**LEAST, field: value})
 
 
-@pytest.mark.parametrize("case", ABUSE["caller_id_name"])
+@pytest.mark.parametrize("case", abuse.CASES["caller_id_name"])
 def test_g1_a_hostile_name_is_refused(case: str) -> None:
     for field in ("caller_id_name", "extension", "country", "language", "client"):
         with pytest.raises(PolicyError, match=rf"^{field}: "):
             validate({**LEAST, field: case})
 
 
-@pytest.mark.parametrize("case", [c for cases in ABUSE.values() for c in cases])
+@pytest.mark.parametrize("case", [c for cases in abuse.CASES.values() for c in cases])
 def test_g1_a_hostile_description_is_refused_or_kept_as_it_is(case: str) -> None:
     said = kept = None
     try:
@@ -427,6 +428,6 @@ def test_what_nothing_acts_on_is_refused_by_name_and_accepted_at_its_default(
     assert policy(human_check=True).human_check
 
 
-@pytest.mark.parametrize("setting", SET_TOO)
+@pytest.mark.parametrize("setting", SET)
 def test_what_is_acted_on_can_be_set(setting: str) -> None:
-    assert validate({**LEAST, **SET_TOO[setting]}) == policy(**SET_TOO[setting])
+    assert validate({**LEAST, **SET[setting]}) == policy(**SET[setting])

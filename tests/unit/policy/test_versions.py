@@ -22,7 +22,7 @@ from controller.policy.versions import (
     read,
     write,
 )
-from tests.unit.policy.given import LEAST, SET_TOO, json_values, policy
+from tests.unit.policy.given import LEAST, SET, json_values, policy
 from tests.unit.store import older
 
 ALONG: dict[str, Any] = {
@@ -31,9 +31,6 @@ ALONG: dict[str, Any] = {
     "dids": ("+12025550100",),
     "caller_ids": ("+12025550150",),
 }
-
-
-ALL = SET_TOO
 
 
 def changed(**values: Any) -> str:
@@ -55,8 +52,8 @@ def test_a_document_has_every_field_but_those_that_lie_in_tables() -> None:
 
 def everything() -> st.SearchStrategy[Policy]:
     """Give policies with any of their settings set."""
-    some = st.sets(st.sampled_from(sorted(ALL)), max_size=6).map(
-        lambda names: {key: value for name in sorted(names) for key, value in ALL[name].items()}
+    some = st.sets(st.sampled_from(sorted(SET)), max_size=6).map(
+        lambda names: {key: value for name in sorted(names) for key, value in SET[name].items()}
     )
     more = st.fixed_dictionaries(
         {},
@@ -158,7 +155,7 @@ def test_i6_a_release_that_would_show_what_is_hidden_does_not_read_what_is_writt
     monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
     """In a rolling upgrade: version 3 knew the fields, and acted on none of them."""
-    written = write(policy(**SET_TOO[setting]))
+    written = write(policy(**SET[setting]))
     monkeypatch.setattr(versions, "VERSION", 3)
     with pytest.raises(StoredPolicyError, match="written by a newer release"):
         read(written, ALONG)

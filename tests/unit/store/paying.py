@@ -6,7 +6,17 @@ from typing import Any
 
 from sqlalchemy import Engine, insert, select
 
-from controller.credit.model import Begin, Dial, Extend, Identify, LegEnd, Price, Side
+from controller.credit.model import (
+    Begin,
+    Dial,
+    Extend,
+    Granted,
+    Identify,
+    LegEnd,
+    Price,
+    Refused,
+    Side,
+)
 from controller.policy.records import Entry, EntryKind
 from controller.store import ledger, schema
 
@@ -96,6 +106,20 @@ def add(engine: Engine, name: str, money: int, key: str) -> None:
     entry = Entry(key=key, kind=EntryKind.CORRECTION, amount=money)
     with engine.begin() as connection:
         ledger.add(connection, name, entry, actor="test", now=NOW)
+
+
+def held(engine: Engine) -> dict[str, int]:
+    """Give what is held, by call."""
+    holds = schema.credit_hold
+    with engine.connect() as connection:
+        found = select(holds.c.call, holds.c.amount).where(holds.c.ended.is_(None))
+        return {row.call: row.amount for row in connection.execute(found)}
+
+
+def granted(answer: Granted | Refused) -> Granted:
+    """Give an answer that is no refusal."""
+    assert isinstance(answer, Granted)
+    return answer
 
 
 def beginning(call: str, **more: Any) -> Begin:

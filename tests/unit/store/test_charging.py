@@ -37,6 +37,8 @@ from tests.unit.store.paying import (
     ending,
     extended,
     extending,
+    granted,
+    held,
     identifying,
     listed,
 )
@@ -55,24 +57,9 @@ def charging(engine: Engine) -> SqlCharging:
     return SqlCharging(engine, now=lambda: NOW)
 
 
-def held(engine: Engine) -> dict[str, int]:
-    """Give what is held, by call."""
-    holds = schema.credit_hold
-    with engine.connect() as connection:
-        rows = connection.execute(
-            select(holds.c.call, holds.c.amount).where(holds.c.ended.is_(None))
-        )
-        return {row.call: row.amount for row in rows}
-
-
 def rows(engine: Engine, table: Any) -> list[dict[str, Any]]:
     with engine.connect() as connection:
         return [dict(row) for row in connection.execute(select(table)).mappings()]
-
-
-def granted(answer: Granted | Refused) -> Granted:
-    assert isinstance(answer, Granted)
-    return answer
 
 
 # --- whose account pays ------------------------------------------------------------------------

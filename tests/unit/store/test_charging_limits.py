@@ -7,7 +7,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, insert, select, update
+from sqlalchemy import Engine, event, insert, update
 
 from controller.credit.model import Granted, Refused, SpendLimit
 from controller.store import schema
@@ -24,6 +24,8 @@ from tests.unit.store.paying import (
     ending,
     extended,
     extending,
+    granted,
+    held,
     identifying,
     listed,
 )
@@ -57,15 +59,7 @@ class Till:
 
     def held(self) -> dict[str, int]:
         """Give what is held, by call."""
-        holds = schema.credit_hold
-        with self.engine.connect() as connection:
-            found = select(holds.c.call, holds.c.amount).where(holds.c.ended.is_(None))
-            return {row.call: row.amount for row in connection.execute(found)}
-
-
-def granted(answer: Granted | Refused) -> Granted:
-    assert isinstance(answer, Granted)
-    return answer
+        return held(self.engine)
 
 
 @pytest.fixture
