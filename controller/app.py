@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +26,7 @@ from controller.esl.errors import EslError
 from controller.esl.events import ChannelData
 from controller.esl.server import EslServer
 from controller.esl.session import OutboundSession
-from controller.esl.switch import Job, SwitchLink
+from controller.esl.switch import SwitchLink
 from controller.metrics import Metrics
 from controller.runtime import attaching, trigger_leg
 from controller.runtime.announcing import Announcing
@@ -36,11 +35,11 @@ from controller.runtime.delivery import Delivery
 from controller.runtime.dispatcher import Dispatcher
 from controller.runtime.health import ChannelHealth
 from controller.runtime.legs import Leg
-from controller.runtime.link_events import LINK_EVENTS, LINK_FILTERS, LinkEvents
+from controller.runtime.link_events import LinkEvents
+from controller.runtime.nodes import Nodes
 from controller.runtime.offload import Offload
 from controller.runtime.prompts import Prompts
 from controller.runtime.recent import Recent
-from controller.runtime.reconcile import reconcile
 from controller.runtime.services import Services
 from controller.runtime.sound_watch import SoundWatch
 from controller.runtime.strangers import Strangers
@@ -67,8 +66,6 @@ from controller.web.health import HealthServer
 
 log: Any = structlog.get_logger("app")
 
-#: How often a node is asked anew which sounds it lacks: an operator may have copied them.
-SOUNDS_SECONDS: Final = 600
 #: Threads that read the store.
 READERS: Final = 2
 #: Threads that write to a store which takes several writers.
@@ -216,19 +213,12 @@ class Controller:
         )
         self._draining = False
         self._stopped = Flag()
-        for node in settings.nodes:
-            self.services.links[node.name] = SwitchLink(
-                node.name,
-                node.host,
-                node.port,
-                node.password,
-                events=LINK_EVENTS,
-                filters=LINK_FILTERS,
-                on_event=partial(self._link_events.take, node.name),
-                on_up=self._on_link_up,
-                on_down=self._on_link_down,
-            )
-            self.metrics.link_up.labels(node.name).set(0)
+        self._nodes = Nodes(
+            self.services,
+            self.dispatcher.calling,
+            on_event=self._link_events.take,
+            on_up=self._on_link_up,
+        )
 
     # --- life ------------------------------------------------------------------------------
 
@@ -242,15 +232,12 @@ class Controller:
         self.services.health.start()
         self.server.start()
         self.health.start()
-        for link in self.services.links.values():
-            link.start()
+        self._nodes.start()
         self.dispatcher.start()
         self.services.metering.start()
         self.delivery.start()
         self._telling.start()
-        self.services.spawn(self._unsettled.look)
-        self.services.spawn(self._janitor)
-        self.services.spawn(self._sound_janitor)
+        self.services.spawn(self._look_for_unsettled)
         log.info(
             "started", name=self.services.name, listen=self.server.address, web=self.health.address
         )
@@ -302,8 +289,7 @@ class Controller:
         self.dispatcher.stop()
         self.services.metering.stop()
         self.server.close()
-        for link in self.services.links.values():
-            link.stop()
+        self._nodes.stop()
         # What is being stored is stored.
         self.services.spawn(self.services.transcribing.flush)
         self.services.spawn(self.services.placing.flush)
@@ -374,26 +360,11 @@ class Controller:
 
     # --- nodes -----------------------------------------------------------------------------
 
-    def _on_link_up(self, link: SwitchLink, jobs: list[Job]) -> None:
-        self.metrics.link_up.labels(link.name).set(1)
+    def _on_link_up(self, link: SwitchLink) -> None:
         self.delivery.link_up(link)
-        self.services.health.link_up(link)
-        self.services.spawn(reconcile, self.services, link, self.dispatcher.calling)
         self.services.spawn(self._unsettled.look)
-        self.services.spawn(self.services.sound_watch.ask, link)
 
-    def _on_link_down(self, link: SwitchLink, error: EslError | None) -> None:
-        self.metrics.link_up.labels(link.name).set(0)
-        if error is not None:
-            self.services.note_esl_error(error)
-
-    def _janitor(self) -> None:
-        seconds = self.settings.dispatcher.reconcile_seconds
-        while not self._stopped.wait(timeout=seconds):
-            for link in self.services.live_links():
-                self.services.spawn(reconcile, self.services, link, self.dispatcher.calling)
+    def _look_for_unsettled(self) -> None:
+        self.services.spawn(self._unsettled.look)
+        while not self._stopped.wait(timeout=self.settings.dispatcher.reconcile_seconds):
             self.services.spawn(self._unsettled.look)
-
-    def _sound_janitor(self) -> None:
-        while not self._stopped.wait(timeout=SOUNDS_SECONDS):
-            self.services.spawn(self.services.sound_watch.ask, *self.services.live_links())

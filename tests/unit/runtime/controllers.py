@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import Enum
-from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import msgspec
-from gevent.event import Event as Flag
 from greenlet import getcurrent, greenlet
 from sqlalchemy.exc import OperationalError
 
-from controller.app import Controller as Application
 from controller.callback.effects import Record
 from controller.credit.model import LegEnd
 from controller.esl.errors import NotConnected
@@ -32,7 +29,8 @@ from controller.policy.trunks import Trunks
 from controller.runtime import attaching, return_leg
 from controller.runtime.answers import answered_until
 from controller.runtime.dispatcher import Dispatcher
-from controller.runtime.link_events import LINK_EVENTS, LinkEvents
+from controller.runtime.link_events import LinkEvents
+from controller.runtime.nodes import Nodes
 from controller.runtime.reconcile import reconcile
 from controller.runtime.services import Services
 from controller.store.charging import SqlCharging
@@ -347,11 +345,8 @@ class NoSounds:
     def ask(self, link: SwitchLink) -> None:
         """Ask nothing."""
 
-    def link_up(self, link: SwitchLink) -> None:
-        """Ask nothing."""
 
-
-class Running(Application):
+class Running:
     """A controller of its own name, in a process of its own: it shares the database alone."""
 
     def __init__(self, world: World, name: str, ahead: int) -> None:
@@ -368,7 +363,6 @@ class Running(Application):
         self.cut: set[str] = set()
         self.settings = world.settings
         self.metrics = world.metrics
-        self._stopped = Flag()
         nothing = cast(Any, None)
         self.services = Pieces(
             settings=world.settings,
@@ -399,20 +393,18 @@ class Running(Application):
             notices=nothing,
             destinations=cast(Any, SimpleNamespace(keep=nothing, open_of=lambda request: [])),
         )
-        self.delivery = cast(Any, NoSounds())
-        self._unsettled = cast(Any, SimpleNamespace(look=lambda: None))
         self.services.owner = self
         self.services.watching = cast(Any, NoSuspicions())
         self.legs = Legs()
         self.services.legs = cast(Any, self.legs)
         self.dispatcher = Dispatcher(self.services)
         events = LinkEvents(self.services, self.dispatcher.calling)
-        for node in world.nodes.values():
-            self.services.links[node.name] = SwitchLink(
-                node.name, "", 0, "", events=LINK_EVENTS,
-                on_event=partial(events.take, node.name),
-                on_up=self._on_link_up, on_down=self._on_link_down,
-            )  # fmt: skip
+        self.nodes = Nodes(
+            self.services,
+            self.dispatcher.calling,
+            on_event=events.take,
+            on_up=lambda link: None,
+        )
 
     @property
     def name(self) -> str:
@@ -436,7 +428,7 @@ class Running(Application):
         link._connection = cast(Any, wire)
         link._connection_number += 1
         link.up.set()
-        self._on_link_up(link, link.in_flight)
+        link._on_up(link, link.in_flight)
 
     def disconnect(self, node: Node, *, lost: bool) -> None:
         """A link breaks; what was on its way is lost, or just got there."""
@@ -449,7 +441,7 @@ class Running(Application):
         link = self.services.links[node.name]
         link.up.clear()
         self.letters = [letter for letter in self.letters if letter.wire is not wire]
-        self._on_link_down(link, None)
+        link._on_down(link, None)
 
     def hears(self, wire: Wire, event: Event) -> None:
         """A switch says something to this link."""
