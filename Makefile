@@ -10,16 +10,18 @@ PYENV := $(subst $(space),:,$(wildcard $(HOME)/.pyenv/versions/3.1[123].*/bin))
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint bench fuzz kills kills-money diagrams clean
+.PHONY: help demo test lint bench soak fuzz kills kills-money faults diagrams clean
 
 help:
 	@echo 'make demo      callbacks happening, live, on the simulator'
 	@echo 'make test      the tox matrix over the Pythons that are there'
 	@echo 'make lint      ruff and mypy, and known vulnerabilities of what is pinned'
 	@echo 'make bench     benchmarks, as ratios to peers in the same run'
+	@echo 'make soak      whole calls for MINUTES=30 at RATE=4 a second: what must stay flat, does'
 	@echo 'make fuzz      a million hostile inputs to the framing and event code, and hostile calls'
 	@echo 'make kills     controllers killed at 200 random moments while calls go on'
 	@echo 'make kills-money  the same in calls that are paid, and their database away 200 times'
+	@echo 'make faults    200 faults of every kind, for each of five seeds, while calls go on'
 	@echo 'make diagrams  draw docs/states.md anew from the tables'
 
 $(VENV)/.base: setup.cfg pyproject.toml constraints.txt
@@ -36,7 +38,7 @@ demo: $(VENV)/.base
 
 test: $(VENV)/.dev
 	@rm -f .tox/*/failed.txt
-	PATH="$$PATH:$(PYENV)" $(BIN)/tox run-parallel --parallel 4 --parallel-no-spinner \
+	PATH="$$PATH:$(PYENV)" $(BIN)/tox run-parallel --parallel 5 --parallel-no-spinner \
 	  || { echo 'what failed:'; grep -s . .tox/*/failed.txt; exit 1; }
 
 lint: $(VENV)/.dev
@@ -48,15 +50,21 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
 
+soak: $(VENV)/.dev
+	$(BIN)/python -m bench.soak --json build/soak.json
+
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m bench.fuzz --inputs 1000000
 	$(BIN)/python -m bench.fuzz_calls --inputs 100000
 
 kills: $(VENV)/.dev
-	KILLS=$${KILLS:-200} $(BIN)/python -m pytest tests/peer/test_killed.py
+	KILLS=$${KILLS:-200} $(BIN)/python -m pytest tests/peer/deaths/test_killed.py
 
 kills-money: $(VENV)/.dev
-	KILLS=$${KILLS:-200} $(BIN)/python -m pytest tests/peer/test_killed_money.py
+	KILLS=$${KILLS:-200} $(BIN)/python -m pytest tests/peer/deaths/test_killed_money.py
+
+faults: $(VENV)/.dev
+	$(BIN)/python -m tests.faults --faults $${FAULTS:-200} --seeds "$${SEEDS:-1 2 3 4 5}" --json build/faults.json
 
 diagrams: $(VENV)/.base
 	$(BIN)/python -m controller.callback.diagram docs/states.md

@@ -254,6 +254,9 @@ class Calls:
             sound_watch=SimpleNamespace(absent={}),
             transcribing=SimpleNamespace(add=self._transcribe),
             settling=SimpleNamespace(leg_ended=lambda node, event: None),
+            standing=SimpleNamespace(check=lambda: False, epoch=0, others=frozenset()),
+            handing=None,
+            unheld=None,
         )
 
     def _by_dids(self, readings: list[str]) -> tuple[str, Policy] | None:
@@ -436,7 +439,7 @@ class Calls:
             session.attach(frame)
             whole: Any = calls
             held.append(ReturnLeg(self.services, session, leg, session_of, whole, paying))
-            held[0].begin(ReturnAttached(None))
+            held[0].begin(ReturnAttached(None), epoch=0)
 
         self._run(session, switch, on_connected)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from flask import Flask
 from sqlalchemy import Engine
@@ -13,11 +14,20 @@ from controller.admin.directory import Directory
 from controller.admin.explaining import Explaining
 from controller.admin.explaining_live import Everybodys
 from controller.admin.lockouts import LockoutDesk
+from controller.admin.node_shapes import (
+    ControllerShown,
+    KnownNode,
+    Source,
+    controllers_shown,
+)
+from controller.admin.nodes import NodeDesk
 from controller.admin.sounding import SoundPlaces
 from controller.admin.stopping import Stopping
 from controller.admin.suspicions import Suspecting
 from controller.runtime.announcing import Announcing
 from controller.runtime.services import Services
+from controller.runtime.spreading import node_states
+from controller.store.attempts import Places
 from controller.store.database import Away
 from controller.store.passwords import Passwords
 from controller.web.api.application import create_api
@@ -60,9 +70,14 @@ def administrators_api(
             troubles=troubles,
             locks=services.lockouts,
             often=services.often,
-            everybodys=Everybodys(
-                settings.guard.rates, tuple(node.name for node in settings.nodes)
-            ),
+            everybodys=Everybodys(settings.guard.rates, services.links.keys()),
+        ),
+        NodeDesk(
+            engine,
+            now=now,
+            most_calling=settings.dispatcher.max_calling_per_node,
+            known=partial(known_nodes, services),
+            controllers=partial(known_controllers, services),
         ),
         run=admin.run,
         away=Away,
@@ -72,3 +87,26 @@ def administrators_api(
             "refused" if unseen else "wrong"
         ).inc(),
     )
+
+
+def known_nodes(services: Services) -> dict[str, KnownNode]:
+    """Give what a controller knows of nodes itself: how it knows them, and by its links."""
+    configured = {node.name for node in services.settings.nodes}
+    states = {state.name: state for state in node_states(services, Places({}, {}))}
+    return {
+        name: KnownNode(
+            Source.CONFIGURED if name in configured else Source.DISCOVERED,
+            linked=states[name].up,
+            silent=states[name].silent,
+            refusing=states[name].refusing,
+            core=link.core,
+        )
+        for name, link in services.links.items()
+    }
+
+
+def known_controllers(services: Services) -> tuple[ControllerShown, ...]:
+    """Give the controllers as one of them sees them. It waits for Redis."""
+    standing = services.standing
+    seen = standing.presence.look() or ()
+    return controllers_shown(seen, services.clock.micros(), there=standing.members)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import signal
 import socket
 import time
 from pathlib import Path
 from typing import Any, Final
 
-import gevent
 import structlog
 from gevent.event import Event as Flag
 
@@ -31,11 +28,16 @@ from controller.metrics import Metrics
 from controller.runtime import attaching, trigger_leg
 from controller.runtime.announcing import Announcing
 from controller.runtime.clock import Clock
+from controller.runtime.controllers_list import ControllersList
 from controller.runtime.delivery import Delivery
+from controller.runtime.discovery import Discovery
 from controller.runtime.dispatcher import Dispatcher
+from controller.runtime.draining import Draining
 from controller.runtime.health import ChannelHealth
-from controller.runtime.legs import Leg
+from controller.runtime.inheriting import Inheriting
 from controller.runtime.link_events import LinkEvents
+from controller.runtime.lost_nodes import LostNodes
+from controller.runtime.moving import Mover
 from controller.runtime.nodes import Nodes
 from controller.runtime.offload import Offload
 from controller.runtime.prompts import Prompts
@@ -44,15 +46,18 @@ from controller.runtime.services import Services
 from controller.runtime.sound_watch import SoundWatch
 from controller.runtime.strangers import Strangers
 from controller.runtime.telling import Telling
+from controller.runtime.unheld import SOCKET_PATH
 from controller.runtime.unsettled import Unsettled
 from controller.settings import Settings
+from controller.settings.addresses import beside, for_switches
 from controller.settings.sections import networks
 from controller.store.charging import SqlCharging
 from controller.store.conversing import Conversing
-from controller.store.database import open_database
+from controller.store.database import Away, open_database
 from controller.store.destinations import Destinations
 from controller.store.extensions import Extensions
 from controller.store.journal import Journal
+from controller.store.nodes_seen import NodesSeen
 from controller.store.notices import Notices
 from controller.store.passwords import Passwords
 from controller.store.pepper import open_pepper
@@ -112,6 +117,7 @@ class Controller:
             rules=settings.lockouts,
             now=time.time,
             registry=self.metrics.registry,
+            lease_seconds=settings.presence.lease_seconds,
         )
         source = SoundSource(self._engine, settings.sounds_directory)
         self.services = Services(
@@ -137,6 +143,7 @@ class Controller:
             ),
             trunks=Recent(extensions.trunks, reads=reads, on_fault=self._recent_fault),
             stops=Recent(extensions.stops, reads=reads, on_fault=self._recent_fault),
+            drains=Recent(extensions.drains, reads=reads, on_fault=self._recent_fault),
             clients=Recent(extensions.client_limits, reads=reads, on_fault=self._recent_fault),
             sounds=Recent(source.table, reads=reads, on_fault=self._recent_fault),
             conversing=Conversing(self._engine),
@@ -150,6 +157,7 @@ class Controller:
             places=self._counts.places,
             often=self._counts.often,
             patterns=self._counts.patterns,
+            presence=self._counts.presence,
             notices=Notices(self._engine),
             destinations=Destinations(self._engine),
             suspicious=Suspicions(self._engine, now=clock.micros, told=bool(settings.notices.url)),
@@ -168,6 +176,7 @@ class Controller:
         )
         #: What administrators do waits for none of the calls' threads, nor they for it.
         self._admin = Announcing(ADMINISTRATORS, self.policies.announce)
+        self.lists = ControllersList(self.services)
         self.dispatcher = Dispatcher(self.services)
         self._unsettled = Unsettled(self.services, Sightings(self._engine))
         self._link_events = LinkEvents(self.services, self.dispatcher.calling)
@@ -180,10 +189,12 @@ class Controller:
             on_refused=lambda reason: self.metrics.refused.labels(reason).inc(),
             on_failed=self.services.note_esl_error,
         )
+        self._inheriting = Inheriting(self.services, self.dispatcher.calling)
         self._strangers = Strangers(
             self.services.links.values,
             now=clock.now,
             on_refused=lambda reason: self.metrics.refused.labels(reason).inc(),
+            unknown=lambda: self._discovery.unknown,
         )
         self.metrics.connections.set_function(lambda: len(self.server.sessions))
         self.metrics.greenlets.set_function(lambda: len(self.services.greenlets))
@@ -200,25 +211,35 @@ class Controller:
                 on_callback=self.dispatcher.expect,
             ),
             degraded=lambda: {
+                "links": self._nodes.fault,
                 "cache": self.policies.fault,
                 "channels": self.services.health.fault,
                 "sounds": self.services.sound_watch.fault,
                 "uploaded_sounds": self.delivery.fault,
+                "discovery": self._discovery.fault,
+                "controllers": self.services.standing.fault,
+                "lists": self.lists.fault,
                 **self._counts.faults,
                 **self._telling.faults,
             },
+            run=self.services.standing.run,
             watchers=networks(settings.web.metrics_allow),
             proxies=networks(settings.web.proxies),
             max_connections=settings.web.max_connections,
         )
-        self._draining = False
+        self._mover = Mover(self.services, self.lists.is_right)
+        self.draining = Draining(self.services, self.server, self.dispatcher, self.lists)
         self._stopped = Flag()
         self._nodes = Nodes(
             self.services,
             self.dispatcher.calling,
             on_event=self._link_events.take,
             on_up=self._on_link_up,
+            on_gone=self._on_gone,
         )
+        nodes_seen = NodesSeen(self._engine)
+        self._lost_nodes = LostNodes(self.services, nodes_seen)
+        self._discovery = Discovery(self.services, self._nodes, redis, nodes_seen)
 
     # --- life ------------------------------------------------------------------------------
 
@@ -230,9 +251,18 @@ class Controller:
         self.policies.start()
         self._counts.start()
         self.services.health.start()
+        self._inheriting.begin_anew()
         self.server.start()
         self.health.start()
+        # Who is in the list is connected to.
+        address = for_switches(self.settings, self.server.address[1])
+        web = beside(address, self.settings.web.host, self.health.address[1])
+        self.services.standing.start(address, web)
+        self.lists.start()
+        self._mover.start()
         self._nodes.start()
+        self._discovery.start()
+        self._lost_nodes.start()
         self.dispatcher.start()
         self.services.metering.start()
         self.delivery.start()
@@ -242,43 +272,9 @@ class Controller:
             "started", name=self.services.name, listen=self.server.address, web=self.health.address
         )
 
-    def run(self) -> None:
-        """Serve until SIGTERM or SIGINT, then drain and end."""
-        self.start()
-        # What is there by now stays: no collection has to look at it again. One of all generations
-        # stopped every call for 85-185 ms at 1,000 calls.
-        gc.collect()
-        gc.freeze()
-        stop = Flag()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            gevent.signal_handler(number, stop.set)
-        stop.wait()
-        self.drain()
-        self.close()
-
     def drain(self) -> None:
-        """Take no more calls, and let those in dialogue and those that ring go on for a while.
-
-        What is left after `drain_seconds` is handed to the next controller: the switch connects
-        to it at once, or after the conversation where people talk.
-        """
-        self._draining = True
-        log.info("draining", legs=len(self.services.legs))
-        self.server.stop_accepting()
-        self.dispatcher.stop()
-        until = self.services.clock.now() + self.settings.drain_seconds
-        # A return call that rings is waited for too: its answer comes over our link only.
-        while (
-            self._in_dialogue() or self.dispatcher.calling
-        ) and self.services.clock.now() < until:
-            gevent.sleep(0.05)
-        left = self._in_dialogue()
-        for leg in left:
-            leg.hand_over()
-        log.info("drained", handed_over=len(left))
-
-    def _in_dialogue(self) -> list[Leg[Any]]:
-        return [leg for leg in self.services.legs if leg.socket is not None]
+        """Take no more calls, and hand over those that are there (`runtime.draining`)."""
+        self.draining.run()
 
     def close(self) -> None:
         """End everything that still runs."""
@@ -289,12 +285,13 @@ class Controller:
         self.dispatcher.stop()
         self.services.metering.stop()
         self.server.close()
+        self.services.standing.stop()
+        self._discovery.stop()
+        self._lost_nodes.stop()
+        self.lists.stop()
+        self._mover.stop()
         self._nodes.stop()
-        # What is being stored is stored.
-        self.services.spawn(self.services.transcribing.flush)
-        self.services.spawn(self.services.placing.flush)
-        gevent.joinall(list(self.services.greenlets), timeout=5)
-        gevent.killall(list(self.services.greenlets))
+        self.draining.finish()
         self.health.close()
         for recent in self.services.recents:
             recent.stop()
@@ -320,7 +317,7 @@ class Controller:
         """What is checked, and what is wrong with it."""
         up = self.services.live_links()
         return {
-            "accepting": "draining" if self._draining else None,
+            "accepting": "draining" if self.draining.begun else None,
             "nodes": None if up else "no link to any node",
             "store": self.services.store_fault,
         }
@@ -334,8 +331,11 @@ class Controller:
             if session.on_closed is None:
                 self.services.note_esl_error(error)  # no leg is there yet to say so
             raise
-        except Exception:
+        except Away:
             # The switch connects again, here or elsewhere: the store may be back by then.
+            self.services.note_store_fault("attach")
+            session.close()
+        except Exception:
             log.exception("attach_fault", leg=data.uuid)
             self.metrics.faults.labels("attach").inc()
             session.close()
@@ -343,7 +343,12 @@ class Controller:
     def _attach(self, session: OutboundSession, data: ChannelData) -> None:
         kind, uuid = data.variable("callback_leg"), data.uuid
         assert uuid is not None
-        if self._draining:
+        self.services.standing.check()
+        if self.services.unheld.is_anothers(data.variable(SOCKET_PATH)):
+            # It waited while we stood still, and was moved.
+            log.warning("leg_of_another", leg=uuid, controller=data.variable(SOCKET_PATH))
+            self.services.unheld.keep(uuid, session)
+        elif self.draining.closed:
             session.close()
             self.metrics.refused.labels("draining").inc()
         elif self._strangers.is_one(data, session.client_address[0]):
@@ -361,8 +366,14 @@ class Controller:
     # --- nodes -----------------------------------------------------------------------------
 
     def _on_link_up(self, link: SwitchLink) -> None:
+        self.lists.link_up(link)
+        self._mover.wake()
         self.delivery.link_up(link)
         self.services.spawn(self._unsettled.look)
+
+    def _on_gone(self, node: str) -> None:
+        self.lists.forget(node)
+        self.delivery.forget(node)
 
     def _look_for_unsettled(self) -> None:
         self.services.spawn(self._unsettled.look)

@@ -23,6 +23,8 @@ from controller.commands.completion import completion
 from controller.commands.explain import explain
 from controller.commands.extension import extension
 from controller.commands.lockout import lockout
+from controller.commands.node import controller as controller_
+from controller.commands.node import node
 from controller.commands.number import number
 from controller.commands.price_list import price_list
 from controller.commands.rate import rate
@@ -52,8 +54,8 @@ def main(context: click.Context, config: str | None) -> None:
 
 for command in (
     client, extension, callerid, channel, number, price_list, rate, account, sound, token,
-    callback, call, stop, resume, stops, lockout, suspicion, explain, audit, import_, export,
-    switch, check, completion,
+    callback, call, stop, resume, stops, lockout, suspicion, node, controller_, explain,
+    audit, import_, export, switch, check, completion,
 ):  # fmt: skip
     main.add_command(command)
 
@@ -66,18 +68,25 @@ for command in (
 @pass_context
 def serve(context: Context, log_format: str, log_level: str) -> None:
     """Run the controller until SIGTERM, which drains it."""
-    from controller import logs
+    from controller import logs, process
     from controller.app import Controller
-    from controller.store.database import DatabaseError
+    from controller.store.database import Away, DatabaseError
 
     logs.configure(json=log_format == "json", level=log_level)
     settings = context.settings()
+    lost = "the database went away while the controller started; see that it is there, start again"
     try:
         controller = Controller(settings)
+    except Away as error:
+        raise click.ClickException(lost) from error
     except (DatabaseError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     try:
-        controller.run()
+        process.run(controller)
+    except Away as error:
+        # Only of the start: what runs waits for it.
+        controller.close()
+        raise click.ClickException(lost) from error
     except OSError as error:
         controller.close()
         raise click.ClickException(

@@ -39,6 +39,21 @@ class Metrics:
             "Return legs that connected again: after a conversation, or from another controller.",
             registry=registry,
         )
+        self.handed_over = Counter(
+            "callbackd_legs_handed_over",
+            "Legs that were left to other controllers when this one was told to stop: ringing, "
+            "unasked (before a question), at_rest (after one), telling (in the last sentence), "
+            "cut.",
+            ["how"],
+            registry=registry,
+        )
+        self.legs_moved = Counter(
+            "callbackd_legs_moved",
+            "Legs of controllers that were dead or stood still which this one had connected to "
+            "another, by kind.",
+            ["kind"],
+            registry=registry,
+        )
         self.not_routed = Counter(
             "callbackd_calls_not_routed",
             "Calls for which no way was found, by reason (no_channel, no_caller_id, own_number, "
@@ -85,6 +100,25 @@ class Metrics:
         )
         self.link_up = Gauge(
             "callbackd_node_up", "Whether the link to a node is up.", ["node"], registry=registry
+        )
+        self.node_refusals = Counter(
+            "callbackd_node_refusals",
+            "Return calls that a node refused for its own reasons: paused, or full.",
+            ["node"],
+            registry=registry,
+        )
+        self.nodes_lost = Counter(
+            "callbackd_nodes_lost",
+            "Times that the calls of a node were ended because no controller had a link to it.",
+            registry=registry,
+        )
+        self.announcements_refused = Counter(
+            "callbackd_announcements_refused",
+            "Announced nodes that were not believed, by reason: address (not in "
+            "discovery.allow), configured (a node of this name is in [[nodes]]), malformed, many "
+            "(as many were found as may be).",
+            ["reason"],
+            registry=registry,
         )
         self.sounds_missing = Gauge(
             "callbackd_sounds_missing",
@@ -170,6 +204,16 @@ class Metrics:
             "callbackd_faults",
             "Faults of our own, each logged once, by where.",
             ["where"],
+            registry=registry,
+        )
+        self.store_away = Gauge(
+            "callbackd_store_away_seconds",
+            "For how long the database has been away, as this controller sees it; 0: it is there.",
+            registry=registry,
+        )
+        self.store_waiting = Gauge(
+            "callbackd_store_writes_waiting",
+            "Writes that wait for the database, or for their turn.",
             registry=registry,
         )
         self.store_seconds = Histogram(

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.databases import new_file
 from tests.postgres import PostgreSQL, running
+from tests.postgres_pair import Pair, pair
 from tests.unit.examples import many
 
 settings.register_profile(
@@ -33,6 +34,19 @@ settings.load_profile("here")
 def postgresql() -> Iterator[PostgreSQL]:
     with running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def _two_servers() -> Iterator[Pair]:
+    with pair() as made:
+        yield made
+
+
+@pytest.fixture
+def postgres_pair(_two_servers: Pair) -> Iterator[Pair]:
+    """A PostgreSQL primary and its standby; what a test does to them is mended after it."""
+    yield _two_servers
+    _two_servers.mend()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

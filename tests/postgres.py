@@ -8,9 +8,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import shutil
 import signal
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -24,6 +22,7 @@ from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 from controller.store.database import open_database
+from tests.redis_servers import short_directory
 
 _COUNT = itertools.count()
 _TEMPLATE = "callbackd_template"
@@ -193,12 +192,5 @@ class PostgreSQL:
 def running() -> Iterator[PostgreSQL]:
     """Run a server while the context lasts."""
     # A short path: its socket lies in it, and such a path has at most 107 bytes.
-    directory = Path(tempfile.mkdtemp(prefix="cbpg"))
-    server = None
-    try:
-        server = PostgreSQL(directory)
+    with short_directory() as directory, contextlib.closing(PostgreSQL(directory)) as server:
         yield server
-    finally:
-        if server is not None:
-            server.close()
-        shutil.rmtree(directory, ignore_errors=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -53,10 +54,15 @@ def short_directory() -> Iterator[Path]:
 
 
 def free_port() -> int:
-    """Give a port of this host that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
+    """Give a port of this host that nobody has, nor will by chance: no connection gets it.
+
+    So a server that is ended can be started again.
+    """
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def until(condition: Callable[[], object], what: str, *, pause: Callable[[float], object]) -> None:

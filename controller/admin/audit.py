@@ -13,6 +13,7 @@ from controller.admin.callback_shapes import Stopped
 from controller.admin.model import Actor, Audited, Invalid, Kind
 from controller.admin.shapes import SECRETS
 from controller.store import schema
+from controller.store.drains import Drain
 from controller.store.journal import Entry
 from controller.store.kept import Stored
 from controller.store.ledger import Line
@@ -20,7 +21,7 @@ from controller.store.suspicions import Suspicion
 
 
 class AuditKind(StrEnum):
-    """What the log tells of: kinds of record, callbacks asked for, stops, lock-outs, suspicions.
+    """What the log tells of: kinds of record, callbacks asked for, stops, lock-outs, and so on.
 
     A lock-out and a suspicion are told of when somebody releases them.
     """
@@ -39,6 +40,7 @@ class AuditKind(StrEnum):
     STOP = "stop"
     LOCKOUT = "lockout"
     SUSPICION = "suspicion"
+    NODE = "node"
 
 
 #: What the log can be filtered by.
@@ -141,6 +143,23 @@ def of_stop(
         kind=AuditKind.STOP.value,
         key="/".join(filter(None, (some.scope.value, some.name))),
         client=client,
+        before=old,
+        after=new,
+    )
+
+
+def of_drain(now: int, actor: Actor, before: Drain | None, after: Drain | None) -> Entry:
+    """Give the line for a node that is drained, for another reason now, or resumed."""
+    some = before or after
+    assert some is not None
+    old, new = (None if one is None else {"reason": one.reason} for one in (before, after))
+    return Entry(
+        at=now,
+        actor=actor.name,
+        action="create" if before is None else "delete" if after is None else "change",
+        kind=AuditKind.NODE.value,
+        key=some.name,
+        client=None,
         before=old,
         after=new,
     )

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, or_, select
 
-from controller.admin import audit, finding, rights
+from controller.admin import audit, drafts, finding, rights
 from controller.admin.call_records import of_callback
 from controller.admin.callback_shapes import (
     Callback,
@@ -33,9 +33,8 @@ from controller.callback.asking import Asking, Facts, Wanted, ask
 from controller.guard.ranges import Ranges
 from controller.numbers.caller import Caller
 from controller.numbers.e164 import BadNumber, is_e164, parse_dialled
-from controller.policy.model import Policy, PolicyError
+from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
-from controller.policy.rules import check_text, plain
 from controller.store import asked
 from controller.store.asked import Before, Place
 from controller.store.database import reader
@@ -89,7 +88,8 @@ class Callbacks:
         `Forbidden`, `NotFound` too.
         """
         rights.may_ask(actor)
-        wanted = _read({**values, **({} if key is None else {"key": key})})
+        given = {**values, **({} if key is None else {"key": key})}
+        wanted = drafts.read(given, CallbackInput)
         policy = self._policy(actor, wanted.extension)
         number = _number(wanted.number, policy.country)
         before = self._before(actor, wanted, number)
@@ -261,16 +261,6 @@ def _kept(
 
 
 # --- what is given ---------------------------------------------------------------------------
-
-
-def _read(values: Mapping[str, Any]) -> CallbackInput:
-    try:
-        check_text(values)
-        return msgspec.convert(dict(values), CallbackInput)
-    except msgspec.ValidationError as error:
-        raise Invalid(plain(str(error))) from error
-    except PolicyError as error:
-        raise Invalid(str(error)) from error
 
 
 def _number(text: str, country: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -23,6 +23,20 @@ _HASH: Final = re.compile(
     r"\$[A-Za-z0-9+/]{8,64}\$[A-Za-z0-9+/]{16,128}\Z",
     re.ASCII,
 )
+
+
+_Said = TypeVar("_Said")
+
+
+def read(values: Mapping[str, Any], wanted: type[_Said]) -> _Said:
+    """Read what was said of something that is no record, as this. Raises `Invalid`."""
+    try:
+        check_text(values)
+        return msgspec.convert(dict(values), wanted)
+    except msgspec.ValidationError as error:
+        raise Invalid(plain(str(error))) from error
+    except PolicyError as error:
+        raise Invalid(str(error)) from error
 
 
 def draft(

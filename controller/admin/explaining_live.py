@@ -5,7 +5,7 @@ It is asked where the event loop is; what nobody knows, the answer says was not 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -47,10 +47,10 @@ class OftenKeeper(Protocol):
 
 
 class Everybodys(msgspec.Struct, frozen=True):
-    """What limits callbacks whosever they are: how often, on which nodes."""
+    """What limits callbacks whosever they are: how often, on which nodes; these come and go."""
 
     rates: Rates = Rates()
-    nodes: tuple[str, ...] = ()
+    nodes: Collection[str] = ()
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -103,7 +103,9 @@ def limits_asked(case: Case, client: ClientLimits, everybodys: Everybodys) -> tu
         return unanswered_limits(policy, coming.number)
     rates = everybodys.rates
     own = limits_of(policy, coming.number, coming.did, client, rates=rates)
-    nodes = (limit for node in everybodys.nodes for limit in node_limits(node, rates))
+    # A thread asks, and nodes come and go.
+    names = list(everybodys.nodes)
+    nodes = (limit for node in names for limit in node_limits(node, rates))
     return (*own, *nodes)
 
 

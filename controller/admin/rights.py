@@ -128,6 +128,19 @@ def may_release_suspicion(actor: Actor) -> None:
         raise Forbidden("what looks like fraud is released by administrators; ask the operator")
 
 
+def may_see_nodes(actor: Actor) -> None:
+    """Check that nodes and controllers may be seen: they are the operator's. Raises `Forbidden`."""
+    if actor.client is not None:
+        raise Forbidden("nodes and controllers are for tokens that see all clients")
+
+
+def may_drain(actor: Actor) -> None:
+    """Check that nodes may be drained, and resumed. Raises `Forbidden`."""
+    _may_write(actor)
+    if actor.role is not Role.ADMIN:
+        raise Forbidden("nodes are drained, and resumed, by administrators")
+
+
 def may_name_channels(actor: Actor, field: str = "over") -> None:
     """Check that channels may be named (`UNSCOPED_ONLY`), in this field. Raises `Forbidden`."""
     if actor.client is not None:

@@ -12,11 +12,9 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Engine, exists, select
 
-from controller.admin import audit, finding, rights
+from controller.admin import audit, drafts, finding, rights
 from controller.admin.callback_shapes import StopInput, Stopped, StopScope
-from controller.admin.model import Actor, Forbidden, Invalid, Kind, NotFound
-from controller.policy.model import PolicyError
-from controller.policy.rules import check_text, plain
+from controller.admin.model import Actor, Forbidden, Kind, NotFound
 from controller.store import schema
 from controller.store.database import reader
 from controller.store.holding import hold
@@ -76,7 +74,7 @@ class Stopping:
         `Forbidden`, `NotFound`.
         """
         name = _checked(actor, scope, name)
-        said = _read(values)
+        said = drafts.read(values, StopInput)
         with writing(self._engine, nobody) as transaction:
             connection, now = transaction.connection, self._now()
             client = _owner(connection, actor, scope, name)
@@ -120,16 +118,6 @@ class Stopping:
             gone = _shown(there)
             transaction.note([audit.of_stop(self._now(), actor, gone, None, client)])
         return gone
-
-
-def _read(values: Mapping[str, Any]) -> StopInput:
-    try:
-        check_text(values)
-        return msgspec.convert(dict(values), StopInput)
-    except msgspec.ValidationError as error:
-        raise Invalid(plain(str(error))) from error
-    except PolicyError as error:
-        raise Invalid(str(error)) from error
 
 
 def _checked(actor: Actor, scope: StopScope, name: str) -> str:

@@ -8,10 +8,17 @@ from prometheus_client import CollectorRegistry
 
 from controller.cache.client import RedisHandle
 from controller.cache.lockouts import Lockouts
-from controller.cache.metrics import LockoutMetrics, OftenMetrics, PatternMetrics, PlaceMetrics
+from controller.cache.metrics import (
+    LockoutMetrics,
+    OftenMetrics,
+    PatternMetrics,
+    PlaceMetrics,
+    PresenceMetrics,
+)
 from controller.cache.often import Often
 from controller.cache.patterns import Patterns
 from controller.cache.places import Places
+from controller.cache.presence import Presence
 from controller.guard.locking import Rules
 
 
@@ -26,6 +33,7 @@ class Counts:
         rules: Rules,
         now: Callable[[], float],
         registry: CollectorRegistry,
+        lease_seconds: int = 8,
     ) -> None:
         self.lockouts = Lockouts(
             redis, lineage, rules=rules, now=now, metrics=LockoutMetrics(registry)
@@ -33,6 +41,13 @@ class Counts:
         self.places = Places(redis, lineage, now=now, metrics=PlaceMetrics(registry))
         self.often = Often(redis, lineage, now=now, metrics=OftenMetrics(registry))
         self.patterns = Patterns(redis, lineage, now=now, metrics=PatternMetrics(registry))
+        self.presence = Presence(
+            redis,
+            lineage,
+            lease_seconds=lease_seconds,
+            now=now,
+            metrics=PresenceMetrics(registry),
+        )
 
     def start(self) -> None:
         """Begin to look after Redis. Waits for nothing."""
@@ -52,4 +67,5 @@ class Counts:
             "places": self.places.fault,
             "often": self.often.fault,
             "patterns": self.patterns.fault,
+            "presence": self.presence.fault,
         }

@@ -120,6 +120,54 @@ class OftenMetrics:
             self.over.labels(kind.value)
 
 
+class PresenceMetrics:
+    """The metrics of which controllers there are (O4), in the registry of the controller."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.members = Gauge(
+            "callbackd_controllers",
+            "Controllers that are there, as this one sees it; it is one of them.",
+            registry=registry,
+        )
+        self.away = Gauge(
+            "callbackd_controllers_away",
+            "Controllers that did not leave and are dead or stand still, as this one sees it.",
+            registry=registry,
+        )
+        self.probes = Counter(
+            "callbackd_controller_probes",
+            "Controllers whose lease had ended and that were asked whether they live, by result: "
+            "answered (they have only lost Redis), silent.",
+            ["result"],
+            registry=registry,
+        )
+        self.stood_still = Counter(
+            "callbackd_stood_still",
+            "How often this controller stood still for so long that others took what it had.",
+            registry=registry,
+        )
+        self.faults = Counter(
+            "callbackd_presence_faults",
+            "Faults of the controllers' leases in Redis, by kind; no call fails for one.",
+            ["kind"],
+            registry=registry,
+        )
+        for result in ("answered", "silent"):
+            self.probes.labels(result)
+
+
+class AnnouncementMetrics:
+    """The metrics of switches that announce themselves, in the registry of the controller."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.faults = Counter(
+            "callbackd_announcement_faults",
+            "Faults of reading in Redis which switches announce themselves, by kind.",
+            ["kind"],
+            registry=registry,
+        )
+
+
 class PatternMetrics:
     """The metrics of patterns of fraud (G3), in the registry of the controller."""
 

@@ -38,6 +38,8 @@ class SharedCounts:
     NAME: ClassVar[str]
     #: What is done while Redis is away, for `fault`.
     ALONE: ClassVar[str]
+    #: Whether it is left alone for a moment after it failed; not where it is asked at set times.
+    RESTS: ClassVar[bool] = True
 
     def __init__(
         self, redis: RedisHandle, lineage: str, *, now: Callable[[], float], faults: Counter
@@ -86,7 +88,8 @@ class SharedCounts:
         kind = kind_of(error)
         self._faults.labels(kind).inc()
         self._full = kind == "full"
-        self._again = self._now() + AGAIN_SECONDS
+        if self.RESTS:
+            self._again = self._now() + AGAIN_SECONDS
         if not self._full:
             self._redis.drop()
         if self.fault is None:

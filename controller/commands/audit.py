@@ -23,11 +23,11 @@ def audit() -> None:
     type=click.Choice(
         [
             "client", "price_list", "rate", "channel", "number", "extension", "callerid", "account",
-            "sound", "token", "callback", "stop", "lockout", "suspicion",
+            "sound", "token", "callback", "stop", "lockout", "suspicion", "node",
         ]
     ),
     help="Changes of this kind of record; callbacks that were asked for or cancelled; stops; "
-    "lock-outs and suspicions that were released.",
+    "lock-outs and suspicions that were released; nodes that were drained or resumed.",
 )  # fmt: skip
 @click.option("--key", help="Changes of this record: 1001, 1001/+12025550100.")
 @click.option("--actor", help="Changes that this one made: a token's name, or cli:USER.")

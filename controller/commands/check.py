@@ -32,10 +32,11 @@ _RECORDS_MODULE: Final = "mod_json_cdr"
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What the database says that is looked for on nodes."""
+    """What the database says that is looked for on nodes, and what is found in its Redis."""
 
     spoken: Spoken | None = None
     channels: Sequence[Channel] = ()
+    others: Sequence[Finding] = ()
 
 
 @click.command("check")
@@ -97,12 +98,32 @@ def _findings(context: Context, *, only_switch: bool) -> Iterator[Finding]:
     yield from ranges(settings, datetime.datetime.now(datetime.UTC).date())
     yield from _told(settings)
     known = Known()
-    for finding, found in _database(settings):
+    for finding, found in _database(settings, others=True):
         known = found
         yield finding
+    yield from known.others
     yield from _emergency(settings, known)
-    for node in settings.nodes:
-        yield from _asked(node, partial(_node, settings, node, known))
+    yield from _nodes(settings, lambda node, ask: _node(settings, node, known, ask))
+
+
+def _nodes(settings: Settings, look: Callable[[Node, Ask], Iterator[Finding]]) -> Iterator[Finding]:
+    """Look at the switches of the settings, and at those that announce themselves."""
+    from controller.commands.node import announced_nodes
+
+    announced = announced_nodes(settings)
+    if announced is None:
+        yield Finding(
+            subject="nodes", well=False,
+            text="Redis cannot be asked which switches announce themselves: they are not looked at",
+            remedy="see to redis.url and its server, and check again",
+        )  # fmt: skip
+    elif not settings.nodes and not announced:
+        yield Finding(
+            subject="nodes", well=False, text="no switch announces itself",
+            remedy="run callbackd switch announce beside each, in a network of discovery.allow",
+        )  # fmt: skip
+    for node in (*settings.nodes, *(announced or ())):
+        yield from _asked(node, partial(look, node))
 
 
 def _switches(settings: Settings) -> Iterator[Finding]:
@@ -115,8 +136,7 @@ def _switches(settings: Settings) -> Iterator[Finding]:
         if finding.remedy and not _has_none_yet(settings):
             # Without the channels the profiles that only make our calls are taken for others'.
             yield msgspec.structs.replace(finding, well=True)
-    for node in settings.nodes:
-        yield from _asked(node, partial(safety, settings, node, gateways))
+    yield from _nodes(settings, lambda node, ask: safety(settings, node, gateways, ask))
 
 
 def _has_none_yet(settings: Settings) -> bool:
@@ -183,10 +203,11 @@ def _emergency(settings: Settings, known: Known) -> Iterator[Finding]:
         )
 
 
-def _database(settings: Settings) -> Iterator[tuple[Finding, Known]]:
-    """Look at the database without making or changing one."""
+def _database(settings: Settings, *, others: bool = False) -> Iterator[tuple[Finding, Known]]:
+    """Look at the database without making or changing one; `others`: and for other controllers."""
     from sqlalchemy.exc import SQLAlchemyError
 
+    from controller.commands.check_controllers import controllers
     from controller.store.database import DatabaseError, look_at_database
     from controller.store.extensions import Extensions
     from controller.store.spoken import read_spoken
@@ -199,6 +220,7 @@ def _database(settings: Settings) -> Iterator[tuple[Finding, Known]]:
                 known = Known(
                     read_spoken(engine, settings.sounds_directory),
                     Extensions(engine).trunks().channels,
+                    list(controllers(settings, engine)) if others else (),
                 )
                 yield Finding(subject="database", well=True, text=text), known
                 return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 
 from controller.commands.findings import Finding
 from controller.settings import Settings
+from controller.settings.addresses import is_this_machine
 from controller.settings.sections import networks
 
 #: A network of more addresses than that is more than somebody's switches.
@@ -21,7 +21,7 @@ _OTHERS: Final = stat.S_IRWXO
 def doors(settings: Settings) -> Iterator[Finding]:
     """Say who can reach what has neither TLS nor a password of its own."""
     listen, web = settings.listen, settings.web
-    if not _is_this_machine(listen.host):
+    if not is_this_machine(listen.host):
         yield _warning(
             f"listen.host: {listen.host} is not this machine alone, and what comes there is "
             "neither encrypted nor asked for a password",
@@ -35,7 +35,7 @@ def doors(settings: Settings) -> Iterator[Finding]:
                 "name the switches' own addresses: whoever connects from an allowed one may say "
                 "that a call came",
             )
-    if not _is_this_machine(web.host) and not web.proxies:
+    if not is_this_machine(web.host) and not web.proxies:
         yield _warning(
             f"web.host: {web.host} is not this machine alone, and tokens are sent there in plain "
             "text",
@@ -53,15 +53,6 @@ def doors(settings: Settings) -> Iterator[Finding]:
                     else "can read how many calls there are, and what is wrong"
                 ),
             )
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
 
 
 def _warning(text: str, remedy: str) -> Finding:

@@ -48,6 +48,16 @@ def json_option() -> click.Option:
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+def logs_to_stderr() -> None:
+    """Have what is logged within a command go to standard error: programs read what it prints."""
+    import structlog
+
+    def logger(*_: object) -> structlog.PrintLogger:
+        return structlog.PrintLogger(sys.stderr)
+
+    structlog.configure(logger_factory=logger)
+
+
 class Opened(msgspec.Struct, frozen=True):
     """The store, opened for one command."""
 

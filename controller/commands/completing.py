@@ -72,6 +72,13 @@ def nodes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[s
         return []
 
 
+def known_nodes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a node: of the settings, or that controllers have seen."""
+    configured = nodes(ctx, param, incomplete)
+    seen = _words(ctx, lambda engine: _seen_nodes(engine, incomplete))
+    return list(dict.fromkeys([*configured, *seen]))
+
+
 def callbacks(state: str | None = None) -> Complete:
     """Give what completes the id of a callback: the newest ones; `state`: of those that are so."""
 
@@ -90,15 +97,13 @@ def suspicions(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
 
 
 def _words(ctx: click.Context, find: Callable[[Engine], Iterable[str]]) -> list[str]:
-    """Give what is found in the store; nothing where that cannot be read."""
+    """Give what is found in the store, if it is there, and as this release knows it."""
+    from controller.store.database import look_at_database
+    from controller.store.upgrade import head
+
     try:
-        engine = _engine(ctx)
-        if engine is None:
-            return []
-        try:
-            return list(islice(find(engine), _MOST))
-        finally:
-            engine.dispose()
+        with look_at_database(_settings(ctx).database_url) as (engine, revision):
+            return list(islice(find(engine), _MOST)) if revision == head() else []
     except Exception:  # noqa: BLE001  (no store, no words: a shell's prompt is no place for it)
         return []
 
@@ -111,6 +116,12 @@ def _newest(engine: Engine, filters: dict[str, str], incomplete: str) -> list[st
     found = Callbacks(engine, now=lambda: 0, expiry_seconds=1, ranges=NO_RANGES)
     page = found.list(actor(), filters, limit=_MOST_NEWEST)
     return [one.id for one in page.items if one.id.startswith(incomplete)]
+
+
+def _seen_nodes(engine: Engine, incomplete: str) -> Iterable[str]:
+    from controller.store.nodes_seen import NodesSeen
+
+    return [name for name in NodesSeen(engine).all() if name.startswith(incomplete)]
 
 
 def _open_suspicions(engine: Engine, incomplete: str) -> list[str]:
@@ -160,32 +171,6 @@ def _is_there(directory: Any, kind: str, key: str) -> bool:
     except NotFound:
         return False
     return True
-
-
-def _engine(ctx: click.Context) -> Any:
-    """Open the store if it is there, and as this release knows it."""
-    from pathlib import Path
-
-    from sqlalchemy import create_engine, make_url
-
-    from controller.store.database import open_database
-    from controller.store.upgrade import head, revision
-
-    url = make_url(_settings(ctx).database_url)
-    if url.drivername == "sqlite":
-        if not Path(url.database or "").is_file():
-            return None
-        probe = create_engine(url)
-    else:
-        probe = create_engine(
-            url.set(drivername="postgresql+psycopg"), connect_args={"connect_timeout": 2}
-        )
-    try:
-        if revision(probe) != head():
-            return None
-    finally:
-        probe.dispose()
-    return open_database(url.render_as_string(hide_password=False))
 
 
 def _settings(ctx: click.Context) -> Settings:

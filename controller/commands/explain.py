@@ -48,7 +48,7 @@ def _explaining(
         if counted:
             # Where it is not there, the answer says that nobody looked.
             with contextlib.suppress(click.ClickException):
-                counts = stack.enter_context(counts_of(settings, store))
+                counts = stack.enter_context(counts_of(settings, store.engine))
         yield (
             Explaining(
                 store.engine,

@@ -9,9 +9,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was looked at.
 
     Attributes:
-        subject: `settings`, `doors`, `files`, `ranges`, `records`, `notices`, `database`, `node`,
-            `sounds`, `gateways` or `password`; with --switch also `release`, `event socket`,
-            `core`, `profile`, `dialplan`, `modules` or `switch`.
+        subject: `settings`, `doors`, `files`, `ranges`, `records`, `notices`, `database`,
+            `controllers`, `nodes`, `node`, `sounds`, `gateways` or `password`; with --switch also
+            `release`, `event socket`, `core`, `profile`, `dialplan`, `modules` or `switch`.
         node: the node that it is about; None: it is about none.
         well: whether it is as it should be; a warning is, and says what could be better.
         text: what was found.

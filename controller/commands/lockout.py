@@ -11,9 +11,9 @@ import click
 from controller.commands import completing
 from controller.commands.common import (
     Context,
-    Opened,
     as_json,
     limit,
+    logs_to_stderr,
     now,
     opened,
     pages,
@@ -22,6 +22,8 @@ from controller.commands.common import (
 from controller.commands.shown import clock, echo_json, echo_list, told
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from controller.admin.lockouts import LockoutDesk
     from controller.admin.model import Actor
     from controller.cache.counts import Counts
@@ -37,13 +39,16 @@ def _desk(settings: Settings) -> Iterator[tuple[LockoutDesk, Actor]]:
     """Open the store, and the Redis in which running controllers count."""
     from controller.admin.lockouts import LockoutDesk
 
-    with opened(settings) as store, counts_of(settings, store) as counts:
+    with opened(settings) as store, counts_of(settings, store.engine) as counts:
         yield LockoutDesk(store.engine, counts.lockouts, run=_at_once, now=now), store.actor
 
 
 @contextlib.contextmanager
-def counts_of(settings: Settings, store: Opened) -> Iterator[Counts]:
-    """Open the Redis in which running controllers count; a command ends where it is away."""
+def counts_of(settings: Settings, engine: Engine, what: str = "lock-outs") -> Iterator[Counts]:
+    """Open the Redis in which running controllers count; a command ends where it is away.
+
+    `what` is wanted of it, for the error.
+    """
     import time
     from pathlib import Path
 
@@ -53,6 +58,7 @@ def counts_of(settings: Settings, store: Opened) -> Iterator[Counts]:
     from controller.cache.embedded import EmbeddedServer
     from controller.store.journal import Journal
 
+    logs_to_stderr()
     with contextlib.ExitStack() as stack:
         url = settings.redis.url
         if not url:
@@ -60,10 +66,10 @@ def counts_of(settings: Settings, store: Opened) -> Iterator[Counts]:
             server = EmbeddedServer(Path(settings.data_dir))
             stack.callback(server.close)
             url = server.url
-        redis = stack.enter_context(_connected(url, named=bool(settings.redis.url)))
+        redis = stack.enter_context(_connected(url, what, named=bool(settings.redis.url)))
         yield Counts(
             redis,
-            Journal(store.engine).position().lineage,
+            Journal(engine).position().lineage,
             rules=settings.lockouts,
             now=time.time,
             registry=CollectorRegistry(),
@@ -71,7 +77,7 @@ def counts_of(settings: Settings, store: Opened) -> Iterator[Counts]:
 
 
 @contextlib.contextmanager
-def _connected(url: str, *, named: bool) -> Iterator[Any]:
+def _connected(url: str, wanted: str, *, named: bool) -> Iterator[Any]:
     """Give a Redis that answers; else the command ends, and says what to do."""
     from redis.exceptions import RedisError
 
@@ -89,7 +95,7 @@ def _connected(url: str, *, named: bool) -> Iterator[Any]:
         )
         redis.close()
         raise click.ClickException(
-            f"lock-outs are in Redis, and {redis.shown} cannot be reached ({error}): {what}"
+            f"{wanted} are in Redis, and {redis.shown} cannot be reached ({error}): {what}"
         ) from error
     try:
         yield redis

@@ -13,7 +13,9 @@ import click
 import msgspec
 
 from controller.commands import completing
+from controller.commands.announcing import announce
 from controller.commands.common import Context, as_json, opened, pass_context
+from controller.commands.nodes import chosen
 from controller.commands.shown import echo_list
 from controller.commands.switch_records import records
 from controller.settings import Node, Settings
@@ -43,10 +45,11 @@ _node = click.option(
 
 @click.group()
 def switch() -> None:
-    """The switches: the gateways of channels that they have, and the call records they write."""
+    """The switches: their gateways, the call records they write, and announcing them."""
 
 
 switch.add_command(records)
+switch.add_command(announce)
 
 
 @switch.command()
@@ -96,7 +99,7 @@ def config(
     from controller.gateways.model import GatewayError, check_passwords, unused_passwords
 
     settings = context.settings()
-    asked = _chosen(settings, names)
+    asked = chosen(settings, names)
     passwords = settings.channel_passwords
     wanted = _wanted(settings)
     try:
@@ -139,7 +142,7 @@ def compare_(context: Context, /, profile: str, names: tuple[str, ...], *, as_js
     from controller.esl.errors import EslError
 
     settings = context.settings()
-    asked = _chosen(settings, names)
+    asked = chosen(settings, names)
     wanted = _wanted(settings)
     rows: list[dict[str, Any]] = []
     faults = []
@@ -160,17 +163,6 @@ def compare_(context: Context, /, profile: str, names: tuple[str, ...], *, as_js
 
 
 # --- what is wanted --------------------------------------------------------------------------
-
-
-def _chosen(settings: Settings, names: Sequence[str]) -> list[Node]:
-    known = {node.name: node for node in settings.nodes}
-    for name in names:
-        if name not in known:
-            raise click.BadParameter(
-                f"no node of the settings is called {name}; there are {', '.join(known)}",
-                param_hint="--node",
-            )
-    return [node for node in settings.nodes if node.name in names or not names]
 
 
 def _wanted(settings: Settings) -> Wanted:

@@ -70,9 +70,9 @@ def _settle(charging: SqlCharging, found: Found, counts: Counter[str]) -> list[s
     from controller.store.database import Away
 
     faults: list[str] = []
-    known = charging.settled([end.leg for _, end in found.ends]) if found.ends else frozenset()
+    known = charging.settled([end.leg for _, end, _ in found.ends]) if found.ends else frozenset()
     counts.update(others=len(found.others), broken=len(found.bad))
-    for path, end in found.ends:
+    for path, end, _ in found.ends:
         try:
             first = end.leg not in known and charging.settle(end).first
         except Away:

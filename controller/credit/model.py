@@ -253,6 +253,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
     `return_seconds`, `destination_seconds`, `serial` as last granted; `position` 0: no destination.
     `answered`, `connected`: when the return leg and that destination were, as far as it was told.
+    `holder`: which controller has the call, or had it last.
     """
 
     call: str
@@ -267,6 +268,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     until: int
     answered: int | None = None
     connected: int | None = None
+    holder: str | None = None
 
     def granted(self) -> Granted:
         """Give what was granted last, as far as that is known: there may be more."""

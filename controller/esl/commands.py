@@ -28,6 +28,8 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}\Z", re.ASCII)
 _WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}\Z", re.ASCII)
 _SUBCLASS: Final = re.compile(r"[a-z_]{1,64}::[a-z_]{1,64}\Z", re.ASCII)
 _DIALLED: Final = re.compile(r"\+?[0-9]{1,32}\Z", re.ASCII)
+#: What the dialplan takes for a list (fs-config/dialplan/callback.xml).
+_HOSTS: Final = re.compile(r"[0-9A-Za-z._:/|-]{0,16384}\Z", re.ASCII)
 _CAUSE: Final = re.compile(r"[A-Z0-9_]{1,64}\Z", re.ASCII)
 #: A sound: a path or a stream (`tone_stream://%(200,100,500)`), in one word.
 _SOUND: Final = re.compile(r"[A-Za-z0-9_./:%(),;=@~!+-]{1,512}\Z", re.ASCII)
@@ -130,6 +132,11 @@ def set_sound(name: str, sound: str, event_uuid: str) -> bytes:
     """Build `set` of a sound, for the dialplan to play."""
     data = f"{_checked(_NAME, name, 'variable name')}={_checked(_SOUND, sound, 'sound')}"
     return execute("set", data, event_uuid)
+
+
+def get_variable(name: str) -> bytes:
+    """Build `getvar`: the reply's `Reply-Text` is a variable of the connection's leg, now."""
+    return _line(f"getvar {_checked(_NAME, name, 'variable name')}")
 
 
 def unset_variable(name: str, event_uuid: str) -> bytes:
@@ -289,6 +296,22 @@ def api(command: str, *arguments: str) -> bytes:
     return _line("api " + " ".join(words))
 
 
+def is_uuid(text: str) -> bool:
+    """Whether a leg of that uuid can be named in a command."""
+    return _UUID.match(text) is not None
+
+
+def transfer(leg: str, extension: str, context: str) -> bytes:
+    """Build `uuid_transfer`: a leg goes to an extension of the dialplan, whatever it does now.
+
+    Whoever holds it stays connected, and does not hold it any more.
+    """
+    _checked(_UUID, leg, "leg")
+    if not _DIALLED.match(extension):
+        _checked(_WORD, extension, "dialplan extension")
+    return api("uuid_transfer", leg, extension, "XML", _checked(_WORD, context, "dialplan context"))
+
+
 def end_later(leg: str, seconds: int, name: str, cause: str) -> bytes:
     """Build `sched_api … uuid_kill`: a leg's end in so many seconds, known by a name.
 
@@ -329,6 +352,15 @@ def _task(name: str) -> str:
 def set_global(name: str, value: str = "") -> bytes:
     """Build `global_setvar`: a variable of the whole switch until it ends; empty removes it."""
     return api("global_setvar", f"{_checked(_NAME, name, 'variable name')}={value}")
+
+
+def set_controllers(name: str, hosts: str) -> bytes:
+    """Build `global_setvar` with a list for `socket` (`host:port/name|…`); empty removes it.
+
+    The switch expands what a variable holds: nothing in a list is anything but an address.
+    """
+    value = _checked(_HOSTS, hosts, "list of controllers")
+    return _line(f"api global_setvar {_checked(_NAME, name, 'variable name')}={value}")
 
 
 def originate(

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import socket as stdsocket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import gevent
@@ -41,6 +42,13 @@ _CHUNK: Final = 16 * 1024
 
 #: Called with the frame that answers a command, or with the error that ended the wait.
 OnReply = Callable[["Frame | None", "EslError | None"], None]
+
+
+def _settle(result: AsyncResult[Frame], frame: Frame | None, error: EslError | None) -> None:
+    if error is not None:
+        result.set_exception(error)
+    else:
+        result.set(frame)
 
 
 def keep_alive(sock: Any) -> None:  # noqa: ANN401  (a gevent socket, which has no type of its own)
@@ -92,6 +100,14 @@ class Connection:
     def lingering(self) -> bool:
         """Whether the leg has hung up and the switch only waits for us to read the rest."""
         return self._lingering
+
+    @property
+    def owes_seconds(self) -> float:
+        """For how long the peer owes the answer to a command, seconds; 0: to none."""
+        if not self.connected or not self._pending:
+            return 0.0
+        left = self._pending[0][0] - gevent.get_hub().loop.now()
+        return float(max(self.command_seconds - left, 0.0))
 
     # --- reading ---------------------------------------------------------------------------
 
@@ -180,16 +196,18 @@ class Connection:
         Raises `NotConnected`. Without `on_reply`, a reply of `-ERR` goes unseen: what the command
         was to do is then watched by a deadline of its own.
         """
+        before = [] if first is None else [(first, None)]
+        self._send_all([*before, (command, on_reply)])
+
+    def _send_all(self, sent: Sequence[tuple[bytes, OnReply | None]]) -> None:
+        """Send commands in one piece, each with who takes its reply. Raises `NotConnected`."""
         if not self.connected:
             raise NotConnected("the connection has ended")
-        now = gevent.get_hub().loop.now()
-        if first is not None:
-            self._pending.append((now + self.command_seconds, None))
-            command = first + command
-        self._pending.append((now + self.command_seconds, on_reply))
-        if self._reply_timer is None:
+        deadline = gevent.get_hub().loop.now() + self.command_seconds
+        self._pending.extend((deadline, on_reply) for _, on_reply in sent)
+        if self._reply_timer is None and sent:
             self._arm(self.command_seconds)
-        self._write(command)
+        self._write(b"".join(command for command, _ in sent))
 
     def request(self, command: bytes, seconds: float | None = None) -> Frame:
         """Send a command and wait for its reply.
@@ -198,14 +216,7 @@ class Connection:
         connection meanwhile. A reply of `-ERR` raises `CommandRefused`.
         """
         result: AsyncResult[Frame] = AsyncResult()
-
-        def on_reply(frame: Frame | None, error: EslError | None) -> None:
-            if error is not None:
-                result.set_exception(error)
-            else:
-                result.set(frame)
-
-        self.transmit(command, on_reply)
+        self.transmit(command, partial(_settle, result))
         # The connection's own deadline ends this wait; the second one is for a caller in a hurry.
         with gevent.Timeout(seconds, CommandTimeout(f"no reply within {seconds} s")):
             frame = result.get()
@@ -215,6 +226,19 @@ class Connection:
         if reply.startswith("-ERR"):
             raise CommandRefused(reply)
         return frame
+
+    def request_all(self, sent: Sequence[bytes]) -> list[Frame]:
+        """Send commands in one piece, and wait for the replies to all of them, in their order.
+
+        Raises `NotConnected`, `CommandTimeout` (the connection is ended), or what ended the
+        connection meanwhile: what became of any of them is not known then. A reply of `-ERR` is a
+        reply here.
+        """
+        results: list[AsyncResult[Frame]] = [AsyncResult() for _ in sent]
+        replies = [partial(_settle, result) for result in results]
+        self._send_all(list(zip(sent, replies, strict=True)))
+        frames = [result.get() for result in results]
+        return [frame for frame in frames if frame is not None]
 
     def send(self, data: str) -> Frame:
         """Send a command and wait for its reply (greenswitch's API).

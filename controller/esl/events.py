@@ -97,6 +97,10 @@ class Event(
         "gateway": "Gateway",
         "gateway_state": "State",
         "gateway_status": "Ping-Status",
+        "version": "FreeSWITCH-Version",
+        "sessions": "Session-Count",
+        "most_sessions": "Max-Sessions",
+        "idle_cpu": "Idle-CPU",
     },
 ):
     """One event of FreeSWITCH. Every field but the name may be absent.
@@ -119,6 +123,9 @@ class Event(
         charged: there, where somebody pays for the call, as our dial strings set it.
         gateway: of a CUSTOM event of `gateways`: which gateway it is about.
         gateway_state, gateway_status: its state, where that is another one now.
+        version: of a HEARTBEAT: the switch's release.
+        sessions, most_sessions: of a HEARTBEAT: the legs that it has, and may have.
+        idle_cpu: of a HEARTBEAT: how much of its machine's time is idle, percent: `40.366667`.
 
     """
 
@@ -153,6 +160,10 @@ class Event(
     gateway: Field = None
     gateway_state: Field = None
     gateway_status: Field = None
+    version: Field = None
+    sessions: Field = None
+    most_sessions: Field = None
+    idle_cpu: Field = None
 
 
 #: The variable that every digit collection of ours writes to; `Event.digits` reads it.

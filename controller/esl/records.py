@@ -28,6 +28,10 @@ class _Variables(msgspec.Struct, gc=False):
     callback_request: Field = None
     callback_call: Field = None
     callback_position: Field = None
+    callback_stage: Field = None
+    callback_charged: Field = None
+    last_bridge_to: Field = None
+    originate_causes: Field = None
 
 
 class _Record(msgspec.Struct):
@@ -64,4 +68,8 @@ def decode_record(body: bytes) -> Event | None:
         request=variables.callback_request,
         call=variables.callback_call,
         position=variables.callback_position,
+        stage=variables.callback_stage,
+        charged=variables.callback_charged,
+        last_bridge_to=variables.last_bridge_to,
+        originate_causes=variables.originate_causes,
     )

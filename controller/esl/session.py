@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import gevent
 from gevent.event import AsyncResult
@@ -25,6 +25,8 @@ from controller.esl.wire import Frame
 
 #: What a session is told of, and nothing else: each event is 5-12 KB of the switch's work.
 SUBSCRIPTION = ("CHANNEL_EXECUTE_COMPLETE", "CHANNEL_BRIDGE", "CHANNEL_HANGUP_COMPLETE")
+#: How long the connection stays after the end of its leg, seconds: events of that may follow.
+LINGER_SECONDS: Final = 5
 
 
 class OutboundSession(Connection, GreenswitchSession):
@@ -81,7 +83,9 @@ class OutboundSession(Connection, GreenswitchSession):
             return None
         return self.session_data.get("Caller-Caller-ID-Number")
 
-    def subscribe(self, leg: str, names: Iterable[str] = SUBSCRIPTION, linger: int = 5) -> None:
+    def subscribe(
+        self, leg: str, names: Iterable[str] = SUBSCRIPTION, linger: int = LINGER_SECONDS
+    ) -> None:
         """Ask for the leg's own events only, and for those after its end, in one write.
 
         The filter goes first: without it `event` would bring every other call's events too.

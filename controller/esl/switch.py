@@ -119,7 +119,8 @@ class SwitchLink:
     Events go to `on_event`. `on_up(jobs)` is called after each (re)connect, with the jobs that an
     earlier connection left unanswered: one that still runs is answered on this connection, one
     that ended meanwhile never is, and is to be taken off the list with `forget`. `on_down(error)`
-    is called when a connection has ended.
+    is called when a connection has ended. `may_send()` is asked before anything is sent for
+    somebody; what it raises is raised to him.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class SwitchLink:
         events: Sequence[str],
         filters: Sequence[tuple[str, str]] = (),
         ping_seconds: float = PING_SECONDS,
+        may_send: Callable[[], None] | None = None,
     ) -> None:
         self.name = name
         self._address = (host, port, password)
@@ -144,6 +146,9 @@ class SwitchLink:
         self._events = tuple(events)
         self._filters = tuple(filters)
         self._ping_seconds = ping_seconds
+        self._may_send = may_send
+        #: Why there is no connection, in words; None: there is one, or it was not tried yet.
+        self.fault: str | None = None
         self._connection: InboundConnection | None = None
         self._connection_number = 0
         self._stopped = False
@@ -157,6 +162,16 @@ class SwitchLink:
     def in_flight(self) -> list[Job]:
         """The jobs that were sent and not answered, oldest first."""
         return list(self._jobs.values())
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where its event socket is."""
+        return self._address[:2]
+
+    @property
+    def owes_seconds(self) -> float:
+        """For how long the switch owes an answer, seconds; 0: it owes none."""
+        return 0.0 if self._connection is None else self._connection.owes_seconds
 
     def start(self) -> None:
         """Begin to connect, and to reconnect whenever it is lost."""
@@ -175,10 +190,13 @@ class SwitchLink:
         """Send a command on the link and wait for its reply. Raises as `Connection.request`."""
         return self._live().request(command, seconds)
 
+    def request_all(self, sent: Sequence[bytes]) -> list[Frame]:
+        """Send commands in one piece, and wait for all replies. Raises as the connection does."""
+        return self._live().request_all(sent)
+
     def api(self, command: str, *arguments: str) -> str:
         """Run an api command and give what it printed, without its line break."""
-        frame = self.request(commands.api(command, *arguments))
-        return frame.body.decode(errors="replace").rstrip("\n")
+        return self.request(commands.api(command, *arguments)).text
 
     def send(self, command: bytes) -> None:
         """Send a command whose reply nobody waits for. Raises `NotConnected`."""
@@ -233,6 +251,8 @@ class SwitchLink:
                 connection.close(error)
 
     def _live(self) -> InboundConnection:
+        if self._may_send is not None:
+            self._may_send()
         if self._connection is None or not self._connection.connected:
             raise NotConnected(f"no link to node {self.name}")
         return self._connection
@@ -247,10 +267,16 @@ class SwitchLink:
                 self._on_down(self, error)
             if self._stopped:
                 break
-            log.warning("link_down", node=self.name, error=str(error or "closed"), wait=wait)
+            self._note_down(str(error or "closed"), wait)
             # Jitter, so that a restarted node is not met by all controllers at once.
             gevent.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
             wait = min(wait * 2, LONGEST_WAIT)
+
+    def _note_down(self, error: str, wait: float) -> None:
+        """Say why there is no link: once, while that is the same each time."""
+        say = log.debug if error == self.fault else log.warning
+        self.fault = error
+        say("link_down", node=self.name, error=error, wait=wait)
 
     def _connect_once(self) -> EslError | None:
         """Connect and stay until the connection ends; give what ended it."""
@@ -281,6 +307,7 @@ class SwitchLink:
     def _stay(self, connection: InboundConnection, ended: AsyncResult[EslError | None]) -> None:
         self._connection = connection
         self._connection_number += 1
+        self.fault = None
         self.up.set()
         lost = [j for j in self._jobs.values() if j.connection < self._connection_number]
         log.info("link_up", node=self.name, lost_jobs=len(lost))

@@ -51,6 +51,11 @@ class Frame:
         """The frame's Content-Type, or an empty string where it has none."""
         return self.headers.get("Content-Type", "")
 
+    @property
+    def text(self) -> str:
+        """The body without its line break: what an api command printed."""
+        return self.body.decode(errors="replace").rstrip("\n")
+
     def __repr__(self) -> str:
         return f"Frame({self.content_type!r}, {len(self.headers)} headers, {len(self.body)} bytes)"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import gevent
 import msgspec
 import structlog
 
@@ -13,10 +14,11 @@ from controller.esl.errors import EslError
 from controller.esl.events import Event, text
 from controller.guard.often import unanswered_limits
 from controller.policy.endings import Ending, ending_of, next_try
+from controller.policy.fields import Again
 from controller.policy.model import Policy
 from controller.routing.model import MOST_WAYS
 from controller.runtime.at_a_time import give_places_back, keep_places
-from controller.runtime.dialling import leg_uuids, longest_return_leg
+from controller.runtime.dialling import FINAL_CAUSES, leg_uuids, longest_return_leg
 from controller.runtime.paying import release
 from controller.runtime.services import Services
 from controller.runtime.ways import give_back, note_causes
@@ -28,6 +30,13 @@ log: Any = structlog.get_logger("dispatcher")
 ANSWERED_SLACK_SECONDS: Final = 60
 #: The cause of an attempt whose uuid is alive already: what was sent twice was made once.
 DUPLICATE: Final = "DESTINATION_OUT_OF_ORDER"
+#: The cause of an attempt of which its node made no leg, for its own reasons.
+NODE_REFUSED: Final = "NODE_REFUSED"
+#: What that means: nothing that counts as a try.
+REFUSED: Final = Ending("failed", Again.NEVER, counts=False)
+#: When it is made again, microseconds; how late the end of a leg may be told, seconds.
+REFUSED_MICROS: Final = 500_000
+LEG_SECONDS: Final = 0.3
 
 
 def mark_of(attempt: str) -> str:
@@ -149,18 +158,20 @@ def end_or_retry(
     row = requests.get(attempt.request)
     due = None
     if row is not None and policy is not None:
+        tries = requests.attempts_of(attempt.request)
         # Each kind of failure has a number of its own.
         alike = sum(
             tried.id == attempt.id
             or (tried.cause is not None and ending_of(tried.cause, policy).again is ending.again)
-            for tried in requests.attempts_of(attempt.request)
+            for tried in tries
         )
         due = next_try(ending, policy, tried=alike, now=now, expires=row.expires)
         at_most = policy.stop_after_unanswered
         if due is not None and at_most is not None and ending.counts:
-            # G4 holds for retries too; this one is not ended yet.
+            # G4 holds for retries too; this one is not ended yet, unless it is written anew.
+            more = sum(tried.id == attempt.id and tried.ended is None for tried in tries)
             facts = requests.facts(attempt.extension, attempt.number, None, at_most, now)
-            due = due if facts.unanswered + 1 < at_most else None
+            due = due if facts.unanswered + more < at_most else None
     if due is None:
         ended = requests.finish(
             attempt.request,
@@ -199,12 +210,15 @@ class Answers:
         policy: Policy | None,
         answer: str | None,
         failed: Mapping[str, str] = {},
+        *,
+        is_ours: bool = False,
     ) -> None:
         """Take what the switch says of an attempt: `+OK <uuid>`, `-ERR <cause>`; None: refused it.
 
-        `failed`: the cause of each channel that came to nothing, as far as they are known. It
-        moves nothing where the attempt is not under way any more: an answer may come late or
-        twice. It waits for the store.
+        `failed`: the cause of each channel that came to nothing, as far as they are known;
+        `is_ours`: we have sent it, and are told there of each that still comes. It moves nothing
+        where the attempt is not under way any more: an answer may come late or twice. It waits for
+        the store.
         """
         services = self._services
         written = services.keep(services.requests.attempt, attempt)
@@ -216,6 +230,7 @@ class Answers:
             channel = written.channels[index] if index < len(written.channels) else None
             # Its leg may connect to another controller: we are told here that it goes.
             note_causes(services, written.node, written.number, {}, channel)
+            services.node_health.took(written.node)
             if policy is not None:
                 services.keep(
                     services.requests.answered,
@@ -230,8 +245,15 @@ class Answers:
         else:
             said = "COMMAND_REFUSED" if answer is None else answer.removeprefix("-ERR").strip()
             cause = settled(said, failed)
-            if cause == DUPLICATE and written.ended is None and self._is_alive(written):
-                return
+            if cause == DUPLICATE and written.ended is None:
+                if self._is_alive(written):
+                    return
+                if is_ours and _has_refused(failed):
+                    self._elsewhere(written)
+                    return
+                cause = settled(said, failed)
+            if failed:
+                services.node_health.took(written.node)
             ending = ending_of(cause, policy)
             followed = services.keep(
                 end_or_retry,
@@ -262,6 +284,29 @@ class Answers:
             services.metrics.callbacks.labels(ending.outcome).inc()
             log.info("callback_ended", request=request, outcome=ending.outcome, cause=cause)
 
+    def _elsewhere(self, attempt: Attempt) -> None:
+        """Have a call made anew that its node refused: nobody was called, and it counts for none.
+
+        By another node, or by this one when it is not left alone any more.
+        """
+        services = self._services
+        services.node_health.refused(attempt.node)
+        due = services.clock.micros() + REFUSED_MICROS
+        moved = services.keep(
+            services.requests.retry,
+            attempt.request,
+            attempt=attempt.id,
+            outcome=REFUSED.outcome,
+            cause=NODE_REFUSED,
+            counts=False,
+            due=due,
+            now=services.clock.micros(),
+        )
+        if moved:
+            take_back(services, attempt.extension, attempt.id)
+        self._note(attempt.request, REFUSED, NODE_REFUSED, Followed(moved, due if moved else None))
+        unmark(services, attempt.node, attempt.id)
+
     def _is_alive(self, attempt: Attempt) -> bool:
         link = self._services.links.get(attempt.node)
         if link is None:
@@ -271,6 +316,23 @@ class Answers:
             return any(link.api("uuid_exists", leg) == "true" for leg in legs)
         except EslError:
             return True  # nobody knows: what is reconciled later is better than a second call
+
+    def recorded(self, event: Event) -> None:
+        """Take what a switch's record says of a return leg that was not answered.
+
+        It is the answer where no other channel can have been tried after it, and nobody took it.
+        """
+        services = self._services
+        leg, cause = text(event.uuid) or "", text(event.hangup_cause)
+        request = services.keep(services.requests.by_attempt, text(event.call) or "")
+        if request is None or request.state != "calling" or cause is None:
+            return
+        attempt = services.keep(services.requests.attempt, request.attempt or "")
+        if attempt is None or (cause not in FINAL_CAUSES and leg != legs_of(attempt)[-1]):
+            return
+        policy = services.insist("policy", lambda: services.policies.get(request.extension))
+        failed = {text(event.channel) or "": cause}
+        self.take(request.id, attempt.id, policy, f"-ERR {cause}", failed)
 
     def unseen(self, event: Event) -> None:
         """Take the answer to a return call that another controller sent, if that one is gone.
@@ -286,3 +348,11 @@ class Answers:
         if body:
             policy = services.insist("policy", lambda: services.policies.get(request.extension))
             self.take(request.id, attempt, policy, body.strip())
+
+
+def _has_refused(failed: Mapping[str, str]) -> bool:
+    """Whether a node made no leg at all; a trunk that says the same says it of a leg."""
+    if not failed:
+        # The end of a leg may be told after the answer (seen on 1.11.1).
+        gevent.sleep(LEG_SECONDS)
+    return not failed

@@ -24,6 +24,7 @@ from controller.routing.model import Plan
 from controller.runtime.answers import answered_until, unmark
 from controller.runtime.at_a_time import keep_places
 from controller.runtime.calls_out import CallsOut
+from controller.runtime.dialling import leg_uuids
 from controller.runtime.legs import VARIABLE, ended
 from controller.runtime.paying import CHARGED_VARIABLE, MICROS, Call, Paying
 from controller.runtime.placing import rang_of
@@ -48,6 +49,7 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
     """Take a return leg that has connected, for the first time or again."""
     # What happens before we know whose leg it is (a key is pressed) is not lost.
     early: list[Event] = []
+    epoch = services.standing.epoch
     socket.on_event = early.append
     socket.subscribe(uuid, EVENTS)
     services.clock.follow()
@@ -64,7 +66,9 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
     failed = services.on_attempt_over(request.id)
     if stage is None:
         until, channel = answered_until(services, policy), data.variable("callback_channel")
-        services.spawn(_answered, services, request, until, channel, failed)
+        services.spawn(_answered, services, request, until, channel, failed, epoch)
+    elif request.holder != services.name:
+        services.spawn(_taken_over, services, request.id, epoch)
     session = _known(services, _session(services, uuid, request, policy), facts)
     paying = paying_of(services, data, uuid, request, session, stage)
     services.metering.follow(paying)
@@ -89,7 +93,8 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
             bridge_hangup_cause=cause(data.variable("bridge_hangup_cause")),
             originate_disposition=cause(data.variable("originate_disposition")),
             failed=failed_legs_of(data),
-        )
+        ),
+        epoch,
     )
     for event in early:
         leg.on_event(event)
@@ -159,9 +164,10 @@ def _answered(
     until: int,
     channel: str | None,
     failed: Mapping[str, str],
+    epoch: int,
 ) -> None:
     keep_places(services, request.extension, request.attempt)
-    services.keep(
+    moved = services.keep(
         services.requests.answered,
         request.id,
         until,
@@ -169,12 +175,22 @@ def _answered(
         attempt=request.attempt,
         channel=channel,
         causes=failed,
+        holder=services.name,
     )
+    if not moved:
+        # Somebody else was told of it first, or had the leg before it got to us.
+        _taken_over(services, request.id, epoch)
     note_causes(services, request.node, request.number or "", {}, channel)
     if channel is not None and has_limits(services):
         services.places.hold(request.id, (channel,), until / 1_000_000)
     # Whoever sent it is told no more: its answer comes after the leg itself.
     unmark(services, request.node, request.attempt)
+
+
+def _taken_over(services: Services, request: str, epoch: int) -> None:
+    """Keep that the leg of a live call is ours now, and nobody else's."""
+    if services.standing.epoch == epoch:
+        services.keep(services.requests.hold, request, services.name)
 
 
 def _find(services: Services, request_id: str) -> tuple[Request, Policy] | None:
@@ -227,9 +243,11 @@ def unseen_end(services: Services, event: Event) -> None:
     uuid, request_id = text(event.uuid), text(event.request)
     if uuid is None or request_id is None or text(event.answer_uepoch) in (None, "0"):
         return
-    found = _find(services, request_id)
+    found = services.insist("unseen_end", lambda: _find(services, request_id))
     if found is None or found[0].state not in ("calling", "answered"):
         return
+    if uuid not in leg_uuids(found[0].attempt or ""):
+        return  # of a try before this one
     end = ended(event)
     session = _session(services, uuid, *found)
     for effect in conversation.record_of_unseen_end(session, end):
@@ -239,7 +257,9 @@ def unseen_end(services: Services, event: Event) -> None:
             case CallOver():
                 calls = CallsOut(services, node=found[0].node, numbers=Numbers(), rang=Rang())
                 last = msgspec.structs.replace(session, dialled=effect.position)
-                calls.plans = _plans(services, request_id, uuid, end.stage)
+                calls.plans = services.insist(
+                    "plan", lambda: _plans(services, request_id, uuid, end.stage)
+                )
                 calls.over(last, effect)
             case NotCalled(position):
                 call = text(event.call) or uuid

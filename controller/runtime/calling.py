@@ -24,10 +24,12 @@ from controller.policy.model import Policy
 from controller.routing.model import MOST_WAYS, Plan
 from controller.runtime.answers import Answers, finish, mark_of, take_back
 from controller.runtime.at_a_time import STALE_SECONDS, give_places_back, take_places
+from controller.runtime.beginning import BEGUN_WAITS, begin_attempt
 from controller.runtime.dialling import leg_uuids, originate_command
 from controller.runtime.paying import begin, release
 from controller.runtime.refusing import Barred, barred, barred_by, refusal, too_often
 from controller.runtime.services import Services
+from controller.runtime.spreading import busy_channels, is_drained, links_for_a_call
 from controller.runtime.underway import Sent, Underway
 from controller.runtime.ways import find_return, give_back
 from controller.store.database import Away
@@ -43,12 +45,12 @@ CALLING_SLACK_SECONDS: Final = 60
 SEND_SECONDS: Final = 2.0
 #: When a request is tried again whose node was not there, or had no place left, seconds.
 NODE_AWAY_SECONDS: Final = 1.0
-#: When one is tried again whose number talks with another extension of ours (T7), seconds.
-ENGAGED_SECONDS: Final = 5.0
 #: When one is tried again for which there is no channel now, seconds.
 NO_CHANNEL_SECONDS: Final = 10.0
 #: Why a channel is not used, where that goes by.
 GOES_BY: Final = frozenset({"closed", "down", "full"})
+
+Links = Sequence[SwitchLink]
 
 
 def _longest(policy: Policy) -> int:
@@ -83,7 +85,14 @@ class Calling(Underway):
             if outcome is not None or policy is None or request.number is None:
                 self._end_leased(request, outcome or "extension_gone")
             elif not self._is_barred(request, barred(services, request, policy)):
-                self._originate(request, request.number, policy)
+                places = services.reads.run(services.requests.places)
+                with links_for_a_call(services, places) as links:
+                    busy = busy_channels(services, places)
+                    self._originate(request, request.number, policy, links, busy)
+        except Away:
+            # Nothing was sent: it is made anew as soon as the store is back.
+            services.note_store_fault("return_call")
+            self._give_back(request, 0.0)
         except Exception:
             self.over(request.id)
             raise
@@ -104,20 +113,13 @@ class Calling(Underway):
             self._give_back(request, seconds, outcome=why.outcome if why.kept else None)
         return True
 
-    def _originate(self, request: Request, number: str, policy: Policy) -> None:
-        services, limits = self._services, self._services.settings.dispatcher
-        nodes, firsts = services.reads.run(services.requests.places)
-        links = [
-            link
-            for link in services.live_links()
-            if nodes.get(link.name, 0) < limits.max_calling_per_node
-        ]
+    def _originate(
+        self, request: Request, number: str, policy: Policy, links: Links, busy: Sequence[str]
+    ) -> None:
+        services = self._services
         if not links:
             self._give_back(request, NODE_AWAY_SECONDS)
             return
-        busy = [name for name, count in firsts.items() if count >= limits.max_calling_per_channel]
-        # The node with the fewest calls being set up; an attempt never changes its node.
-        links.sort(key=lambda link: nodes.get(link.name, 0))
         attempt = str(uuid.uuid4())
         full = take_places(services, request, policy, attempt, _longest(policy))
         if full is not None:
@@ -166,10 +168,9 @@ class Calling(Underway):
         asked = services.clock.now()
         now = services.clock.micros()
         lease = now + lasts * 1_000_000
-        begun = services.write(
-            services.requests.begin_attempt,
+        begun = begin_attempt(
+            services,
             request,
-            holder=services.name,
             node=link.name,
             core=link.core,
             attempt=attempt,
@@ -182,7 +183,7 @@ class Calling(Underway):
         )
         if begun is not Begun.YES:
             release(services, attempt)
-            self._not_begun(request, begun)
+            self._give_back(request, BEGUN_WAITS[begun])
             return False
         if self._is_late(asked, request, attempt):
             self.over(request.id)
@@ -190,16 +191,12 @@ class Calling(Underway):
             log.info("return_call", request=request.id, node=link.name, attempt=attempt)
             until = services.clock.micros() / 1_000_000 + lasts
             self._calling[request.id] = Sent(until, link, attempt, number)
+            services.node_health.trying(link.name)
             self._send(link, request, policy, attempt, command, lease)
         return True
 
     def _way(
-        self,
-        request: Request,
-        number: str,
-        policy: Policy,
-        links: Sequence[SwitchLink],
-        busy: Sequence[str],
+        self, request: Request, number: str, policy: Policy, links: Links, busy: Sequence[str]
     ) -> tuple[SwitchLink, Plan] | None:
         """Find a node and the channels to call by; where there is none now, it is tried again.
 
@@ -254,14 +251,6 @@ class Calling(Underway):
             log.error("originate_unsafe", request=request.id, error=str(error))  # noqa: TRY400
             services.metrics.faults.labels("originate_unsafe").inc()
             return None
-
-    def _not_begun(self, request: Request, begun: Begun) -> None:
-        if begun is Begun.LOST:
-            # Or it was put off: then it is given back, and comes when it is due.
-            self._give_back(request, 0.0)
-        else:
-            wait = ENGAGED_SECONDS if begun is Begun.ENGAGED else NODE_AWAY_SECONDS
-            self._give_back(request, wait)
 
     def _give_back(
         self,
@@ -335,6 +324,10 @@ class Calling(Underway):
         )
         if not claimed or self._is_late(asked, request, attempt.id):
             return
+        if is_drained(services, link.name):
+            # It was never sent: another node makes the call.
+            self._give_back(request, 0.0, attempt.id, lease)
+            return
         if outcome is not None or policy is None or request.number is None:
             self._end_claimed(request, attempt, lease, outcome or "extension_gone")
             return
@@ -392,8 +385,8 @@ class Calling(Underway):
         if error is not None:
             log.error("originate_refused", request=request.id, error=str(error))
         sent = self._calling.get(request.id)
-        failed = {} if sent is None else sent.failed
+        ours, failed = sent is not None, {} if sent is None else sent.failed
         try:
-            self.answers.take(request.id, attempt, policy, answer, failed)
+            self.answers.take(request.id, attempt, policy, answer, failed, is_ours=ours)
         finally:
             self.over(request.id)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import gevent
 import msgspec
 
 from controller.callback.effects import CallConnected, CallOver, FindRoute
 from controller.callback.events import RouteFound
+from controller.callback.limits import WAY_SECONDS
 from controller.callback.return_session import ReturnSession
 from controller.callerid.model import Numbers, Rang
-from controller.credit.model import Refused
+from controller.credit.model import Granted, Refused
 from controller.routing.model import Plan
 from controller.runtime.paying import Paying
-from controller.runtime.services import Services
+from controller.runtime.services import KEEP_FIRST_WAIT, Services
 from controller.runtime.ways import (
     PLACE_SLACK_SECONDS,
     Wanted,
@@ -23,6 +25,7 @@ from controller.runtime.ways import (
     member_of,
     note_causes,
 )
+from controller.store.database import Away
 
 
 class CallsOut:
@@ -43,6 +46,7 @@ class CallsOut:
         self._numbers = numbers
         self._rang = rang
         self._paying = paying
+        self._epoch = services.standing.epoch
         #: How the last destination is called, by its position.
         self.plans: Mapping[int, Plan] = plans or {}
 
@@ -70,7 +74,7 @@ class CallsOut:
             give_back(services, member_of(session.leg, effect.position))
             plan = msgspec.structs.replace(plan, ways=(), refusal=suspected)
         if plan.ways and self._paying is not None:
-            granted = self._paying.dial(effect.number, effect.position, plan)
+            granted = self._dial(self._paying, effect, plan)
         if isinstance(granted, Refused):
             give_back(services, member_of(session.leg, effect.position))
             plan, granted = msgspec.structs.replace(plan, ways=(), refusal=granted.reason), None
@@ -85,6 +89,23 @@ class CallsOut:
             services.metrics.not_routed.labels(plan.refusal).inc()
             services.placing.over(*key, plan.refusal, {}, now)
         return RouteFound(effect.step, plan, granted)
+
+    def _dial(self, paying: Paying, effect: FindRoute, plan: Plan) -> Granted | Refused | None:
+        """Hold for a destination. Raises `Away` where the store is, for longer than callers wait.
+
+        One connection that broke is no reason to tell somebody to dial anew: what was granted
+        already, and not heard, is granted again.
+        """
+        services = self._services
+        until = services.clock.now() + WAY_SECONDS / 2
+        while True:
+            try:
+                return paying.dial(effect.number, effect.position, plan)
+            except Away:
+                services.note_store_fault("dial")
+                if services.clock.now() >= until:
+                    raise
+                gevent.sleep(KEEP_FIRST_WAIT)
 
     def connected(self, session: ReturnSession, effect: CallConnected) -> None:
         """People talk: keep over which channel. It waits for Redis, where that has a limit."""
@@ -116,6 +137,8 @@ class CallsOut:
     def abandon(self, session: ReturnSession, effect: FindRoute) -> None:
         """A way was found that nobody goes any more: the caller is gone, or was told otherwise."""
         services = self._services
+        if services.standing.epoch != self._epoch:
+            return  # we stood still: somebody else may call by that way now
         key = (session.request, session.leg, effect.position)
         services.placing.over(*key, "too_late", {}, services.clock.micros())
         give_back(services, member_of(session.leg, effect.position))

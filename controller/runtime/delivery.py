@@ -82,10 +82,16 @@ class Delivery:
         self._has.pop(link.name, None)
         self._wake.set()
 
+    def forget(self, node: str) -> None:
+        """A node is no more: nothing is missing there."""
+        self._has.pop(node, None)
+        if self._lacks.pop(node, None) is not None:
+            self._metrics.sounds_missing.remove(node)
+
     def nodes(self, path: str) -> dict[str, bool]:
         """Give which nodes have a file, as far as they were asked for it."""
         known = {}
-        for name in self._links:
+        for name in list(self._links):  # a thread asks, and nodes come and go
             if path in self._has.get(name, ()):
                 known[name] = True
             elif path in self._lacks.get(name, ()):

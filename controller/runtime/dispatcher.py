@@ -10,6 +10,7 @@ from gevent.event import Event as Flag
 from controller.runtime.answers import legs_of
 from controller.runtime.calling import Calling
 from controller.runtime.services import Services
+from controller.runtime.spreading import any_node
 from controller.store.database import Away
 from controller.store.requests import Scope
 
@@ -17,6 +18,8 @@ log: Any = structlog.get_logger("dispatcher")
 
 #: How long a lease holds until the attempt is written, seconds.
 LEASE_SECONDS: Final = 30
+#: What looking at a node takes beyond the time between two looks, seconds.
+ASKING_SECONDS: Final = 10
 #: When a call is told once more that it is stopped, seconds.
 TOLD_SECONDS: Final = 5.0
 
@@ -29,6 +32,8 @@ class Dispatcher:
         self._wake = Flag()
         self._next: float | None = None
         self._stopped = False
+        #: Whether something may have been leased, and the store did not say so.
+        self._in_doubt = False
         self.calling = Calling(services)
         services.on_request = self.expect
         services.stops.on_change = self._look_now
@@ -68,6 +73,7 @@ class Dispatcher:
             try:
                 self.look()
             except Away:
+                self._in_doubt = True
                 services.note_store_fault("dispatcher")
                 self._next = None
                 self._wake.wait(timeout=poll)
@@ -81,22 +87,38 @@ class Dispatcher:
     def look(self) -> None:
         """Do what is due now. Raises what the store raises."""
         services, requests = self._services, self._services.requests
+        services.standing.check()
         services.clock.follow()
         self.calling.forget_lost(self._now())
         self._end_what_is_stopped()
         now = services.clock.micros()
+        if self._in_doubt:
+            # It is leased anew, and not when that lease ends.
+            services.write(requests.free_leases, services.name, now)
+            self._in_doubt = False
         # Ends that waited for the store come first: what is lost by its lease may be well.
-        if not services.ends_may_wait() and services.reads.run(requests.any_to_expire, now):
-            for lost in services.write(requests.expire, now):
+        grace = self._grace
+        if not services.ends_may_wait() and services.reads.run(requests.any_to_expire, now, grace):
+            for lost in services.write(requests.expire, now, grace):
                 services.metrics.callbacks.labels(lost.outcome or "unknown").inc()
                 log.warning("callback_given_up", request=lost.id, outcome=lost.outcome)
         free = services.settings.dispatcher.max_calling - len(self.calling)
-        if free > 0 and services.live_links() and services.reads.run(requests.any_due, now):
+        if free > 0 and any_node(services) and services.reads.run(requests.any_due, now):
             until = now + LEASE_SECONDS * 1_000_000
             for found in services.write(requests.lease_due, services.name, now, until, free):
-                self.calling.begin(found, self._now() + LEASE_SECONDS)
+                if not self.calling.is_calling(found.id):
+                    self.calling.begin(found, self._now() + LEASE_SECONDS)
         due = services.reads.run(requests.next_due, now)
         self._next = None if due is None else due / 1_000_000
+
+    @property
+    def _grace(self) -> int:
+        """Give for how long an unanswered call is left to `reconcile` when its lease is over.
+
+        Two looks at its node, microseconds. One that was never sent is sent then.
+        """
+        seconds = 2 * self._services.settings.dispatcher.reconcile_seconds + ASKING_SECONDS
+        return int(seconds * 1_000_000)
 
     def _end_what_is_stopped(self) -> None:
         """O6: what is still to be called is ended, and what is under way where that is wished."""

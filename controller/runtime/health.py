@@ -86,6 +86,15 @@ class ChannelHealth:
         self._links[link.name] = link
         gevent.spawn(self._guarded, link)
 
+    def forget(self, node: str) -> None:
+        """A node is no more."""
+        self._links.pop(node, None)
+        for known in (self._usable, self._told):
+            known.pop(node, None)
+        self._silent.discard(node)
+        for said in [one for one in self._said if one[0] == node]:
+            self._unsay(said)
+
     def _run(self) -> None:
         while True:
             gevent.sleep(ASK_SECONDS)
@@ -161,11 +170,15 @@ class ChannelHealth:
                 log.info("channel_up", node=node, channel=channel)
         for said in [one for one in self._said if one[0] == node and one[1] not in channels]:
             # It is no longer in the table.
-            del self._said[said]
-            self._failures.pop(said, None)
-            self._last.pop(said, None)
-            self._metrics.channel_up.remove(*said)
-            self._metrics.channel_failing.remove(*said)
+            self._unsay(said)
+
+    def _unsay(self, said: tuple[str, str]) -> None:
+        """Forget a channel of a node."""
+        del self._said[said]
+        self._failures.pop(said, None)
+        self._last.pop(said, None)
+        self._metrics.channel_up.remove(*said)
+        self._metrics.channel_failing.remove(*said)
 
     # --- calls -----------------------------------------------------------------------------
 

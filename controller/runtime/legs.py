@@ -6,6 +6,7 @@ that finds the connection gone) puts it in a queue, so that a machine is never e
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -23,10 +24,14 @@ from controller.callback.effects import (
 from controller.callback.events import LegEnded, SocketClosed, TimerFired
 from controller.callback.machine import Session
 from controller.esl import commands
+from controller.esl.connection import OnReply
 from controller.esl.errors import EslError, NotConnected, UnsafeText
 from controller.esl.events import Event, cause, failed_legs, text
 from controller.esl.session import OutboundSession
+from controller.esl.wire import Frame
 from controller.runtime.services import Services
+from controller.runtime.speaking import PART_PREFIX
+from controller.runtime.unheld import WHOSE
 
 log: Any = structlog.get_logger("leg")
 
@@ -48,6 +53,11 @@ def step_of(event_uuid: str | None) -> int | None:
         return None
     number = event_uuid[len(STEP_PREFIX) :]
     return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None
+
+
+def is_ours(event_uuid: str | None) -> bool:
+    """Whether an `Application-UUID` is that of something that we had done on the leg."""
+    return event_uuid is None or event_uuid.startswith((STEP_PREFIX, PART_PREFIX, VARIABLE))
 
 
 def ended(event: Event) -> LegEnded:
@@ -77,16 +87,26 @@ class Leg(Generic[S]):
         self._busy = False
         self._timer: Any = None
         self.over = False
-        link.on_event = self.on_event
+        link.on_event = self._told
         link.on_closed = self._on_closed
 
-    def begin(self, attached: object) -> None:
-        """Hold the leg from now on, and tell its machine that it has attached."""
+    def begin(self, attached: object, epoch: int) -> None:
+        """Hold the leg from now on, and tell its machine that it has attached.
+
+        `epoch`: what `standing.epoch` was when it connected.
+        """
+        if self.services.standing.epoch != epoch:
+            # We stood still while it was looked up, and it may have been moved.
+            self.drop()
+            return
         self.services.legs.add(self)
         self.post(attached)
         if self.socket is not None and not self.socket.connected:
             # It went while the leg was looked up, when nobody was told.
             self._on_closed(self.socket.closed_by)
+        else:
+            # It may have been moved meanwhile; from here on its events tell.
+            self._ask_whose()
 
     # --- events ----------------------------------------------------------------------------
 
@@ -94,12 +114,38 @@ class Leg(Generic[S]):
         """Take an event of the switch."""
         raise NotImplementedError
 
+    def _told(self, event: Event) -> None:
+        if (
+            event.name == "CHANNEL_EXECUTE_COMPLETE"
+            and event.hangup_cause is None
+            and not is_ours(text(event.application_uuid))
+        ):
+            # The dialplan goes on: the leg has left our hold, or that was before we had it.
+            self._ask_whose()
+        self.on_event(event)
+
+    def _ask_whose(self) -> None:
+        """Find out whether another controller has the leg: our connection would stay as it is."""
+        socket, unheld = self.socket, self.services.unheld
+        if socket is None or not self.services.standing.others:
+            return
+
+        def on_reply(frame: Frame | None, _error: EslError | None) -> None:
+            path = None if frame is None else frame.headers.get("Reply-Text")
+            if not self.over and unheld.is_anothers(path):
+                log.warning("leg_lost", leg=self.uuid, controller=path)
+                self.drop()
+
+        with contextlib.suppress(NotConnected):
+            socket.transmit(WHOSE, on_reply)
+
     def transition(self, event: Any, now: float) -> tuple[S, tuple[Effect, ...]]:  # noqa: ANN401
         """Take one step of the leg's machine."""
         raise NotImplementedError
 
     def post(self, event: object) -> None:
         """Give the machine an event and do what it wants; never raises, never waits for long."""
+        self.services.standing.check()
         self._queue.append(event)
         if self._busy:
             return
@@ -117,12 +163,16 @@ class Leg(Generic[S]):
         self.session, effects = self.transition(event, self.services.clock.now())
         if self.session.state is not before:
             log.debug("state", leg=self.uuid, before=str(before), after=str(self.session.state))
-        for effect in effects:
+        handing = self.services.handing
+        left = None if handing is None else handing.moment(self, effects)
+        for effect in effects if left is None else left:
             try:
                 self.perform(effect)
             except NotConnected:
                 # The connection's end is an event of its own, already in the queue or coming.
                 continue
+        if handing is not None and left is not None:
+            handing.part_with(self)
 
     def _fault(self, error: Exception) -> None:
         # The leg is given back to the switch, which tries the next controller.
@@ -157,11 +207,12 @@ class Leg(Generic[S]):
             case _:
                 raise UnsafeText(f"{type(effect).__name__} is no effect of a {self.kind} leg")
 
-    def transmit(self, command: bytes) -> None:
+    def transmit(self, command: bytes, on_reply: OnReply | None = None) -> None:
         """Send a command on the leg's connection. Raises `NotConnected`."""
+        self.services.standing.check()
         if self.socket is None:
             raise NotConnected("the leg has no connection")
-        self.socket.transmit(command)
+        self.socket.transmit(command, on_reply)
 
     def spawn(self, function: Callable[..., None], *args: object) -> None:
         """Do something that waits, in a greenlet of its own."""
@@ -186,9 +237,22 @@ class Leg(Generic[S]):
         self.transmit(commands.EXIT)
 
     def supersede(self) -> None:
-        """The same leg has connected anew: this one has no say any more, and nothing to record."""
+        """The same leg has connected anew: this one has no say any more, and nothing to record.
+
+        Its connection stays, and is told all: to close it would end the new one (`unheld`).
+        """
         self.over = True
         self._stop_timer()
+        if self.socket is not None:
+            self.socket.on_event = None
+
+    def drop(self) -> None:
+        """We stood still: it is another controller's by now, or the switch connects again."""
+        self.supersede()
+        self.services.legs.forget(self)
+        socket, self.socket = self.socket, None
+        if socket is not None:
+            self.services.unheld.keep(self.uuid, socket)
 
     def _finish(self) -> None:
         """The leg is over for us: nothing is awaited, nothing is kept."""

@@ -1,4 +1,4 @@
-"""What the nodes' links bring: answers to our jobs, ends of legs, states of gateways."""
+"""What the nodes' links bring: answers to our jobs, ends of legs, how gateways and nodes do."""
 
 from __future__ import annotations
 
@@ -11,14 +11,22 @@ from controller.esl.events import Event, text
 from controller.runtime import attaching
 from controller.runtime.calling import Calling
 from controller.runtime.health import HEALTH_EVENTS, HEALTH_FILTERS
+from controller.runtime.node_health import NODE_EVENTS, NODE_FILTERS
 from controller.runtime.services import Services
 
 #: What a node's link is asked for.
-LINK_EVENTS: Final = ("BACKGROUND_JOB", "CHANNEL_HANGUP_COMPLETE", *HEALTH_EVENTS)
+LINK_EVENTS: Final = (
+    "BACKGROUND_JOB",
+    "CHANNEL_HANGUP_COMPLETE",
+    *NODE_EVENTS,
+    # What modules tell comes last: so it is written.
+    *HEALTH_EVENTS,
+)
 LINK_FILTERS: Final = (
     ("Event-Name", "BACKGROUND_JOB"),
     ("variable_callback_leg", "return"),
     ("variable_callback_leg", "destination"),
+    *NODE_FILTERS,
     *HEALTH_FILTERS,
 )
 #: How long an answer, or the end of a return leg, is left to the one whose it is. Whoever takes it
@@ -33,6 +41,7 @@ class LinkEvents:
         self._services = services
         self._calling = calling
         services.settling.is_calling = calling.is_calling
+        services.settling.told_late = self._told_late
         self._stopped = False
 
     def stop(self) -> None:
@@ -42,6 +51,11 @@ class LinkEvents:
 
     def take(self, node: str, event: Event) -> None:
         """Take one event of a node."""
+        # First: what it tells of may be another's by now.
+        self._services.standing.check()
+        if event.name == "HEARTBEAT":
+            self._services.node_health.told(node, event)
+            return
         if event.name == "CUSTOM":
             self._services.health.told(node, event)
             return
@@ -75,3 +89,10 @@ class LinkEvents:
             leg.leg_ended(event)
         else:
             attaching.unseen_end(self._services, event)
+
+    def _told_late(self, event: Event) -> None:
+        """Take what a switch's record says of a return leg, as its event would have been taken."""
+        if text(event.answer_uepoch) in (None, "0"):
+            self._calling.answers.recorded(event)
+        else:
+            self._unseen_end(event)

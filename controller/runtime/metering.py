@@ -26,6 +26,7 @@ from controller.esl.switch import SwitchLink
 from controller.runtime.dialling import leg_uuids
 from controller.runtime.own_sounds import warning_sound
 from controller.runtime.paying import MICROS, Call, Limit, Paying, Talk
+from controller.runtime.placing import found_talking
 from controller.store.database import Away
 
 if TYPE_CHECKING:
@@ -72,6 +73,11 @@ class Metering:
         """Give what is known of the money of a call, by its return leg."""
         return self._calls.get(leg)
 
+    def forget_all(self) -> None:
+        """We stood still: whoever looks finds the calls that nobody follows, we among them."""
+        self._calls.clear()
+        self._seen.clear()
+
     def destination_ended(self, call: str, leg: str) -> None:
         """Take it that nobody talks with a destination any more, whoever goes on with its call."""
         for uuid in leg_uuids(call):
@@ -100,6 +106,7 @@ class Metering:
 
     def look(self) -> None:
         """See to each call whose time it is. It waits for nothing."""
+        self._services.standing.check()
         now = self._services.clock.micros()
         for leg, paying in list(self._calls.items()):
             held = self._held(leg)
@@ -180,6 +187,7 @@ class Metering:
 
     def _see_to(self, paying: Paying, more: bool) -> None:
         services = self._services
+        epoch = services.standing.epoch
         try:
             before = paying.granted
             try:
@@ -187,13 +195,15 @@ class Metering:
                     # Whose account it is comes first: whoever had the call may not have asked (M9).
                     paying.identify()
                     more = self._needs_more(paying, services.clock.micros())
-                if more:
+                if more and not self._stood_still(epoch):
                     if self._has_spare(paying):
                         self._free(paying)
                     paying.extend()
                     self._note_limit(paying)
             except Away:
                 services.note_store_fault("extend")
+            if self._stood_still(epoch):
+                return  # others look after it by now
             moved = (
                 before is None or paying.granted is None or (before.serial != paying.granted.serial)
             )
@@ -203,6 +213,11 @@ class Metering:
         finally:
             paying.busy = False
             paying.next_look = services.clock.micros() + RETRY_SECONDS * MICROS
+
+    def _stood_still(self, epoch: int) -> bool:
+        standing = self._services.standing
+        standing.check()
+        return standing.epoch != epoch
 
     def _note_limit(self, paying: Paying) -> None:
         """Keep that a call is to end because the extension may spend no more now (G3), once."""
@@ -275,7 +290,7 @@ class Metering:
             try:
                 for held in services.reads.run(services.charging.held_on, link.name):
                     known[held.call] = held.position
-                    if self._may_be_alone(held):
+                    if not self._is_looked_after(held) and self._may_be_alone(held):
                         self._adopt(link, held)
             except Away:
                 services.note_store_fault("held_on")
@@ -300,6 +315,17 @@ class Metering:
         self._seen[held.call] = now
         return True
 
+    def _is_looked_after(self, held: Held) -> bool:
+        """Whether another controller that is there has a call: he sees to it in time.
+
+        Where he does not, though it will end in a moment, he cannot.
+        """
+        soon = self._services.clock.micros() + LEAST_MARGIN_SECONDS * MICROS
+        cut = held.until  # where nobody has told yet since when they talk
+        if held.connected is not None:
+            cut = held.connected + held.destination_seconds * MICROS
+        return soon < cut and self._services.standing.is_held_by_another(held.holder)
+
     def _adopt(self, link: SwitchLink, held: Held) -> None:
         """Ask the switch for a call: since when it talks, and with whom."""
         # Before it is asked: no limit comes later than what is held for.
@@ -317,6 +343,11 @@ class Metering:
         policy = None if request is None else services.policies.get(request.extension)
         if request is None or policy is None or self._held(uuid) is not None:
             return
+        if not services.write(
+            services.requests.take_over, held.request, services.name, before=held.holder
+        ):
+            return  # another one was first, or it is over
+        found_talking(services, held.request, uuid, held.position, other, now - talks.since)
         call = Call(
             call=held.call, request=held.request, leg=uuid, node=link.name,
             number=request.number or "", free=False, answered=now - data.since,

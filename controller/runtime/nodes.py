@@ -28,7 +28,8 @@ class Nodes:
     """The links of one controller.
 
     `on_event(node, event)` takes what a node tells; `on_up(link)` is called whenever a link is
-    there (again); `calling` makes the return calls, and is asked what is being sent.
+    there (again), `on_gone(name)` when one is removed; `calling` makes the return calls, and is
+    asked what is being sent.
     """
 
     def __init__(
@@ -38,12 +39,16 @@ class Nodes:
         *,
         on_event: Callable[[str, Event], None],
         on_up: Callable[[SwitchLink], None],
+        on_gone: Callable[[str], None] = lambda name: None,
     ) -> None:
         self._services = services
         self._calling = calling
         self._on_event = on_event
         self._on_up = on_up
+        self._on_gone = on_gone
         self._stopped = Flag()
+        #: The nodes that were not configured, but found (`discovery`).
+        self.discovered: set[str] = set()
         for node in services.settings.nodes:
             self._make(node)
 
@@ -57,8 +62,33 @@ class Nodes:
     def stop(self) -> None:
         """Let go of all of them for good."""
         self._stopped.set()
-        for link in self._services.links.values():
+        for link in list(self._services.links.values()):
             link.stop()
+
+    @property
+    def fault(self) -> str | None:
+        """Which nodes have no link, and why, for readiness; None: all have one."""
+        down = [link for link in self._services.links.values() if not link.up.is_set()]
+        said = [f"no link to {one.name}: {one.fault or 'not connected yet'}" for one in down]
+        return "; ".join(said) or None
+
+    def add(self, node: Node) -> None:
+        """Begin to connect to a node that was found."""
+        self._make(node)
+        self.discovered.add(node.name)
+        self._services.links[node.name].start()
+
+    def remove(self, name: str) -> None:
+        """Let go of a node that was found, and forget it. Nobody waits for its jobs' answers."""
+        services = self._services
+        self.discovered.discard(name)
+        link = services.links.pop(name)
+        link.stop()
+        services.health.forget(name)
+        services.node_health.forget(name)
+        services.sound_watch.forget(name)
+        self._on_gone(name)
+        services.metrics.link_up.remove(name)
 
     def _make(self, node: Node) -> None:
         self._services.links[node.name] = SwitchLink(
@@ -71,6 +101,7 @@ class Nodes:
             on_event=partial(self._on_event, node.name),
             on_up=self._up,
             on_down=self._down,
+            may_send=self._services.standing.fence,
         )
         self._services.metrics.link_up.labels(node.name).set(0)
 
@@ -78,6 +109,7 @@ class Nodes:
         services = self._services
         services.metrics.link_up.labels(link.name).set(1)
         services.health.link_up(link)
+        services.node_health.link_up(link.name)
         self._on_up(link)
         services.spawn(reconcile, services, link, self._calling)
         services.spawn(services.sound_watch.ask, link)

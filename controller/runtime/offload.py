@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from contextlib import suppress
+from typing import Any, Final, ParamSpec, TypeVar
 
+import gevent
 from gevent.event import Event as Signal
 from gevent.threadpool import ThreadPool
+
+#: How long what a thread is at is waited for at the end, seconds: a store that is away may hang.
+CLOSE_SECONDS: Final = 2.0
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,6 +30,11 @@ class Offload:
         self._free = threads
         self._first: deque[Signal] = deque()
         self._others: deque[Signal] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return len(self._first) + len(self._others)
 
     def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function in a thread and give what it gives, or raise what it raises."""
@@ -82,9 +92,10 @@ class Offload:
         return answer
 
     def close(self) -> None:
-        """End the threads, after what they are at."""
-        self._pool.join()
-        self._pool.kill()
+        """End the threads after what they are at; those that do not end are left to the process."""
+        with suppress(gevent.Timeout), gevent.Timeout(CLOSE_SECONDS):
+            self._pool.join()
+            self._pool.kill()
 
 
 def _attempt(

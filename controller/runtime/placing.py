@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from controller.callback.return_session import destination_legs
 from controller.callerid.model import Rang
 from controller.policy.trunks import Trunks
 from controller.routing.model import Plan
@@ -90,3 +91,16 @@ class Placing:
             return isinstance(one, Called) and (one.request, one.position) == (request, position)
 
         self._changes.flush(is_it)
+
+
+def found_talking(
+    services: Services, request: str, leg: str, position: int, other: str, at: int
+) -> None:
+    """Note that people are found to talk since `at` of whom nobody may have been told.
+
+    `other`: the destination's leg, which says over which channel. It waits for the store.
+    """
+    plan = services.reads.run(services.placing.plan, request, leg, position)
+    legs = destination_legs(leg, position)
+    if plan is not None and other in legs[: len(plan.channels)]:
+        services.placing.connected(request, leg, position, plan.channels[legs.index(other)], at)

@@ -21,6 +21,7 @@ from controller.runtime.calling import CALLING_SLACK_SECONDS, Calling
 from controller.runtime.return_leg import ReturnLeg
 from controller.runtime.services import Services
 from controller.runtime.ways import give_back, member_of
+from controller.store.database import Away
 from controller.store.requests import Attempt, Request
 
 log: Any = structlog.get_logger("reconcile")
@@ -44,27 +45,51 @@ def reconcile(services: Services, link: SwitchLink, calling: Calling) -> None:
             return
         # Its end may be on its way, or being written: what is still open then is nobody's.
         gevent.sleep(GRACE_SECONDS)
-        before = {attempt.id for _, attempt in gone}
+        before = {_as_found(*one) for one in gone}
+        over = {
+            _as_found(*one)
+            for one in _gone(services, link)
+            if _as_found(*one) in before and _is_over(services, link, calling, *one)
+        }
+        if not over:
+            return
+        # The switch's own record may know what nobody was told.
+        services.settling.read_records()
         for request, attempt in _gone(services, link):
-            if attempt.id in before:
-                _end_or_send(services, link, calling, request, attempt)
+            if _as_found(request, attempt) in over:
+                end_unknown(services, request, attempt, "NOT_ON_NODE")
+    except Away:
+        services.note_store_fault("reconcile")
     except EslError as error:
         log.warning("not_reconciled", node=link.name, error=str(error))
 
 
-def _end_or_send(
+def _as_found(request: Request, attempt: Attempt) -> tuple[str, str, int]:
+    """Give by what a call is known as one that was alive at no time between two looks."""
+    return attempt.id, request.state, attempt.begun
+
+
+def _is_over(
     services: Services, link: SwitchLink, calling: Calling, request: Request, attempt: Attempt
-) -> None:
+) -> bool:
+    """Whether a call that is gone has been; one that never was is sent."""
     if request.state == "calling" and attempt.core == link.core and link.core:
         age = services.clock.micros() - attempt.begun
         if age < GRACE_SECONDS * 1_000_000:
-            return  # whoever wrote it is about to send it
+            return False  # whoever wrote it is about to send it
         if link.api("global_getvar", mark_of(attempt.id)) != "1":
             calling.send_unsent(link, request, attempt)
-            return
+            return False
+        if age < 2 * GRACE_SECONDS * 1_000_000:
+            return False  # it may have been sent after the first look: its answer is on its way
+    return True
+
+
+def end_unknown(services: Services, request: Request, attempt: Attempt, cause: str) -> None:
+    """End a call of which nobody knows what became. It waits for the store."""
     lease = request.lease_until
     # Somebody else who asked may have sent it meanwhile: it is his then, and so is its mark.
-    if finish(services, request.id, "unknown", "NOT_ON_NODE", attempt=attempt.id, lease=lease):
+    if finish(services, request.id, "unknown", cause, attempt=attempt.id, lease=lease):
         unmark(services, attempt.node, attempt.id)
         services.on_attempt_over(request.id)
         give_places_back(services, request.extension, attempt.id)

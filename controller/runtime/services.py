@@ -13,6 +13,7 @@ from controller.cache.often import Often
 from controller.cache.patterns import Patterns
 from controller.cache.places import Places
 from controller.cache.policies import Policies
+from controller.cache.presence import Presence
 from controller.credit.engine import Charging
 from controller.esl import commands
 from controller.esl.errors import EslError, WireError
@@ -28,6 +29,7 @@ from controller.runtime.clock import Clock
 from controller.runtime.health import ChannelHealth
 from controller.runtime.limits_told import LimitsTold
 from controller.runtime.metering import Metering
+from controller.runtime.node_health import NodeHealth
 from controller.runtime.offload import Offload
 from controller.runtime.placing import Placing
 from controller.runtime.prompts import Prompts
@@ -35,12 +37,15 @@ from controller.runtime.recent import Recent
 from controller.runtime.settling import Settling
 from controller.runtime.sound_watch import SoundWatch
 from controller.runtime.spending import Spending
+from controller.runtime.standing import Standing
 from controller.runtime.transcribing import Transcribing
+from controller.runtime.unheld import Unheld
 from controller.runtime.watching import Watching
 from controller.settings import Settings, ranges_of
 from controller.store.conversing import Conversing
 from controller.store.database import Away
 from controller.store.destinations import Destinations
+from controller.store.drains import Drain
 from controller.store.notices import Notices
 from controller.store.passwords import Passwords
 from controller.store.requests import Requests
@@ -49,6 +54,7 @@ from controller.store.suspicions import Suspicions
 from controller.store.transcripts import Transcripts
 
 if TYPE_CHECKING:
+    from controller.runtime.draining import Draining
     from controller.runtime.legs import Leg
 
 log: Any = structlog.get_logger("runtime")
@@ -115,6 +121,7 @@ class Services:
         sound_watch: SoundWatch,
         trunks: Recent[Trunks],
         stops: Recent[tuple[Stop, ...]],
+        drains: Recent[tuple[Drain, ...]],
         clients: Recent[ClientTable],
         sounds: Recent[SoundTable],
         conversing: Conversing,
@@ -124,6 +131,7 @@ class Services:
         places: Places,
         often: Often,
         patterns: Patterns,
+        presence: Presence,
         notices: Notices,
         destinations: Destinations,
         suspicious: Suspicions,
@@ -145,6 +153,7 @@ class Services:
         self.sound_watch = sound_watch
         self.trunks = trunks
         self.stops = stops
+        self.drains = drains
         self.suspicions: Recent[Known] = Recent(
             suspicious.known, reads=reads, on_fault=metrics.faults.labels("recent").inc
         )
@@ -153,6 +162,7 @@ class Services:
         self.conversing = conversing
         self.lockouts = lockouts
         self.health = health
+        self.node_health = NodeHealth(metrics=metrics, now=clock.now)
         self.places = places
         self.often = often
         self.waiting = Waiting()
@@ -165,8 +175,12 @@ class Services:
         self.watching = Watching(self, patterns, suspicious)
         self.spending = Spending(self, suspicious)
         self.legs = Legs(metrics)
+        self.standing = Standing(self, presence)
+        self.unheld = Unheld(self)
         self.links: dict[str, SwitchLink] = {}
         self.greenlets: set[Any] = set()
+        #: Set while legs are handed over to other controllers.
+        self.handing: Draining | None = None
         #: Set by the dispatcher: called with the time at which a new request is due.
         self.on_request: Callable[[float], None] = lambda due: None
         #: Set by the dispatcher: called with a request whose attempt is over, one way or another.
@@ -175,6 +189,11 @@ class Services:
         #: What is wrong with the store, None while it is well.
         self.store_fault: str | None = None
         self._store_away = 0.0
+        self._store_away_since: float | None = None
+        #: Who waits for the store to be back.
+        self._insisting = 0
+        metrics.store_away.set_function(self._store_away_seconds)
+        metrics.store_waiting.set_function(lambda: sql.waiting + self._insisting)
 
     # --- the store ---------------------------------------------------------------------------
 
@@ -188,8 +207,8 @@ class Services:
 
     def _wrote(self, result: R) -> R:
         if self.store_fault is not None:
-            self.store_fault = None
-            log.info("store_back")
+            log.info("store_back", seconds=round(self._store_away_seconds(), 1))
+            self.store_fault = self._store_away_since = None
         return result
 
     def keep(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -220,8 +239,16 @@ class Services:
                 return call()
             except Away:
                 self.note_store_fault(what)
-                gevent.sleep(wait)
+                self._insisting += 1
+                try:
+                    gevent.sleep(wait)
+                finally:
+                    self._insisting -= 1
                 wait = min(wait * 2, KEEP_LONGEST_WAIT)
+
+    def _store_away_seconds(self) -> float:
+        since = self._store_away_since
+        return 0.0 if since is None else self.clock.now() - since
 
     def ends_may_wait(self) -> bool:
         """Whether ends of calls may still wait to be written, the store having been away."""
@@ -233,12 +260,13 @@ class Services:
         self._store_away = self.clock.now()
         if self.store_fault is None:
             self.store_fault = f"the store failed at {what}"
+            self._store_away_since = self._store_away
             log.exception("store_fault", what=what)
 
     @property
     def recents(self) -> tuple[Recent[Any] | Spending, ...]:
         """What is read again and again, whether anybody asks or not."""
-        fast = (self.trunks, self.stops, self.suspicions, self.clients, self.sounds)
+        fast = (self.trunks, self.stops, self.drains, self.suspicions, self.clients, self.sounds)
         return (*fast, self.spending)
 
     def is_stopped(self, policy: Policy) -> bool:
@@ -250,6 +278,8 @@ class Services:
     def spawn(self, function: Callable[..., object], *args: object) -> None:
         """Run a function in a greenlet; a fault in it is logged once and counted."""
         greenlet = gevent.spawn(self._guarded, function, *args)
+        # What it begins before we stand still is not sent after that (`Standing.fence`).
+        self.standing.begun(greenlet)
         self.greenlets.add(greenlet)
         greenlet.link(self.greenlets.discard)
 

@@ -79,6 +79,10 @@ class Settling:
         self._stopped = False
         #: Set by the dispatcher's calling: whether a request's return call is being made here.
         self.is_calling: Callable[[str], bool] = lambda request: False
+        #: Set by whoever takes the links' events: takes what a record says of a return leg.
+        self.told_late: Callable[[Event], None] = lambda event: None
+        #: Set by whoever reads the switches' records: reads what there is. It waits.
+        self.read_records: Callable[[], None] = lambda: None
 
     def stop(self) -> None:
         """Take nothing more of what was left to others."""

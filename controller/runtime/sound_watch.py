@@ -58,6 +58,12 @@ class SoundWatch:
         for link in links:
             self._ask(link, spoken)
 
+    def forget(self, node: str) -> None:
+        """A node is no more: nothing is missing there."""
+        self.absent.pop(node, None)
+        if self._reports.pop(node, None) is not None:
+            self._metrics.prompts_missing.remove(node)
+
     def _ask(self, link: SwitchLink, spoken: Spoken) -> None:
         try:
             report = check_sounds(

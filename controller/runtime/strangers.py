@@ -32,10 +32,15 @@ LOOK_SECONDS: Final = 1.0
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.ASCII | re.IGNORECASE)
 
 
+def is_core(said: str) -> bool:
+    """Whether a switch's own name for its run is one, and no error."""
+    return _UUID.match(said) is not None
+
+
 def is_linked(core: str | None, links: Iterable[SwitchLink]) -> bool:
     """Whether a switch of this Core-UUID may be one of ours, as far as its links tell."""
     for link in links:
-        if not link.up.is_set() or not _UUID.match(link.core) or link.core == core:
+        if not link.up.is_set() or not is_core(link.core) or link.core == core:
             return True
     return False
 
@@ -43,7 +48,8 @@ def is_linked(core: str | None, links: Iterable[SwitchLink]) -> bool:
 class Strangers:
     """Says which legs are none of our switches', and counts them.
 
-    `now` gives seconds that never go back, `links` the links to all nodes.
+    `now` gives seconds that never go back, `links` the links to all nodes; `unknown`: there may be
+    others, which were not found yet.
     """
 
     def __init__(
@@ -52,7 +58,9 @@ class Strangers:
         *,
         now: Callable[[], float],
         on_refused: Callable[[str], None],
+        unknown: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._unknown = unknown
         self._links = links
         self._now = now
         self._on_refused = on_refused
@@ -62,7 +70,7 @@ class Strangers:
     def is_one(self, data: ChannelData, peer: str) -> bool:
         """Whether this leg is a stranger's, whose address is in the log then."""
         links = list(self._links())
-        if is_linked(data.get("Core-UUID"), links):
+        if self._unknown() or is_linked(data.get("Core-UUID"), links):
             return False
         now = self._now()
         self._on_refused(REFUSED_SWITCH)

@@ -2,9 +2,10 @@
 
 mod_json_cdr writes one file for each leg into a directory (`fs-config/autoload_configs/
 json_cdr.conf.xml`); where we can read it, we look there at the start and every now and then. Of
-legs of ours the file is removed once its leg is settled: numbers must not lie about. The records of
-other calls are their operator's, and are left alone. One that was not written to its end yet is
-read again; one that stays broken is set aside.
+legs of ours the file is removed once its leg is settled: numbers must not lie about. That of a
+return leg says how its callback ended, too, where nobody was told. The records of other calls are
+their operator's, and are left alone. One that was not written to its end yet is read again; one
+that stays broken is set aside.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import structlog
+from gevent.lock import BoundedSemaphore
 
-from controller.credit.model import LegEnd
+from controller.credit.model import LegEnd, Side
 from controller.esl.errors import BadEvent
+from controller.esl.events import Event
 from controller.esl.records import decode_record
 from controller.runtime.settling import RECORD, end_of
 from controller.store.database import Away
@@ -49,7 +52,7 @@ class Found(msgspec.Struct):
     """What is in some files.
 
     Attributes:
-        ends: the legs of ours, each with its file.
+        ends: the legs of ours, each with its file and what that says.
         done: files of ours with nothing to settle: a trigger call's.
         bad: files that are broken, and have been for long.
         others: the names of files that are not ours.
@@ -57,7 +60,7 @@ class Found(msgspec.Struct):
 
     """
 
-    ends: list[tuple[Path, LegEnd]] = []
+    ends: list[tuple[Path, LegEnd, Event]] = []
     done: list[Path] = []
     bad: list[Path] = []
     others: set[str] = set()
@@ -115,7 +118,7 @@ def _read(path: Path, found: Found, node: str | None, now: float) -> None:
     if end is None:
         found.done.append(path)
     else:
-        found.ends.append((path, end))
+        found.ends.append((path, end, event))
 
 
 def remove(paths: Sequence[Path]) -> list[tuple[Path, OSError]]:
@@ -156,13 +159,21 @@ class SwitchRecords:
         self._passed: dict[str, set[str]] = {}
         self._faults: dict[str, str] = {}
         self._faulty = False
+        self._reading = BoundedSemaphore(1)
 
     def has(self, node: str) -> bool:
         """Whether there is a directory of a node."""
         return node in self._directories
 
     def read(self) -> None:
-        """Read all of them, and settle what is found. It waits for the disk and the store."""
+        """Read all of them, and settle what is found. It waits for the disk and the store.
+
+        Of several who ask at once one reads, and the others find little left.
+        """
+        with self._reading:
+            self._read_all()
+
+    def _read_all(self) -> None:
         for node, directory in self._directories.items():
             try:
                 self._faulty = False
@@ -178,13 +189,15 @@ class SwitchRecords:
         """Read some; give those that are not to be read again."""
         services = self._services
         found = services.reads.run(look, directory, names, node)
-        legs = [end.leg for _, end in found.ends]
+        legs = [end.leg for _, end, _ in found.ends]
         known = services.reads.run(services.charging.settled, legs) if legs else frozenset()
         done, odd = list(found.done), set(found.others)
-        for path, end in found.ends:
+        for path, end, event in found.ends:
             try:
                 if end.leg not in known:
                     services.settling.settle(end)
+                if end.side is Side.RETURN:
+                    services.settling.told_late(event)
                 done.append(path)
             except Away:
                 raise

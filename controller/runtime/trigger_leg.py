@@ -199,7 +199,7 @@ def _wish(data: ChannelData, name: str) -> str | None:
 def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid: str) -> None:
     """Take a trigger leg that has connected."""
     services.clock.follow()
-    arrived = services.clock.now()
+    arrived, epoch = services.clock.now(), services.standing.epoch
     socket.subscribe(uuid, SUBSCRIPTION)
     rung_number = data.get("Caller-Destination-Number") or ""
     readings = readings_of(rung_number, services.settings.route.country)
@@ -220,7 +220,8 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
             caller=caller,
             did=did,
             refusal=str(channel.refusal_cause) if channel is not None else trigger.REFUSAL,
-        )
+        ),
+        epoch,
     )
     if policy is not None and caller.number is not None:
         seconds = policy.ring_seconds - rung + policy.delay_seconds

@@ -42,6 +42,11 @@ class Underway:
     def __len__(self) -> int:
         return len(self._calling)
 
+    @property
+    def unsent(self) -> bool:
+        """Whether some are leased and not sent yet."""
+        return any(sent.link is None for sent in self._calling.values())
+
     def over(self, request: str) -> Mapping[str, str]:
         """An attempt is over: its leg has attached, or its answer has come, or never will.
 

@@ -58,6 +58,7 @@ class Unsettled:
         self._sightings = sightings
         self._later = later
         self._records = SwitchRecords(services)
+        services.settling.read_records = self._records.read
         #: By node, when each call was found gone, microseconds since 1970.
         self._gone: dict[str, dict[str, int]] = {}
         #: When a call was found that no attempt was written of.

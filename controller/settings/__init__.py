@@ -22,10 +22,12 @@ from controller.settings.checks import SettingsError, check, ranges_of, tellable
 from controller.settings.secret_files import read_secret
 from controller.settings.sections import (
     Credit,
+    Discovery,
     Dispatcher,
     Guard,
     Listen,
     Node,
+    Presence,
     RecordStream,
     Redis,
     Route,
@@ -36,10 +38,12 @@ from controller.settings.sections import (
 
 __all__ = [
     "Credit",
+    "Discovery",
     "Dispatcher",
     "Guard",
     "Listen",
     "Node",
+    "Presence",
     "RecordStream",
     "Redis",
     "Route",

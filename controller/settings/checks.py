@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
+from controller.guard.lists import is_address
 from controller.guard.locking import LockKind
 from controller.guard.ranges import Ranges, RangesError, parse, shipped
 from controller.numbers.e164 import is_country
@@ -29,6 +30,7 @@ def check(settings: Settings) -> None:
     """Check what settings must keep together. Raises `SettingsError`."""
     for field, texts in (
         ("listen.allow", settings.listen.allow),
+        ("discovery.allow", settings.discovery.allow),
         ("web.proxies", settings.web.proxies),
         ("web.metrics_allow", settings.web.metrics_allow),
     ):
@@ -38,6 +40,11 @@ def check(settings: Settings) -> None:
             raise SettingsError(
                 f"{field}: {error}; write networks such as 192.0.2.0/24 or 192.0.2.7/32"
             ) from error
+    if settings.listen.advertise and not is_address(settings.listen.advertise):
+        raise SettingsError(
+            f"listen.advertise: {settings.listen.advertise!r} is no address; write host:port, as "
+            "the switches reach this controller"
+        )
     if not _DIRECTORY.match(settings.prompts.directory):
         raise SettingsError(
             f"prompts.directory: {settings.prompts.directory!r} is no directory that the switch "
@@ -87,6 +94,7 @@ def check(settings: Settings) -> None:
     names = [node.name for node in settings.nodes]
     if len(set(names)) != len(names):
         raise SettingsError("nodes: two nodes have one name; give each its own")
+    _check_discovery(settings)
     _check_told(settings)
     if settings.guard.risky_ranges:
         # What is shipped is right, and every command loads the settings.
@@ -94,6 +102,25 @@ def check(settings: Settings) -> None:
     if not is_country(settings.route.country):
         raise SettingsError(
             f"route.country: {settings.route.country!r} is no country; write two capitals: US"
+        )
+
+
+def _check_discovery(settings: Settings) -> None:
+    """Check that there may be a node at all, and that what is announced can be believed."""
+    discovery = settings.discovery
+    if not settings.nodes and not discovery.allow:
+        raise SettingsError(
+            "nodes: there is none; name one in [[nodes]], or the networks of switches that "
+            "announce themselves in discovery.allow"
+        )
+    if discovery.allow and not discovery.password:
+        raise SettingsError(
+            "discovery.password: is not set; it is that of the event sockets of switches that "
+            "announce themselves"
+        )
+    if discovery.allow and not settings.redis.url:
+        raise SettingsError(
+            "discovery.allow: switches announce themselves in a Redis that all reach; set redis.url"
         )
 
 

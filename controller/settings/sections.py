@@ -48,7 +48,8 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 class Database(_Section, frozen=True):
     """Where the system of record is. Without a URL: a SQLite file in `data_dir`.
 
-    `sqlite:////absolute/path` or `postgresql://user:password@host/database`.
+    `sqlite:////absolute/path` or `postgresql://user:password@host/database`; of several servers,
+    `host:port,host:port`, the primary is found.
     """
 
     url: str = ""
@@ -75,6 +76,9 @@ class Listen(_Section, frozen=True):
 
     host: str = "127.0.0.1"
     port: Port = 8084
+    #: Where the switches reach this controller, "host:port", for the lists that they keep. Empty:
+    #: `host` and `port`, where that is an address that means the same to them.
+    advertise: str = ""
     allow: tuple[str, ...] = LOOPBACK
     max_connections: Annotated[int, msgspec.Meta(ge=1)] = 10_000
     silent_seconds: PositiveSeconds = 5.0
@@ -156,6 +160,31 @@ class Sounds(_Section, frozen=True):
     directory: str = ""
 
 
+class Discovery(_Section, frozen=True):
+    """Switches that announce themselves in Redis (`callbackd switch announce`), and are believed.
+
+    Whoever can write to Redis can announce anything, and is sent the password: name the networks
+    that your switches are in, and nothing else.
+    """
+
+    #: Networks (CIDR) whose announcements are believed. None: nothing is discovered.
+    allow: tuple[str, ...] = ()
+    #: Of the event sockets of switches that are announced.
+    password: str = ""
+    #: Controllers and switches of one group find each other; others on this Redis do not.
+    group: Name = "callbackd"
+
+
+class Presence(_Section, frozen=True):
+    """How controllers know of each other (O4).
+
+    One that has not been heard of for so long, and does not answer either, is dead or stands still:
+    others take what it has.
+    """
+
+    lease_seconds: Annotated[int, msgspec.Meta(ge=2, le=60)] = 8
+
+
 class Dispatcher(_Section, frozen=True):
     """How return calls are made."""
 
@@ -171,6 +200,8 @@ class Dispatcher(_Section, frozen=True):
     poll_seconds: PositiveSeconds = 1.0
     #: How often nodes are asked for the calls that should be alive on them.
     reconcile_seconds: PositiveSeconds = 30.0
+    #: When no controller has had a link to a node for so long, its calls are ended as unknown.
+    node_lost_seconds: PositiveSeconds = 120.0
 
 
 class Credit(_Section, frozen=True):
@@ -258,7 +289,7 @@ class Settings(_Section, frozen=True):
     """The tree."""
 
     #: This controller's name in leases and logs; it must be its own. Empty: host and process.
-    name: str = ""
+    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{0,64}\Z")] = ""
     data_dir: Path_ = "callbackd-data"
     #: How long a controller that is told to stop lets its calls go on before it hands them over.
     drain_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
@@ -266,11 +297,13 @@ class Settings(_Section, frozen=True):
     redis: Redis = Redis()
     listen: Listen = Listen()
     web: Web = Web()
-    nodes: Annotated[tuple[Node, ...], msgspec.Meta(min_length=1)] = (Node(),)
+    nodes: tuple[Node, ...] = (Node(),)
+    discovery: Discovery = Discovery()
     route: Route = Route()
     prompts: Prompts = Prompts()
     sounds: Sounds = Sounds()
     dispatcher: Dispatcher = Dispatcher()
+    presence: Presence = Presence()
     credit: Credit = Credit()
     records: Records = Records()
     notices: Notices = Notices()

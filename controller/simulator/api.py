@@ -116,12 +116,7 @@ class Api:
 
     def _global_getvar(self, name: str) -> str:
         simulator = self._simulator
-        if name == "core_uuid":
-            return simulator.head.core_uuid
-        known = {**simulator.globals, **simulator.marks}
-        # The last one that was set; names are the same in any case.
-        same = [value for known_name, value in known.items() if known_name.lower() == name.lower()]
-        return same[-1] if same else ""
+        return simulator.head.core_uuid if name == "core_uuid" else simulator.global_value(name)
 
     def _global_setvar(self, text: str) -> str:
         """``name=value``; ``name=value=before``: only where it has been that."""

@@ -71,8 +71,16 @@ class Configuration:
             "max-sessions": "1000",
             "sessions-per-second": "50",
         }
+        #: Whether it makes no new legs (`fsctl pause`), and how much of its time is idle, percent.
+        self.paused = False
+        self.idle = 95.0
         self.event_socket: dict[str, str] | None = {"apply-inbound-acl": "callback_event_socket"}
         self.lists = {"callback_trunks": ["127.0.0.0/8"], "callback_event_socket": ["127.0.0.0/8"]}
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it makes no leg now: it is paused, or has as many as it may."""
+        return self.paused or len(self._simulator.legs) >= int(self.core["max-sessions"])
 
     def locate(self, text: str) -> str:
         """Run ``xml_locate``; what it prints."""
@@ -100,10 +108,15 @@ class Configuration:
                 return "-ERR bad args\n"
 
     def control(self, text: str) -> str:
-        """Run ``fsctl``, which tells here and changes nothing; what it prints."""
+        """Run ``fsctl``, which here pauses and resumes, and tells; what it prints."""
         match text.split():
             case []:
                 return f"-USAGE: {_CTL}"
+            case ["pause" | "resume" as what]:
+                self.paused = what == "pause"
+                return "+OK\n"
+            case ["pause_check"]:
+                return str(self.paused).lower()
             case ["api_expansion"]:
                 state = "on" if self.core.get("api-expansion", "true") == "true" else "off"
                 return f"+OK api_expansion is {state} \n"

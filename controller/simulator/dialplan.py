@@ -46,12 +46,12 @@ class Extension(msgspec.Struct, frozen=True):
 
 
 def value_of(leg: Leg, name: str) -> str:
-    """A variable of the leg, else the field of its caller profile; else nothing."""
+    """A variable of the leg, a field of its caller profile, a global variable: else nothing."""
     found = leg.get(name)
     if found is not None:
         return found
     profile = leg.profile
-    return {
+    fields = {
         "destination_number": profile.destination,
         "caller_id_number": profile.cid_number,
         "caller_id_name": profile.cid_name,
@@ -64,11 +64,15 @@ def value_of(leg: Leg, name: str) -> str:
         "source": profile.source,
         "username": profile.username,
         "uuid": profile.uuid,
-    }.get(name, "")
+    }
+    return fields[name] if name in fields else leg.simulator.global_value(name)
 
 
 def expand(leg: Leg, text: str, depth: int = 0) -> str:
-    """Replace ``${name}`` and ``${name:offset:length}``; values are expanded again."""
+    """Replace ``${name}`` and ``${name:offset:length}``; values are expanded again.
+
+    A name may hold variables too, ``${list_${uuid:-1}}``: they are replaced before it is looked up.
+    """
     if "${" not in text or depth > _DEPTH:
         return text
 
@@ -80,7 +84,8 @@ def expand(leg: Leg, text: str, depth: int = 0) -> str:
             value = value[: int(match[3])]
         return value
 
-    return _VARIABLE.sub(replace, text)
+    replaced = _VARIABLE.sub(replace, text)
+    return text if replaced == text else expand(leg, replaced, depth + 1)
 
 
 class Dialplan:

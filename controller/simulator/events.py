@@ -43,7 +43,7 @@ MY_EVENTS: Final = frozenset(
     }
 )
 _CUSTOM: Final = "CUSTOM "
-KINDS: Final = MY_EVENTS | {"BACKGROUND_JOB", "CUSTOM", "ALL"}
+KINDS: Final = MY_EVENTS | {"BACKGROUND_JOB", "CUSTOM", "HEARTBEAT", "ALL"}
 
 
 class Outbound(msgspec.Struct):

@@ -237,7 +237,8 @@ class _Group:
             gateway.failed += 1
             self._result.cause = "GATEWAY_DOWN"
             return None
-        if simulator.taken(uuid):
+        # The same is said of all three (seen on 1.11.1).
+        if simulator.taken(uuid) or simulator.configuration.refuses:
             self._result.cause = "DESTINATION_OUT_OF_ORDER"
             return None
         if gateway is not None:

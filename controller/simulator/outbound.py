@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from controller.simulator.switch import Simulator
 
 _SILENCE = 25.0  # seconds a controller may say nothing before the switch gives it up
+_MOST_HOSTS = 50
 _PARK_DELAY = 0.001  # seconds between the answer to "connect" and CHANNEL_PARK
 
 
@@ -153,17 +154,31 @@ class OutboundLink(Listener):
             self.goodbye()
 
 
+def _host(leg: Leg, address: str) -> tuple[str, int]:
+    """Where an entry ``host:port/name`` leads; its name stays on the leg, also if it fails."""
+    host, colon, port = address.rpartition(":")
+    if colon:
+        port, slash, path = port.partition("/")
+    else:
+        host, slash, path = address.partition("/")
+    if slash:
+        leg.set("socket_path", path)
+    leg.set("socket_host", host)
+    return host, int(port) if port.isdigit() else 8084
+
+
 def run_socket(simulator: Simulator, leg: Leg, data: str) -> None:
-    """The application itself: ``socket host:port|host:port async full``."""
+    """The application itself: ``socket host:port/name|host:port async full``."""
     words = data.split()
     link: OutboundLink | None = None
-    for address in words[0].split("|") if words else []:
-        host, _, port = address.rpartition(":")
-        leg.set("socket_host", host or address)
+    # What is too much for it stays in one piece, and is no host (switch_separate_string).
+    for address in words[0].split("|", _MOST_HOSTS - 1) if words else []:
+        host, port = _host(leg, address)
         try:
-            sock = socket.create_connection((host or address, int(port) if host else 8084))
+            sock = socket.create_connection((host, port), timeout=simulator.connect_seconds)
         except (OSError, ValueError):  # nobody there, or no address
             continue
+        sock.settimeout(None)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link = OutboundLink(simulator, sock, leg, set(words[1:]))
         break

@@ -102,6 +102,8 @@ def run(
 
     def journal(entry: JournalEntry) -> None:
         say({"journal": entry})
+        # Whoever reads it keeps what he needs: this process may run for long.
+        simulator.journal.clear()
 
     simulator.on_journal(journal)
     terminate = gevent.signal_handler(signal.SIGTERM, done.set)

@@ -22,6 +22,7 @@ from controller.simulator.configuration import Configuration
 from controller.simulator.dialplan import Dialplan
 from controller.simulator.events import Head
 from controller.simulator.gateways import Gateway, State
+from controller.simulator.heartbeat import beat_on
 from controller.simulator.inbound import InboundLink
 from controller.simulator.legs import Leg
 from controller.simulator.links import Links
@@ -81,6 +82,9 @@ class Simulator:
         self.records = records
         #: Globals that were set while it runs (`global_setvar`), and are gone with it.
         self.marks: dict[str, str] = {}
+        #: For how long it tries to reach a controller that gives no sign, seconds; None: for as
+        #: long as the system does (Linux: 134 with its default of six tries, 7 with two).
+        self.connect_seconds: float | None = None
         self.unknown = unknown or Behaviour(on_call="unallocated", after=0.0)
         self.sofia = Sofia(self, profile, gateways)
         self.configuration = Configuration(self)
@@ -112,6 +116,15 @@ class Simulator:
         """Read the dialplan again, as ``reloadxml`` does."""
         self.dialplan = Dialplan(self._dialplan_path, self.globals)
 
+    def global_value(self, name: str) -> str:
+        """A variable of the whole switch, or nothing."""
+        # The last one that was set; names are the same in any case.
+        wanted = name.lower()
+        if wanted in self.marks:
+            return self.marks[wanted]
+        same = [value for known, value in self.globals.items() if known.lower() == wanted]
+        return same[-1] if same else ""
+
     @property
     def address(self) -> tuple[str, int]:
         """Where the event socket listens."""
@@ -128,6 +141,7 @@ class Simulator:
         """Listen. Raises `OSError` if the address is taken."""
         self.started = time.time()
         self.listen()
+        self.spawn(beat_on, self)
         return self
 
     def listen(self) -> None:

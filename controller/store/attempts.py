@@ -33,6 +33,35 @@ class Begun(StrEnum):
     FULL = "full"
 
 
+class NodeCalls(msgspec.Struct, frozen=True):
+    """How many return calls of a node are being set up, and how many are answered."""
+
+    calling: int = 0
+    answered: int = 0
+
+    @property
+    def live(self) -> int:
+        """All of them."""
+        return self.calling + self.answered
+
+
+NO_CALLS: Final = NodeCalls()
+
+
+class Places(msgspec.Struct, frozen=True):
+    """The return calls that are under way.
+
+    `nodes`: by node. `firsts`: those being set up, by the channel that is tried first.
+    """
+
+    nodes: dict[str, NodeCalls]
+    firsts: dict[str, int]
+
+    def of(self, node: str) -> NodeCalls:
+        """Give the calls of a node."""
+        return self.nodes.get(node, NO_CALLS)
+
+
 class Attempts(Arrivals):
     """Begins attempts. Calls block."""
 
@@ -62,11 +91,11 @@ class Attempts(Arrivals):
                 if per_node is not None or per_channel is not None:
                     if connection.dialect.name == "postgresql":
                         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_PLACES})")
-                    nodes, firsts = self._places(connection)
-                    if per_node is not None and nodes.get(node, 0) >= per_node:
+                    places = self._places(connection)
+                    if per_node is not None and places.of(node).calling >= per_node:
                         return Begun.FULL
                     first = channels[0] if channels else ""
-                    if per_channel is not None and firsts.get(first, 0) >= per_channel:
+                    if per_channel is not None and places.firsts.get(first, 0) >= per_channel:
                         return Begun.FULL
                 moved = self._move(
                     connection,
@@ -132,24 +161,29 @@ class Attempts(Arrivals):
                 return False
         return True
 
-    def places(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Give how many calls are being set up, by node and by the channel that is tried first."""
+    def places(self) -> Places:
+        """Give how many calls are under way, by node and by the channel that is tried first."""
         with self._reader.connect() as connection:
             return self._places(connection)
 
-    def _places(self, connection: Connection) -> tuple[dict[str, int], dict[str, int]]:
+    def _places(self, connection: Connection) -> Places:
+        answered = attempts.c.answered.is_not(None).label("is_answered")
         rows = connection.execute(
-            select(attempts.c.node, attempts.c.channels, func.count())
-            .where(text("ended IS NULL"), attempts.c.answered.is_(None))
-            .group_by(attempts.c.node, attempts.c.channels)
+            select(attempts.c.node, attempts.c.channels, answered, func.count())
+            .where(text("ended IS NULL"))
+            .group_by(attempts.c.node, attempts.c.channels, answered)
         )
-        nodes: dict[str, int] = {}
-        channels: dict[str, int] = {}
-        for node, named, count in rows:
-            nodes[node] = nodes.get(node, 0) + count
+        nodes: dict[str, NodeCalls] = {}
+        firsts: dict[str, int] = {}
+        for node, named, is_answered, count in rows:
+            before = nodes.get(node, NO_CALLS)
+            if is_answered:
+                nodes[node] = NodeCalls(before.calling, before.answered + count)
+                continue
+            nodes[node] = NodeCalls(before.calling + count, before.answered)
             first = (msgspec.json.decode(named, type=list[str]) or [""])[0]
-            channels[first] = channels.get(first, 0) + count
-        return nodes, channels
+            firsts[first] = firsts.get(first, 0) + count
+        return Places(nodes, firsts)
 
     def _move(
         self,

@@ -17,6 +17,7 @@ from controller.credit.model import Granted, Held, Price
 from controller.credit.rating import charge
 from controller.store.charging_prices import read_price, write_price
 from controller.store.schema_callbacks import callback_attempt as attempts
+from controller.store.schema_callbacks import callback_request as requests
 from controller.store.schema_money import call_leg as legs
 from controller.store.schema_money import credit_hold as holds
 
@@ -172,6 +173,10 @@ _HELD: Final = select(
     holds.c.until,
     holds.c.return_answered,
     holds.c.destination_answered,
+    select(requests.c.holder)
+    .where(requests.c.id == holds.c.request)
+    .correlate(holds)
+    .scalar_subquery(),
 )
 # Written out, as in the index: no index is found by a condition of parameters.
 _OPEN: Final = text("credit_hold.ended IS NULL")

@@ -14,22 +14,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
+from controller.store.postgres import one_url, postgres_engine, with_primary
 from controller.store.upgrade import UPGRADE_SECONDS, NewerDatabase, head, revision, upgrade
 
 _REMEDY: Final = (
-    "write sqlite:////absolute/path/callbackd.sqlite3 or postgresql://user:password@host/database"
+    "write sqlite:////absolute/path/callbackd.sqlite3 or postgresql://user:password@host/database, "
+    "of several servers host:port,host:port"
 )
 
 #: How long a writer waits for another one, seconds.
 BUSY_SECONDS = 5
-#: How long one statement may take on PostgreSQL before it is ended, seconds.
-STATEMENT_SECONDS = 60
 
 
 class DatabaseError(RuntimeError):
@@ -37,10 +38,8 @@ class DatabaseError(RuntimeError):
 
 
 #: What is raised while the database is locked or away: what was to be done can be done again.
-Away: Final = (OperationalError, PoolTimeout)
-
-#: What PostgreSQL says of a write to a server that is a replica now, and of a session it ended.
-_DEMOTED: Final = ("25006", "25P03")
+#: psycopg's own comes where SQLAlchemy catches none: it prepares a connection that has just died.
+Away: Final = (OperationalError, PoolTimeout, psycopg.OperationalError)
 
 #: The execution option of a connection that only reads.
 READING = "callbackd_reading"
@@ -105,18 +104,25 @@ def look_at_database(url: str) -> Iterator[tuple[Engine, str | None]]:
 def _parsed(url: str) -> URL:
     """Read a URL of a database that we know. Raises `DatabaseError`."""
     try:
-        parsed = make_url(url)
-    except ArgumentError as error:
+        parsed = make_url(one_url(url))
+    except (ArgumentError, ValueError) as error:
         # What cannot be read may hold a password: it is not shown.
         raise DatabaseError(f"database.url: is no URL; {_REMEDY}") from error
     if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
-        return parsed.set(drivername="postgresql+psycopg")
+        return _of_primary(parsed.set(drivername="postgresql+psycopg"))
     # In memory each connection would have a database of its own.
     if parsed.drivername != "sqlite" or parsed.database in (None, "", ":memory:"):
         raise DatabaseError(
             f"database.url: {parsed.render_as_string()} is not supported; {_REMEDY}"
         )
     return parsed
+
+
+def _of_primary(url: URL) -> URL:
+    try:
+        return with_primary(url)
+    except ArgumentError as error:
+        raise DatabaseError(f"database.url: {error}") from error
 
 
 def _shown(url: URL) -> str:
@@ -163,36 +169,7 @@ def _engine(url: URL, *, upgrading: bool = False) -> Engine:
         event.listen(engine, "connect", _prepare_upgrade if upgrading else _prepare)
         event.listen(engine, "begin", _begin)
         return engine
-    statement = 0 if upgrading else STATEMENT_SECONDS * 1000
-    engine = create_engine(
-        url,
-        poolclass=NullPool if upgrading else QueuePool,
-        hide_parameters=True,
-        # A connection that died in the pool, as in a fail-over, is made anew.
-        pool_pre_ping=True,
-        connect_args={
-            "connect_timeout": BUSY_SECONDS,
-            "tcp_user_timeout": BUSY_SECONDS * 1000,
-            "options": f"-c lock_timeout={BUSY_SECONDS * 1000} -c statement_timeout={statement} "
-            "-c timezone=UTC",
-            "application_name": "callbackd",
-        },
-    )
-    event.listen(engine, "handle_error", _name_fail_over)
-    return engine
-
-
-def _name_fail_over(context: ExceptionContext) -> None:
-    """Take a server that was demoted for one that is away: its connections are made anew.
-
-    It still answers what only reads, and refuses what writes as something that was done wrong.
-    """
-    state = getattr(context.original_exception, "sqlstate", None)
-    if state in _DEMOTED:
-        context.is_disconnect = True
-        raise OperationalError(
-            context.statement, None, context.original_exception, hide_parameters=True
-        ) from context.original_exception
+    return postgres_engine(url, upgrading=upgrading)
 
 
 def _prepare_upgrade(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:

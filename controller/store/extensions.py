@@ -16,6 +16,7 @@ from controller.policy.records import Client
 from controller.policy.rules import effective
 from controller.policy.trunks import Trunks
 from controller.store.database import reader
+from controller.store.drains import Drain, read_drains
 from controller.store.journal import Journal, position
 from controller.store.kept import CHANNELS, CLIENTS, EXTENSIONS
 from controller.store.schema import authorised_caller as callers
@@ -79,6 +80,10 @@ class Extensions:
     def stops(self) -> tuple[Stop, ...]:
         """Give all that is stopped (O6)."""
         return read_stops(self._reader)
+
+    def drains(self) -> tuple[Drain, ...]:
+        """Give the nodes that are drained."""
+        return read_drains(self._reader)
 
     def client_limits(self) -> ClientTable:
         """Give what clients may have (G3), of those that have limits."""

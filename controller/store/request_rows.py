@@ -49,6 +49,7 @@ class Request(msgspec.Struct, frozen=True):
     last_did: str | None = None
     last_name: str | None = None
     lease_until: int | None = None
+    holder: str | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -110,11 +111,12 @@ def _attempt_of(row: Any) -> Attempt:  # noqa: ANN401  (a row of SQLAlchemy)
     return Attempt(**values)
 
 
-def lost(now: int) -> ColumnElement[bool]:
+def lost(now: int, grace: int = 0) -> ColumnElement[bool]:
     """What can come to nothing any more: see `Requests.expire`."""
     over = requests.c.lease_until < now
     return or_(
-        and_(requests.c.state.in_(LIVE_STATES), over),
+        and_(requests.c.state == "calling", requests.c.lease_until < now - grace),
+        and_(requests.c.state == "answered", over),
         and_(
             requests.c.state == "pending",
             requests.c.expires < now,
@@ -147,9 +149,9 @@ class RequestRows:
         """Whether a request is due; asked often, so it takes no lock."""
         return self._any(requests.c.state == "pending", requests.c.due <= now)
 
-    def any_to_expire(self, now: int) -> bool:
+    def any_to_expire(self, now: int, grace: int = 0) -> bool:
         """Whether `expire` has anything to do; asked often, so it takes no lock."""
-        return self._any(lost(now))
+        return self._any(lost(now, grace))
 
     def any_to_stop(self, scopes: Sequence[Scope]) -> bool:
         """Whether `stop` has anything to do; asked often, so it takes no lock."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -26,8 +25,10 @@ from sqlalchemy import (
 )
 
 from controller.policy.endings import SHORT_SECONDS
-from controller.store.attempts import Attempts, Begun
+from controller.store.attempts import Begun
+from controller.store.holders import Holders
 from controller.store.plans import write_causes
+from controller.store.repeated import Ended, ended_before
 from controller.store.request_rows import (
     FIELDS,
     Attempt,
@@ -44,21 +45,7 @@ from controller.store.schema import callback_request as requests
 __all__ = ["Attempt", "Begun", "Ended", "Request", "Requests", "Scope"]
 
 
-class Ended(msgspec.Struct, frozen=True):
-    """What became of ending a request or its attempt; false where it was over already.
-
-    `unanswered`: the extension and the number of the return call that it ended, where that came to
-    nothing (G4); None where it did not. It is told once, to whoever ended it.
-    """
-
-    moved: bool
-    unanswered: tuple[str, str] | None = None
-
-    def __bool__(self) -> bool:
-        return self.moved
-
-
-class Requests(Attempts):
+class Requests(Holders):
     """Leases, tries and ends callback requests, besides keeping them. Calls block."""
 
     # --- leases --------------------------------------------------------------------------------
@@ -157,10 +144,12 @@ class Requests(Attempts):
         attempt: str | None = None,
         channel: str | None = None,
         causes: Mapping[str, str] | None = None,
+        holder: str | None = None,
     ) -> bool:
         """The return call was answered; it counts as alive until `until` unless it ends before.
 
         `channel`: over which one, where that is known; `causes`: why others failed before it.
+        `holder`: which controller has its leg, where that is known.
         """
         with self._engine.begin() as connection:
             moved = self._move(
@@ -170,6 +159,7 @@ class Requests(Attempts):
                 *_of(attempt),
                 state="answered",
                 lease_until=until,
+                **({} if holder is None else {"holder": holder}),
             )
             if moved:
                 connection.execute(
@@ -230,7 +220,7 @@ class Requests(Attempts):
                 lease_until=None,
             )
             if not moved:
-                return Ended(False)
+                return ended_before(connection, request, outcome, now, attempt=attempt)
             return Ended(
                 True,
                 self._end_attempts(connection, [request], outcome, cause, counts, now, causes),
@@ -251,6 +241,8 @@ class Requests(Attempts):
         causes: Mapping[str, str] | None = None,
     ) -> Ended:
         """End a request; false where it had ended already, and then nothing changes.
+
+        Made again, for nobody knows whether it was made, it gives what it gave (`repeated`).
 
         `attempt`: only where that is the one under way. `leased_by`: only where it is still to be
         called, or that attempt to be sent, and that holder has the lease; `lease` as in
@@ -274,7 +266,7 @@ class Requests(Attempts):
                 lease_until=None,
             )
             if not moved:
-                return Ended(False)
+                return ended_before(connection, request, outcome, now, attempt=attempt)
             return Ended(
                 True,
                 self._end_attempts(connection, [request], outcome, cause, counts, now, causes),
@@ -338,8 +330,11 @@ class Requests(Attempts):
             ).all()
         return [request_of(row) for row in rows]
 
-    def expire(self, now: int) -> list[Request]:
+    def expire(self, now: int, grace: int = 0) -> list[Request]:
         """End what can come to nothing any more, and give it.
+
+        `grace`: so many microseconds longer a call that was not answered is left to those who ask
+        its node: it may never have been sent.
 
         An attempt of which nobody knows what became (`unknown`) is never made again by itself:
         the person may have been called, and would be called twice. A request that could not be
@@ -349,7 +344,7 @@ class Requests(Attempts):
         with self._engine.begin() as connection:
             rows = connection.execute(
                 update(requests)
-                .where(lost(now))
+                .where(lost(now, grace))
                 .values(
                     outcome=case(
                         (

@@ -34,6 +34,8 @@ from controller.store.schema_callbacks import (
     callback_destination,
     callback_key,
     callback_request,
+    node_drain,
+    node_seen,
     stop,
     suspicion,
 )
@@ -61,6 +63,8 @@ __all__ = [
     "did",
     "extension",
     "metadata",
+    "node_drain",
+    "node_seen",
     "notice",
     "pepper",
     "policy_change",

@@ -210,6 +210,32 @@ stop: Final = Table(
     Column("since", BigInteger, nullable=False),
 )
 
+#: Nodes that get no new return calls, until somebody resumes them.
+node_drain: Final = Table(
+    "node_drain",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("actor", String(80), nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+
+#: What controllers see of nodes: when one of them had a link last, and what the switch said then.
+node_seen: Final = Table(
+    "node_seen",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    # Another value at each sign of life, by the clock of whoever had it.
+    Column("seen", BigInteger, nullable=False),
+    # Which run of its switch, and its release.
+    Column("core", String(64), nullable=False),
+    Column("version", String(80), nullable=False),
+    # Legs that it has, and may have; NULL: it has not said. How much of its time is idle, percent.
+    Column("sessions", Integer),
+    Column("most_sessions", Integer),
+    Column("idle", Integer),
+)
+
 #: Calls that look like fraud (G3): a pattern that was seen at a subject (an extension, a number, a
 #: block of numbers), since when, and how often. Released ones stay, with who released them.
 suspicion: Final = Table(

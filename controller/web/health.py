@@ -33,7 +33,8 @@ class HealthServer:
     `readiness` gives what is checked, by name, and None where it is well, else what is wrong; so
     does `degraded`, of what is missed and keeps no call from being taken. `api` is a WSGI
     application; None: there is no API. `watchers`: who may read /metrics, and what /readyz says
-    beyond yes and no; `proxies`: whose word is believed on who asks.
+    beyond yes and no; `proxies`: whose word is believed on who asks. `run` names this run of the
+    process, for other controllers that ask whether it lives.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class HealthServer:
         api: Application | None = None,
         degraded: Callable[[], dict[str, str | None]] = dict,
         *,
+        run: str = "",
         watchers: Sequence[Network] = LOOPBACK,
         proxies: Sequence[Network] = (),
         max_connections: int = 500,
     ) -> None:
         self._registry = registry
+        self._run = {"run": run} if run else {}
         self._readiness = readiness
         self._api = api
         self._degraded = degraded
@@ -97,7 +100,7 @@ class HealthServer:
                 return "403 Forbidden", JSON, _json({"error": "not from there: web.metrics_allow"})
             return "200 OK", CONTENT_TYPE_LATEST, generate_latest(self._registry)
         if path == "/livez":
-            return "200 OK", JSON, _json({"alive": True})
+            return "200 OK", JSON, _json({"alive": True} | self._run)
         if path == "/readyz":
             checks = self._readiness()
             ready = all(wrong is None for wrong in checks.values())

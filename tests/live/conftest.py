@@ -3,11 +3,14 @@
 import json
 import os
 import shutil
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
+
+from controller.guard.lists import SLOTS
 
 from .carrier import Carrier
 from .controllers import Controller
@@ -49,12 +52,27 @@ class Bench:
         """Give the switch."""
         return self.site.switch
 
-    def serve(self, settings: Mapping[str, str | int], count: int = 1) -> list[Controller]:
-        """Add an extension with these settings (a flag's is empty), and start controllers."""
-        for port in self.site.controller_ports[:count]:
+    def serve(
+        self,
+        settings: Mapping[str, str | int],
+        count: int = 1,
+        sections: str = "",
+        advertise: Sequence[str] = (),
+    ) -> list[Controller]:
+        """Add an extension with these settings (a flag's is empty), and start controllers.
+
+        `sections`: of the controllers' settings, besides the usual ones; `advertise`: where the
+        first ones say that the switch reaches them.
+        """
+        for port, told in zip_longest(self.site.controller_ports[:count], advertise):
             folder = self.folder / f"controller-{port}"
             data, events = self.folder / "data", self.switch.event_port
-            self.controllers.append(Controller(folder, data, port, events, PASSWORD, LOCKOUTS))
+            self.controllers.append(
+                Controller(
+                    *(folder, data, port, events, PASSWORD, LOCKOUTS + sections),
+                    advertise=told or "",
+                )
+            )
         shown = str(settings.get("caller-id", settings["did"]))
         named = {"extension": "1001", "dids": [settings["did"]], "caller_ids": [shown]}
         others = {
@@ -74,6 +92,28 @@ class Bench:
         for controller in self.controllers:
             controller.start()
         return self.controllers
+
+    def holder(self, leg: str) -> Controller | None:
+        """Give the controller that a leg is with, or is being connected to; None: nobody knows."""
+        name = self.switch.api(f"uuid_getvar {leg} socket_path")
+        return next((one for one in self.controllers if one.name == name), None)
+
+    def channels(self) -> list[dict[str, str]]:
+        """Give the legs that the switch has, as it lists them."""
+        listed = json.loads(self.switch.api("show channels as json"))
+        rows: list[dict[str, str]] = listed.get("rows", [])
+        return rows
+
+    def one_leg(self) -> str:
+        """Give the uuid of the one leg that the switch has."""
+        (row,) = self.channels()
+        return row["uuid"]
+
+    def one_holder(self) -> Controller:
+        """Give the controller that the one leg is with."""
+        found = self.holder(self.one_leg())
+        assert found is not None
+        return found
 
     def close(self) -> None:
         """End everything of this test."""
@@ -124,6 +164,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture
 def bench(site: Site, tmp_path: Path) -> Iterator[Bench]:
     """Give one test its bench; afterwards the switch must have no leg and no call left."""
+    # What controllers of an earlier test told it is gone with them, as with a switch that starts.
+    for slot in SLOTS:
+        site.switch.api(f"global_setvar callback_controllers_{slot}=")
     phones = Phones(tmp_path / "phones", site.sipp, site.switch.sip_port, site.carriers)
     made = Bench(site, tmp_path, phones, HangupWatch(site.switch.event_port, PASSWORD))
     try:

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -13,6 +14,7 @@ from typing import Any
 from click.testing import CliRunner
 
 from controller.cli import main
+from tests.databases import locked
 
 from .net import HOST, PATIENCE_S, free_ports, wait_until
 
@@ -31,7 +33,8 @@ class Controller:
     """One controller; several of them share a data directory, as on one machine.
 
     `settings` are further ones, as in its file, sections and all; `records`: where the switch
-    writes its call records.
+    writes its call records; `host`: where it listens; `advertise`: where it says that the switch
+    reaches it.
     """
 
     def __init__(
@@ -43,16 +46,20 @@ class Controller:
         password: str,
         settings: str = "",
         records: Path | None = None,
+        host: str = HOST,
+        advertise: str = "",
     ) -> None:
         folder.mkdir(parents=True)
         self.name = folder.name
         self.log = folder / "controller.log"
         self._folder = folder
+        self._database = data / "callbackd.sqlite3"
         self._web_port = free_ports(1)[0]
         self._config = folder / "callback.toml"
         self._config.write_text(
-            f"data_dir = {toml(str(data))}\n{settings}\n"
-            f"[listen]\nhost = {toml(HOST)}\nport = {listen_port}\nallow = ['127.0.0.0/8']\n"
+            f"name = {toml(self.name)}\ndata_dir = {toml(str(data))}\n{settings}\n"
+            f"[listen]\nhost = {toml(host)}\nport = {listen_port}\nallow = ['127.0.0.0/8']\n"
+            f"advertise = {toml(advertise)}\n"
             f"[web]\nhost = {toml(HOST)}\nport = {self._web_port}\n"
             f"[[nodes]]\nname = 'fs1'\nhost = {toml(HOST)}\nport = {event_port}\n"
             f"password = {toml(password)}\n"
@@ -105,6 +112,23 @@ class Controller:
         body = None if document is None else json.dumps(document).encode()
         return json.loads(self.fetch(f"/api/v1{path}", body, **headers))
 
+    def account(self, owner: str) -> dict[str, Any]:
+        """Give the one account of an extension."""
+        account: dict[str, Any]
+        (account,) = self.ask(f"/accounts?owner={owner}")["items"]
+        return account
+
+    def entries(self, owner: str) -> list[dict[str, Any]]:
+        """Give the ledger of an extension's account."""
+        path = f"/accounts/{self.account(owner)['id']}/entries?limit=1000"
+        items: list[dict[str, Any]] = self.ask(path)["items"]
+        return items
+
+    def top_up(self, owner: str, amount: int, key: str) -> None:
+        """Add to an extension's account, micro-units."""
+        path = f"/accounts/{self.account(owner)['id']}/entries"
+        self.ask(path, {"amount": amount, "key": key})
+
     def show(self, request: str) -> dict[str, Any]:
         """Show one callback request, with its tries and transcript."""
         shown: dict[str, Any] = json.loads(self.run("callback", "show", request, "--json"))
@@ -141,10 +165,32 @@ class Controller:
             self._process.kill()
             self._process.wait()
 
+    def freeze(self) -> None:
+        """Stand still: SIGSTOP, while it writes nothing.
+
+        Who is frozen while he writes to a file of SQLite keeps all others from writing.
+        """
+        assert self._process is not None
+        with locked(self._database):
+            self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def logged(self, event: str, **facts: str) -> list[dict[str, Any]]:
+        """Give what it has logged of an event."""
+        lines = self.log.read_text("utf-8", "replace").splitlines()
+        said = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+        found = [line for line in said if line["event"] == event]
+        return [line for line in found if facts.items() <= line.items()]
+
     def stop(self) -> None:
         """Stop in good order; one that does not is killed."""
         if self._process is None or self._process.poll() is not None:
             return
+        self.thaw()
         self._process.terminate()
         try:
             self._process.wait(PATIENCE_S)

@@ -34,7 +34,7 @@ class Office:
 
     `gateways`: where the switch has the files of its gateways; those of channels with a proxy are
     written there. `other_port`: where another controller listens, which shares all with the first.
-    `sections`: of the document, in place of the usual ones; `settings`, `records`: as of a
+    `sections`: of the document, in place of the usual ones; `settings`, `records`, `host`: as of a
     controller.
     """
 
@@ -49,13 +49,16 @@ class Office:
         other_port: int | None = None,
         settings: str = "",
         records: Path | None = None,
+        host: str = HOST,
         **sections: list[dict[str, Any]],
     ) -> None:
         self.data = folder / "data"
         ports = {"controller": listen_port, "other": other_port}
         #: The one controller, or both, as those of a bench.
         self.controllers = [
-            Controller(folder / name, self.data, port, event_port, PASSWORD, settings, records)
+            Controller(
+                folder / name, self.data, port, event_port, PASSWORD, settings, records, host
+            )
             for name, port in ports.items()
             if port is not None
         ]

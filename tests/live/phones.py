@@ -103,6 +103,10 @@ class Phone:
             if m.start.startswith(start) and (sent is None or m.sent is sent)
         ]
 
+    def once(self, start: str) -> list[Message]:
+        """List the same without those that were only sent again (RFC 3261, 17.1): busy machines."""
+        return list({(m.sent, m.text): m for m in reversed(self.messages(start))}.values())[::-1]
+
     def wait_message(self, start: str) -> Message:
         """Wait for a message whose first line begins so."""
         wait_until(f"{self.name}: {start}", lambda: bool(self.messages(start)))

@@ -3,7 +3,7 @@
 import pytest
 
 from .conftest import Bench
-from .eventsocket import Event, lasted
+from .eventsocket import Event, HangupWatch, lasted
 from .messages import Message
 from .net import wait_until
 from .phones import Phone
@@ -57,15 +57,15 @@ def refused(caller: Phone, code: str = "486") -> None:
         assert not caller.messages(costly)
 
 
-def leg_of(bench: Bench, caller: Phone) -> Event:
+def leg_of(legs: HangupWatch, phone: Phone) -> Event:
     """Wait for the end of a call with a phone, and give that of its leg."""
-    (call,) = caller.wait_message("INVITE").headers("Call-ID")
-    return bench.legs.wait_where("variable_sip_call_id", call)
+    (call,) = phone.wait_message("INVITE").headers("Call-ID")
+    return legs.wait_where("variable_sip_call_id", call)
 
 
 def rang(bench: Bench, caller: Phone) -> float:
     """Give how long a call from outside rang, by the switch's own clock, seconds."""
-    return lasted(leg_of(bench, caller), "Progress")
+    return lasted(leg_of(bench.legs, caller), "Progress")
 
 
 def shown_number(invite: Message) -> str:

@@ -19,7 +19,7 @@ from .net import wait_until
 from .office import Office
 from .phones import Phone, Phones
 from .switch import PASSWORD
-from .test_callback import ASK_NUMBER, GOODBYE, LATE_S
+from .test_callback import ASK_NUMBER, GOODBYE, LATE_S, leg_of
 from .test_conversation import MENU
 
 CENT = 10_000
@@ -180,8 +180,8 @@ class Desk:
 
     def top_up(self, row: Row, cents: int) -> None:
         """Add to a row's account; not by the controller that has its calls."""
-        entry = {"amount": cents * CENT, "key": f"{row.place}/{cents}"}
-        self.office.controllers[1].ask(self._entries_path(row), entry)
+        key = f"{row.place}/{cents}"
+        self.office.controllers[1].top_up(row.extension, cents * CENT, key)
 
     def hear_warning(self, row: Row, times: int = 1) -> None:
         """Wait until the caller hears that the credit is nearly used."""
@@ -203,7 +203,7 @@ class Desk:
         """Give what is in the ledger for calls: leg and micro-units."""
         return {
             line["key"].removeprefix("leg:"): -line["amount"]
-            for line in self._entries(row)
+            for line in self.answering.entries(row.extension)
             if line["kind"] == "call"
         }
 
@@ -214,28 +214,14 @@ class Desk:
 
     def left(self, row: Row) -> int:
         """Give the balance, which is the sum of all entries."""
-        lines = self._entries(row)
+        lines = self.answering.entries(row.extension)
         left = sum(int(line["amount"]) for line in lines)
-        assert left == lines[-1]["left_after"] == self._account(row)["balance"]
+        assert left == lines[-1]["left_after"] == self.answering.account(row.extension)["balance"]
         return left
-
-    def _entries(self, row: Row) -> list[dict[str, Any]]:
-        found = self.answering.ask(f"{self._entries_path(row)}?limit=1000")
-        items: list[dict[str, Any]] = found["items"]
-        return items
-
-    def _entries_path(self, row: Row) -> str:
-        return f"/accounts/{self._account(row)['id']}/entries"
-
-    def _account(self, row: Row) -> dict[str, Any]:
-        account: dict[str, Any]
-        (account,) = self.answering.ask(f"/accounts?owner={row.extension}")["items"]
-        return account
 
     def leg(self, phone: Phone) -> Event:
         """Wait for the end of the leg to a phone."""
-        (call,) = phone.wait_message("INVITE").headers("Call-ID")
-        return self.legs.wait_where("variable_sip_call_id", call)
+        return leg_of(self.legs, phone)
 
     def far_leg(self, row: Row) -> Event:
         """Wait for the end of a row's one destination."""

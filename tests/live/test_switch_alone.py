@@ -68,7 +68,7 @@ def test_a_return_call_can_only_be_entered_by_the_controllers_own_legs(bench: Be
     phone = bench.phones.expect(CALLER)
     bench.switch.api(f"originate sofia/gateway/pstn/{CALLER} return_call XML callback")
     phone.finish()
-    leg = leg_of(bench, phone)
+    leg = leg_of(bench.legs, phone)
     assert leg["Hangup-Cause"] == "CALL_REJECTED"
     # It came to no controller, and to none of the loop that waits for one.
     assert "variable_cb_hops" not in leg

@@ -15,11 +15,11 @@ from .test_callback import (
 
 def test_another_controller_asks_the_current_question_again(bench: Bench) -> None:
     """O4, O5: SIGKILL while digits are collected; neither the call nor the answers are lost."""
-    first, _second = bench.serve(SETTINGS, 2)
+    bench.serve(SETTINGS, 2)
     phone = bench.phones.expect(CALLER)
     far = bench.phones.expect(DESTINATION, "answer_and_hang_up", talk_ms="1500")
     dial_in(bench, phone)
-    first.kill()
+    bench.one_holder().kill()
     phone.media.wait_for(ASK_NUMBER, 2)
     phone.media.dial(f"{DESTINATION[1:]}#")
     far.finish()
@@ -32,13 +32,14 @@ def test_another_controller_asks_the_current_question_again(bench: Bench) -> Non
 
 def test_a_conversation_outlives_the_controllers(bench: Bench) -> None:
     """O4, O5: bridged calls need no controller; the next one takes over at their end."""
-    first, _second = bench.serve(SETTINGS, 2)
+    bench.serve(SETTINGS, 2)
     phone = bench.phones.expect(CALLER)
     far = bench.phones.expect(DESTINATION, "answer_and_hang_up", talk_ms="3000")
     dial_in(bench, phone)
+    holder = bench.one_holder()
     phone.media.dial(f"{DESTINATION[1:]}#")
     far.wait_message("ACK")
-    first.kill()
+    holder.kill()
     far.finish()
     # It is whoever was called that has ended it.
     assert far.wait_message("BYE").sent

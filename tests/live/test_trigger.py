@@ -90,7 +90,7 @@ def seconds(first: str, then: str) -> float:
 
 def after(bench: Bench, call: Phone, attempt: dict[str, Any]) -> float:
     """Give how long after a trigger call a return call was begun, by the switch's own clock."""
-    ended = leg_of(bench, call)["Caller-Channel-Hangup-Time"]
+    ended = leg_of(bench.legs, call)["Caller-Channel-Hangup-Time"]
     begun = bench.legs.wait_where("Unique-ID", attempt["id"])["Caller-Channel-Created-Time"]
     return (int(begun) - int(ended)) / 1_000_000
 

@@ -21,7 +21,15 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def two(tmp_path: Path) -> Iterator[World]:
-    """One switch whose dialplan names two controllers."""
+    """One switch whose dialplan names two controllers; the first takes all while it is there."""
+    made = World(tmp_path, controllers=2, listed=False)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def spread(tmp_path: Path) -> Iterator[World]:
+    """One switch that is told of two controllers, so that both take calls."""
     made = World(tmp_path, controllers=2)
     yield made
     made.close()

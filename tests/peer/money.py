@@ -29,6 +29,27 @@ HURRY = {
     "CALLBACKD_DISPATCHER__RECONCILE_SECONDS": "0.5",
     "CALLBACKD_CREDIT__RECORDS_SECONDS": "5",
 }
+#: And so that more is held again and again.
+CREDIT = {
+    "CALLBACKD_CREDIT__SLICE_SECONDS": "30",
+    "CALLBACKD_CREDIT__DIALOGUE_SECONDS": "30",
+    "CALLBACKD_CREDIT__TAIL_SECONDS": "5",
+}
+
+
+def keep_records(world: World) -> Path:
+    """Have the switch write its call records; give the directory."""
+    directory = world.directory / "records"
+    directory.mkdir(exist_ok=True)
+    world.switch.records = directory
+    return directory
+
+
+def reading_records(world: World, directory: Path) -> dict[str, str]:
+    """Give what tells a process where the records are."""
+    port = world.switch.address[1]
+    node = f'{{name = "sim1", port = {port}, records_dir = "{directory}"}}'
+    return {"CALLBACKD_NODES": f"[{node}]", **HURRY}
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -78,21 +99,6 @@ class Money:
         leg = self.world.switch.legs.get(entry.leg)
         if leg is not None and leg.role in ("return", "destination"):
             self._legs[entry.leg] = leg
-
-    # --- records -----------------------------------------------------------------------------
-
-    def keep_records(self) -> Path:
-        """Have the switch write its call records; give the directory."""
-        directory = self.world.directory / "records"
-        directory.mkdir(exist_ok=True)
-        self.world.switch.records = directory
-        return directory
-
-    def reading(self, directory: Path) -> dict[str, str]:
-        """Give what tells a process where the records are."""
-        port = self.world.switch.address[1]
-        node = f'{{name = "sim1", port = {port}, records_dir = "{directory}"}}'
-        return {"CALLBACKD_NODES": f"[{node}]", **HURRY}
 
     # --- what is kept ------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 
 import gevent
 import pytest
@@ -12,8 +11,9 @@ from controller.runtime.return_leg import ReturnLeg
 from controller.settings import Credit, Dispatcher, Node
 from controller.simulator import Behaviour, HangUp
 from controller.store.schema import account
+from tests.databases import locked
 from tests.peer.forking import Forks
-from tests.peer.money import HURRY, Money
+from tests.peer.money import HURRY, Money, keep_records, reading_records
 from tests.peer.world import CALLER, FRIEND, PATIENCE, World, answering, kill, talking, typed
 
 
@@ -96,8 +96,8 @@ def test_m7_a_call_whose_controller_was_killed_is_charged_by_its_records(
 ) -> None:
     """M7, O5: nobody saw it end; the switch's own records say when that was."""
     money = Money(world)
-    directory = money.keep_records()
-    reading = money.reading(directory)
+    directory = keep_records(world)
+    reading = reading_records(world, directory)
     first = forks.run(world.config(0), **reading)
     talk(world)
     forks.kill(first)
@@ -141,9 +141,9 @@ def row_seconds(money: Money, leg: str) -> int:
 def test_m7_two_controllers_charge_a_leg_once(two: World, forks: Forks) -> None:
     """M7, O4: both are told of every end."""
     money = Money(two)
-    directory = money.keep_records()
+    directory = keep_records(two)
     for index in (0, 1):
-        forks.run(two.config(index), **money.reading(directory))
+        forks.run(two.config(index), **reading_records(two, directory))
     talk(two)
     two.hang_up()
     two.ended()
@@ -157,7 +157,7 @@ def test_m7_two_controllers_charge_a_leg_once(two: World, forks: Forks) -> None:
 def test_m7_an_end_while_the_link_is_down_is_read_from_the_records(world: World) -> None:
     """M7: nobody is told of it; the controller lives on."""
     money = Money(world)
-    directory = money.keep_records()
+    directory = keep_records(world)
     world.controller(
         nodes=(Node(name="sim1", port=world.switch.address[1], records_dir=str(directory)),),
         dispatcher=Dispatcher(poll_seconds=0.2, reconcile_seconds=0.5),
@@ -214,13 +214,10 @@ def test_m7_a_locked_store_loses_no_charge(world: World, monkeypatch: pytest.Mon
     money = Money(world)
     controller = world.controller()
     talk(world)
-    locked = sqlite3.connect(world.directory / "callbackd.sqlite3", isolation_level=None)
-    locked.execute("BEGIN IMMEDIATE")
-    world.hang_up()
-    world.wait(lambda: not world.switch.legs)
-    world.wait(lambda: controller.readiness()["store"] is not None)
-    locked.execute("ROLLBACK")
-    locked.close()
+    with locked(world.directory / "callbackd.sqlite3"):
+        world.hang_up()
+        world.wait(lambda: not world.switch.legs)
+        world.wait(lambda: controller.readiness()["store"] is not None)
     money.settled()
     money.check()
 
@@ -228,7 +225,7 @@ def test_m7_a_locked_store_loses_no_charge(world: World, monkeypatch: pytest.Mon
 def test_m7_a_controller_that_stops_has_settled_what_it_knew(world: World) -> None:
     """M7: SIGTERM right after the end of a call."""
     money = Money(world)
-    reading = money.reading(money.keep_records())
+    reading = reading_records(world, keep_records(world))
     process = world.process(0, **reading, CALLBACKD_DRAIN_SECONDS="0")
     world.phone(CALLER, answering(hang_up=HangUp(when="heard", what="enter", after=1)))
     world.ring()

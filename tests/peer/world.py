@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import random
 import signal
-import socket
 import sys
 import time
 import urllib.request
@@ -28,6 +25,7 @@ from controller.store.extensions import Extensions
 from controller.store.passwords import Passwords, load_pepper
 from controller.store.requests import Request, Requests
 from tests.databases import new_file
+from tests.redis_servers import free_port
 from tests.seed import keep
 
 DIALPLAN = Path(__file__).parents[2] / "fs-config" / "dialplan"
@@ -40,15 +38,6 @@ PASSWORD = "2468"
 PATIENCE = 60.0
 
 
-def free_port() -> int:
-    """A port of this machine that nothing listens on, nor will by chance: no connection gets it."""
-    while True:
-        port = random.randrange(10_000, 32_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
 def until(so: Callable[[], object]) -> None:
     """Wait until something is so that nobody tells of."""
     with gevent.Timeout(PATIENCE):
@@ -57,10 +46,23 @@ def until(so: Callable[[], object]) -> None:
 
 
 class World:
-    """One switch and its phones, a database, and as many controllers as a test starts."""
+    """One switch and its phones, a database, and as many controllers as a test starts.
 
-    def __init__(self, directory: Path, controllers: int = 1, url: str | None = None) -> None:
+    `listed`: whether the switch is told of the controllers that are there, and calls are spread
+    over them (O4). Else they listen on every address, so that nobody knows where each of them is,
+    and the switch goes by its own list: the first one that is there takes all.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        controllers: int = 1,
+        url: str | None = None,
+        *,
+        listed: bool = True,
+    ) -> None:
         self.directory = directory
+        self._host = "127.0.0.1" if listed else "0.0.0.0"
         self.ports = [free_port() for _ in range(controllers)]
         self.switch = Simulator(
             dialplan=DIALPLAN,
@@ -115,7 +117,7 @@ class World:
             **{
                 "name": f"controller{index}",
                 "data_dir": str(self.directory),
-                "listen": Listen(port=self.ports[index]),
+                "listen": Listen(host=self._host, port=self.ports[index]),
                 "web": Web(port=0),
                 "nodes": (Node(name="sim1", port=self.switch.address[1]),),
                 "dispatcher": Dispatcher(poll_seconds=0.2),
@@ -164,7 +166,7 @@ class World:
         config = self.directory / f"controller{index}.toml"
         config.write_text(
             f'name = "controller{index}"\ndata_dir = "{self.directory}"\n'
-            f"[listen]\nport = {self.ports[index]}\n[web]\nport = 0\n"
+            f'[listen]\nhost = "{self._host}"\nport = {self.ports[index]}\n[web]\nport = 0\n'
             f'[[nodes]]\nname = "sim1"\nport = {self.switch.address[1]}\n'
             "[dispatcher]\npoll_seconds = 0.2\n"
         )
@@ -181,6 +183,11 @@ class World:
     def ring(self, caller: str = "+" + CALLER, *, did: str = DID, **values: Any) -> str:
         """Ring a DID; give the leg's uuid."""
         return self.switch.place_call(TriggerCall(id=caller, caller=caller, did=did, **values))
+
+    def holder(self, role: str = "return") -> str:
+        """The controller that the one leg of a role is with, or is being connected to, by name."""
+        found = [leg.get("socket_path") for leg in self.switch.legs.values() if leg.role == role]
+        return (found[0] or "") if len(found) == 1 else ""
 
     def hang_up(self, role: str = "return") -> None:
         """Let who is on the one leg of a role hang up, now."""

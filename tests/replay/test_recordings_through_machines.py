@@ -76,7 +76,7 @@ class Line:
         self.on_event: Any = None
         self.on_closed: Any = None
 
-    def transmit(self, command: bytes) -> None:
+    def transmit(self, command: bytes, on_reply: object = None) -> None:
         """Take a command."""
 
 
@@ -115,6 +115,9 @@ class Bench:
             sound_watch=SimpleNamespace(absent={}),
             transcribing=SimpleNamespace(add=self._write_down),
             settling=SimpleNamespace(leg_ended=lambda node, event: None),
+            standing=SimpleNamespace(check=lambda: False, epoch=0, others=frozenset()),
+            handing=None,
+            unheld=None,
             spawn=self._spawn,
             note_esl_error=self._fail,
         )
@@ -141,7 +144,7 @@ class Bench:
             caller = Caller(number="+12125550199")
             attached = TriggerAttached(rung=0.0, caller=caller, did="+12025550100")
         self._watch()
-        self.leg.begin(attached)
+        self.leg.begin(attached, epoch=0)
 
     def ours(self, other: str | None, uuid: str) -> str | None:
         """Give our name of the destination's leg: the first one that a leg dials."""

@@ -16,8 +16,8 @@ from typing import Final
 import pytest
 
 from tests import abuse
-from tests.peer.test_hostile import FRAMES as SENT
-from tests.peer.test_hostile import SILENT
+from tests.peer.deaths.test_hostile import FRAMES as SENT
+from tests.peer.deaths.test_hostile import SILENT
 
 ROOT: Final = Path(__file__).parents[2]
 #: Doors: the event socket and the machines behind it, a simulated switch from end to end, the API,
@@ -27,6 +27,7 @@ PARSER, PEER, API, CLI, EXPORT, LIVE = "parser", "peer", "api", "cli", "export",
 PAGES: Final = "pages"
 
 U, P, W, L = "tests/unit/", "tests/peer/", "tests/web/", "tests/live/"
+D: Final = P + "deaths/"
 HOSTILE_CALLS: Final = U + "runtime/test_hostile_calls.py::"
 FUZZ: Final = (
     HOSTILE_CALLS + "test_g1_hostile_calls_do_what_was_meant_or_nothing",
@@ -45,7 +46,7 @@ WHOLE: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             *FUZZ,
         ),
         PEER: (
-            P + "test_hostile.py::test_g1_t4_no_hostile_callerid_is_called_back",
+            D + "test_hostile.py::test_g1_t4_no_hostile_callerid_is_called_back",
             P + "test_identity.py::test_g1_no_hostile_identity_is_called_back",
         ),
         API: (
@@ -71,7 +72,7 @@ WHOLE: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             *FUZZ,
         ),
         PEER: (
-            P + "test_hostile.py::test_g1_a_hostile_name_reaches_nothing",
+            D + "test_hostile.py::test_g1_a_hostile_name_reaches_nothing",
             P + "test_identity.py::test_g1_no_hostile_identity_is_called_back",
         ),
         API: (
@@ -93,7 +94,7 @@ WHOLE: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             HOSTILE_CALLS + "test_g1_each_row_of_keys_is_no_number",
             *FUZZ,
         ),
-        PEER: (P + "test_hostile.py::test_g1_hostile_digits_reach_nobody",),
+        PEER: (D + "test_hostile.py::test_g1_hostile_digits_reach_nobody",),
         API: (W + "test_hostile.py::test_g1_hostile_digits_are_no_number_and_no_name_of_one",),
         CLI: (U + "cli/test_hostile.py::test_g1_hostile_digits_are_no_number",),
         EXPORT: (U + "cli/test_hostile.py::test_g1_no_cell_that_goes_out_is_a_formula",),
@@ -132,7 +133,7 @@ WHY: Final[dict[str, dict[str, str]]] = {
 WIRE, EVENTS = U + "esl/test_wire.py::", U + "esl/test_events.py::"
 CONNECTION, SERVER = U + "esl/test_connection.py::", U + "esl/test_server.py::"
 _ENDS: Final = CONNECTION + "test_what_is_no_event_socket_ends_the_connection_and_every_wait"
-_PEER: Final = P + "test_hostile.py::test_g1_hostile_frames_end_their_own_connection_and_no_call"
+_PEER: Final = D + "test_hostile.py::test_g1_hostile_frames_end_their_own_connection_and_no_call"
 #: Frames reach the controller by the event socket and by no other door.
 FRAMES: Final[dict[str, tuple[str, ...]]] = {
     "Content-Length: -1": (
@@ -168,7 +169,7 @@ FRAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "300 connections that say nothing": (
         SERVER + "test_silent_peers_take_no_place_for_long_and_no_descriptor",
-        P + "test_hostile.py::test_g1_300_connections_that_say_nothing_keep_no_caller_waiting",
+        D + "test_hostile.py::test_g1_300_connections_that_say_nothing_keep_no_caller_waiting",
     ),
     "events of a call that is over": (
         U + "esl/test_session.py::test_events_of_a_leg_that_is_over_are_still_handed_on",
@@ -186,19 +187,19 @@ FRAMES: Final[dict[str, tuple[str, ...]]] = {
 #: What callers do, with the rules that each is about; they do it on whole calls.
 BEHAVIOUR: Final[dict[str, tuple[str, ...]]] = {
     "one CallerID rings 50 times in a minute": (
-        P + "test_hostile.py::test_t6_one_callerid_that_rings_50_times_is_called_back_once",
+        D + "test_hostile.py::test_t6_one_callerid_that_rings_50_times_is_called_back_once",
         P + "test_callback.py::test_g3_one_callback_too_many_is_not_made_and_its_reason_is_kept",
     ),
     "50 CallerIDs of one block ring once": (
-        P + "test_hostile.py::"
+        D + "test_hostile.py::"
         "test_g3_50_callerids_of_one_block_are_called_back_as_often_as_a_block_may_be",
     ),
     "the CallerID is one of our DIDs": (
-        P + "test_hostile.py::test_t7_a_callerid_that_is_a_did_of_ours_is_not_called_back",
+        D + "test_hostile.py::test_t7_a_callerid_that_is_a_did_of_ours_is_not_called_back",
         P + "test_callback.py::test_t7_our_own_number_is_not_called_back",
     ),
     "the CallerID is another extension's DID": (
-        P + "test_hostile.py::test_t7_a_callerid_that_is_a_did_of_ours_is_not_called_back",
+        D + "test_hostile.py::test_t7_a_callerid_that_is_a_did_of_ours_is_not_called_back",
         P + "test_routing.py::test_t7_a_number_of_our_own_does_not_leave_to_come_back",
     ),
     "the return call is answered by a machine": (
@@ -217,14 +218,14 @@ BEHAVIOUR: Final[dict[str, tuple[str, ...]]] = {
         "test_a3_g3_one_pin_on_10000_extensions_is_what_no_lock_sees_and_a_pattern_does",
     ),
     "answer and hang up within a second, again and again": (
-        P + "test_hostile.py::test_g4_answers_of_a_second_again_and_again_come_to_an_end",
+        D + "test_hostile.py::test_g4_answers_of_a_second_again_and_again_come_to_an_end",
     ),
     "30 calls at once on the credit of one": (
         P + "test_money.py::"
         "test_m3_of_thirty_who_ring_at_once_on_the_credit_of_one_one_is_called_back",
     ),
     "credit runs out while the destination still rings": (
-        P + "test_hostile.py::"
+        D + "test_hostile.py::"
         "test_m4_credit_that_may_end_while_the_destination_rings_is_never_overspent",
         U + "credit/test_deciding.py::"
         "test_m4_a_destination_that_rings_still_keeps_what_is_held_for_it",

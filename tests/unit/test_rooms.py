@@ -132,6 +132,7 @@ MAY_USE = {
 
 #: Files that may use more: some commands ask the switches, as the controller does.
 ALSO = {
+    "controller/commands/announcing.py": ("esl",),
     "controller/commands/check.py": ("esl", "runtime"),
     "controller/commands/check_switch.py": ("esl",),
     "controller/commands/gateway_nodes.py": ("esl",),

@@ -242,6 +242,7 @@ def every_route(world: World) -> list[tuple[str, str, Any]]:
         if rule.endpoint in ("openapi", "whoami"):
             continue
         path = rule.rule.replace("/suspicions/<id>", "/suspicions/7700002")
+        path = path.replace("/nodes/<name>", "/nodes/fs1")
         path = path.replace("<id>", world.acme_account).replace("<extension>", "1001")
         path = path.replace("<number>", "+12025550310").replace("<language>", "en")
         path = path.replace("<name>", "acme").replace("<scope>", "client")

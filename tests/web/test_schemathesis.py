@@ -37,7 +37,7 @@ REFUSED: Final = ["400", "401", "403", "404", "405", "409", "412", "415", "422",
 CONFIG: Final = {
     "seed": 20261124,
     "generation": {
-        "max-examples": 12,
+        "max-examples": 8,
         "deterministic": True,
         "database": "none",
         # The token is ours in every request; what comes of others is a check of its own.
@@ -74,6 +74,7 @@ THERE: Final[dict[str, list[str]]] = {
     "/callbacks": [CALLBACK, "00000000-0000-4000-8000-000000000000"],
     "/stops": ["acme", "bolt", "1001", "2001", "9001"],
     "/lockouts": ["1001", "2001", "9001"],
+    "/nodes": ["fs1", "fs2", "fs9"],
     "/suspicions": ["7700001", "7700002", "7700099"],
     "dids": ["+12025550210", "+12025550220", "+12025550288"],
     "locked": ["+12025550610", "+12025550620", "+12025550688"],

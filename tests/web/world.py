@@ -23,11 +23,14 @@ from controller.admin.directory import Directory
 from controller.admin.explaining import Explaining
 from controller.admin.lockouts import Keeper, LockoutDesk
 from controller.admin.model import Actor, Kind
+from controller.admin.node_shapes import KnownNode, Source, controllers_shown
+from controller.admin.nodes import NodeDesk
 from controller.admin.stopping import Stopping
 from controller.admin.suspicions import Suspecting
 from controller.cache.lock_memory import LockMemory
 from controller.cache.lockouts import Locks
 from controller.guard.locking import Listed, Rules, Tally, Target, targets
+from controller.guard.members import Member, Seen
 from controller.guard.patterns import Pattern, Sighting, Subject
 from controller.guard.ranges import shipped
 from controller.policy.records import Role
@@ -207,6 +210,18 @@ class World:
             now=self._now,
             locks=own,
             troubles=lambda: {"fs1": {}},
+        )
+        here = Member("one", "run", address="192.0.2.1:8084", web="192.0.2.1:8085", legs=3)
+        gone = Seen(Member("two", "run"), -5_000)
+        self.nodes = NodeDesk(
+            engine,
+            now=self._now,
+            most_calling=10,
+            known=lambda: {
+                "fs1": KnownNode(Source.CONFIGURED, linked=True, core="core-of-fs1"),
+                "fs2": KnownNode(Source.DISCOVERED, linked=False),
+            },
+            controllers=lambda: controllers_shown([gone], self.now, there=[here]),
         )
         #: What the API fails with, from now on; empty: nothing.
         self.errors: list[Exception] = []

@@ -19,6 +19,7 @@ from controller.web.api.explain import ExplainViews
 from controller.web.api.files import Files, Imports
 from controller.web.api.ledgers import Ledgers
 from controller.web.api.lockouts import LockoutViews
+from controller.web.api.nodes import NodeViews
 from controller.web.api.openapi import Description
 from controller.web.api.prices import RateViews
 from controller.web.api.problems import Refusal
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from controller.admin.directory import Directory
     from controller.admin.explaining import Explaining
     from controller.admin.lockouts import LockoutDesk
+    from controller.admin.nodes import NodeDesk
     from controller.admin.stopping import Stopping
     from controller.admin.suspicions import Suspecting
 
@@ -51,6 +53,7 @@ def create_api(
     suspecting: Suspecting,
     lockouts: LockoutDesk,
     explaining: Explaining,
+    nodes: NodeDesk,
     *,
     run: Run,
     away: tuple[type[Exception], ...] = (),
@@ -61,12 +64,12 @@ def create_api(
 ) -> Flask:
     """Make the application, which is served under `/api/`.
 
-    `run` runs what blocks, and the first five do in every call: in a thread, that is, where an
-    event loop serves; the other two see to that themselves. `away` are the errors that mean that
-    the database cannot be reached now; `on_fault` is told of each fault of our own, which has been
-    logged then; `on_callback` when a callback is due that was asked for, seconds since 1970;
-    `on_wrong_token` of each token that is not taken, and whether it was refused unseen. They are
-    called where the request is served. `clock` gives seconds that never go back.
+    `run` runs what blocks, and the first five do in every call, and `nodes`: in a thread, that is,
+    where an event loop serves; the other two see to that themselves. `away` are the errors
+    that mean that the database cannot be reached now; `on_fault` is told of each fault of our own,
+    which has been logged then; `on_callback` when a callback is due that was asked for, seconds
+    since 1970; `on_wrong_token` of each token that is not taken, and whether it was refused unseen.
+    They are called where the request is served. `clock` gives seconds that never go back.
     """
     app = Flask("callbackd", static_folder=None, template_folder=None)
     # A path is one path: nothing is sent elsewhere for a stroke too much.
@@ -125,6 +128,7 @@ def create_api(
     StopViews(stopping, run).register(app)
     SuspicionViews(suspecting, run).register(app)
     LockoutViews(lockouts).register(app)
+    NodeViews(nodes, run).register(app)
     ExplainViews(explaining).register(app)
     Description().register(app, _OPEN)
     return app

@@ -18,6 +18,7 @@ from controller.web.api import (
     openapi_explain,
     openapi_files,
     openapi_lockouts,
+    openapi_nodes,
     openapi_sounds,
     openapi_suspicions,
     parts,
@@ -78,7 +79,7 @@ def document() -> dict[str, Any]:
         paths[path] = {"get": _list(kind, path, f"list_all_{kind.value}s")}
     paths |= openapi_callbacks.paths() | openapi_sounds.paths() | openapi_lockouts.paths()
     paths |= openapi_explain.paths() | openapi_files.paths() | openapi_calls.paths()
-    paths |= openapi_suspicions.paths()
+    paths |= openapi_suspicions.paths() | openapi_nodes.paths()
     paths["/audit"] = {"get": _audit()}
     paths["/whoami"] = {"get": parts.operation("whoami", "Who asks.", {200: parts.told(Actor)})}
     paths[_PATH] = {"get": _own()}
@@ -102,6 +103,7 @@ def document() -> dict[str, Any]:
                 *openapi_calls.TAGS,
                 *openapi_lockouts.TAGS,
                 *openapi_suspicions.TAGS,
+                *openapi_nodes.TAGS,
                 *openapi_explain.TAGS,
                 "general",
             )

@@ -209,6 +209,14 @@ SUSPICION_FILTERS: Final[dict[str, Any]] = {
     "extension": ExtensionNumber,
 }
 
+#: Switches and controllers (O4).
+NODES: Final = "/nodes"
+NODE: Final = "/nodes/{name}"
+NodeName = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z", description="A node, by its name.")
+]
+CONTROLLERS: Final = "/controllers"
+
 #: What can be asked why (I9), and where.
 EXPLAIN: Final[dict[str, str]] = {
     name: f"/explain/{name}" for name in ("callerid", "route", "callback")

@@ -9,6 +9,7 @@ import msgspec
 
 from controller.admin.callback_shapes import CallbackInput, StopInput
 from controller.admin.model import Actor
+from controller.admin.node_shapes import DrainInput
 from controller.admin.shapes import INPUTS, PATCHES, VIEWS
 from controller.policy.records import Entry
 from controller.web.api import shown
@@ -43,6 +44,11 @@ _STRUCTS: Final[tuple[Any, ...]] = (
     shown.LOCKOUT_PAGE,
     shown.SUSPICION,
     shown.SUSPICION_PAGE,
+    DrainInput,
+    shown.NODE,
+    shown.NODE_PAGE,
+    shown.CONTROLLER,
+    shown.CONTROLLER_PAGE,
     shown.EXPLAINED_CALLERID,
     shown.EXPLAINED_ROUTE,
     shown.EXPLAINED_CALLBACK,

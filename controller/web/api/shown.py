@@ -20,6 +20,7 @@ from controller.admin.csv_lines import Bad, Report
 from controller.admin.explained import ExplainedCallback, ExplainedCallerId, ExplainedRoute
 from controller.admin.lockouts import Lockout
 from controller.admin.model import Audited, Item, Kind, Line
+from controller.admin.node_shapes import ControllerShown, NodeShown
 from controller.admin.rates import FoundRate, RateInEffect
 from controller.admin.shapes import VIEWS
 from controller.admin.suspicions import Suspicion
@@ -127,6 +128,13 @@ IMPORTED: Final = msgspec.defstruct(
     ],
     kw_only=True,
 )
+_NODE_TIMES: Final = ("seen", "drained_since")
+NODE: Final = _told(NodeShown, "Node", *_NODE_TIMES)
+_CONTROLLER_TIMES: Final = ("since", "away_since")
+CONTROLLER: Final = _told(ControllerShown, "Controller", *_CONTROLLER_TIMES)
+#: All of them come in one page.
+NODE_PAGE: Final = _page_of(NODE)
+CONTROLLER_PAGE: Final = _page_of(CONTROLLER)
 #: All stops come in one page.
 STOPS: Final = _page_of(STOP)
 
@@ -171,6 +179,16 @@ def call(found: CallRecord) -> dict[str, Any]:
 def stop(found: Stopped) -> dict[str, Any]:
     """Give a stop as it is shown."""
     return _written(found, ("since",))
+
+
+def node(found: NodeShown) -> dict[str, Any]:
+    """Give a node as it is shown."""
+    return _written(found, _NODE_TIMES)
+
+
+def controller(found: ControllerShown) -> dict[str, Any]:
+    """Give a controller as it is shown."""
+    return _written(found, _CONTROLLER_TIMES)
 
 
 def lockout(found: Lockout) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from controller.policy.records import AuthorisedCaller, Role
 from controller.store.database import open_database
 from controller.store.passwords import Passwords
 from tests.databases import new_file
+from tests.unit.examples import many
 
 ADMIN = Actor(name="test", role=Role.ADMIN)
 HEADER = "number,enabled,pin,callback_number,language,speed_dials,presets,notes\n"
@@ -415,7 +416,7 @@ CALLERS = st.builds(
 
 
 # Shrinking tables takes longer than reading one.
-@settings(max_examples=20, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=many(20), phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(st.lists(CALLERS, max_size=5, unique_by=lambda caller: caller.number))
 def test_what_goes_out_comes_in_again_and_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory, template: Path, callers: list[AuthorisedCaller]

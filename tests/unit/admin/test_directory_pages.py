@@ -17,6 +17,7 @@ from controller.admin.shapes import FILTERS
 from controller.policy.records import AuthorisedCaller, Client
 from tests.seed import ADMIN, directory
 from tests.unit.admin.given import ACME, create, two_clients
+from tests.unit.examples import many
 
 COUNT = itertools.count(1000)
 
@@ -83,7 +84,7 @@ def test_a_place_that_is_none_is_refused(store: Directory) -> None:
     assert store.list(ADMIN, Kind.CLIENT, after="zzz").items == ()
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=many(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     before=st.sets(st.integers(0, 99), min_size=1, max_size=12),
     meanwhile=st.lists(st.integers(0, 99), max_size=12),

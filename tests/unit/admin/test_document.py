@@ -24,6 +24,7 @@ from controller.policy.channels import (
     Transport,
 )
 from controller.policy.fields import Choice, IdentityHeader, ShownFrom
+from tests.unit.examples import many
 
 from .documents import ADMIN, FORMATS, WHOLE, World, extension, whole
 
@@ -434,7 +435,7 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
 
 
 # Shrinking a configuration takes minutes, and reading one does not.
-@settings(max_examples=15, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=many(15), phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(tree=configurations())
 def test_any_configuration_goes_out_and_comes_in_unchanged(
     tmp_path_factory: pytest.TempPathFactory, template: Path, tree: dict[str, Any]

@@ -132,22 +132,24 @@ def cached(source: MemorySource) -> Iterator[Opens]:
         cache.policies.close()
 
 
+@pytest.fixture
+def embedded_running(tmp_path: Path) -> Iterator[EmbeddedServer]:
+    """The Valkey that a controller starts itself."""
+    made = EmbeddedServer(tmp_path)
+    made.ensure()
+    yield made
+    made.close()
+
+
 @pytest.fixture(params=["embedded", "redis", "sentinel", "none"])
-def place(request: pytest.FixtureRequest) -> Iterator[str | None]:
+def place(request: pytest.FixtureRequest) -> str | None:
     """Give the URL of each kind of Redis that there is, and None for none at all."""
-    match request.param:
-        case "embedded":
-            directory = request.getfixturevalue("tmp_path")
-            embedded = EmbeddedServer(directory)
-            embedded.ensure()
-            yield embedded.url
-            embedded.close()
-        case "redis":
-            yield request.getfixturevalue("shared_redis").url
-        case "sentinel":
-            yield request.getfixturevalue("shared_sentinel").url
-        case _:
-            yield None
+    kinds = {
+        "embedded": "embedded_running", "redis": "shared_redis", "sentinel": "shared_sentinel",
+    }  # fmt: skip
+    if request.param == "none":
+        return None
+    return str(request.getfixturevalue(kinds[request.param]).url)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from controller.guard.often import Count, Limit, OftenKind, Over, counted, free_
 from tests.redis_servers import Server, server, valkey_program
 from tests.unit.cache.conftest import Connects, needed
 from tests.unit.cache.given import START, Clock
+from tests.unit.examples import many
 
 HOUR = Limit(OftenKind.NUMBER, "1001:+12025550199", 3_600, 3)
 MINUTE = Limit(OftenKind.EXTENSION, "1001", 60, 2)
@@ -223,7 +224,7 @@ def test_g3_those_who_have_no_turn_before_they_expire_put_nobody_off(make: Makes
 KINDS = (OftenKind.BLOCK, OftenKind.UNANSWERED_BLOCK)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=many(60))
 @given(
     st.lists(
         st.tuples(

@@ -19,6 +19,7 @@ from controller.guard.patterns import MOST_MEMBERS, WINDOW_MICROS, Pattern, Seen
 from tests.redis_servers import server, valkey_program
 from tests.unit.cache.conftest import Connects, needed
 from tests.unit.cache.given import START, Clock
+from tests.unit.examples import many
 
 BLOCK = Subject(Pattern.SEQUENTIAL_NUMBERS, "1001/+121255501")
 NUMBER = Subject(Pattern.MANY_EXTENSIONS, "+12125550199")
@@ -172,7 +173,9 @@ Ring = tuple[int, str, int]
     released=st.integers(0, 3 * 3600),
 )
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=many(40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_g3_any_rings_count_as_they_would_by_hand(
     make: Makes, rings: list[Ring], released: int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,6 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from controller.cache.client import RedisHandle, open_redis
-from controller.cache.embedded import EmbeddedServer
 from controller.cache.metrics import PlaceMetrics
 from controller.cache.place_memory import Kept, PlaceMemory, half
 from controller.cache.places import TOLD_AT_ONCE, Places
@@ -72,26 +70,19 @@ def hold(places: Placed, member: str, *channels: str, seconds: float = 3600) -> 
 # --- with Redis ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["shared_valkey", "shared_redis", "embedded"])
+@pytest.mark.parametrize("kind", ["shared_valkey", "shared_redis", "embedded_running"])
 def test_g3_a_channel_takes_as_many_calls_as_it_may_and_controllers_count_as_one(
-    request: pytest.FixtureRequest, make: Makes, tmp_path: Path, kind: str
+    request: pytest.FixtureRequest, make: Makes, kind: str
 ) -> None:
-    with contextlib.ExitStack() as ends:
-        if kind == "embedded":
-            server = EmbeddedServer(tmp_path)
-            ends.callback(server.close)
-            server.ensure()
-            url = server.url
-        else:
-            url = request.getfixturevalue(kind).url
-        first, second = make(url), make(url)
-        assert take(first, "a", one=2, two=1) == {ONE, TWO}
-        assert take(second, "b", one=2, two=1) == {ONE}
-        assert take(first, "c", one=2, two=1) == set()
-        second.release("a")
-        assert take(second, "c", one=2, two=1) == {ONE, TWO}
-        assert first.counted("channel_full_total", channel=ONE) == 1
-        assert first.fault is second.fault is None
+    url = request.getfixturevalue(kind).url
+    first, second = make(url), make(url)
+    assert take(first, "a", one=2, two=1) == {ONE, TWO}
+    assert take(second, "b", one=2, two=1) == {ONE}
+    assert take(first, "c", one=2, two=1) == set()
+    second.release("a")
+    assert take(second, "c", one=2, two=1) == {ONE, TWO}
+    assert first.counted("channel_full_total", channel=ONE) == 1
+    assert first.fault is second.fault is None
 
 
 def test_g3_a_call_that_asks_again_has_its_places_already(make: Makes) -> None:

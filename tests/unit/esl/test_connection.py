@@ -59,6 +59,38 @@ def test_replies_come_in_the_order_of_the_commands(peer: Peer, session: Outbound
     assert frames[1].headers["Reply-Text"] == "+OK one"
 
 
+def test_many_are_sent_in_one_piece_and_all_replies_are_waited_for(
+    peer: Peer, session: OutboundSession
+) -> None:
+    assert session.request_all([]) == []
+    sent = [commands.api(f"command{i}") for i in range(3)]
+    wait = gevent.spawn(session.request_all, sent)
+    peer.expect("api command0", "api command1", "api command2")
+    peer.send(api_reply("zero"), reply("-ERR one"))
+    gevent.idle()
+    assert not wait.ready()
+    peer.send(api_reply("two"))
+    frames = wait.get()
+    assert [frame.body for frame in frames] == [b"zero", b"", b"two"]
+    assert frames[1].headers["Reply-Text"] == "-ERR one"
+    assert session.owes_seconds == 0
+
+
+def test_o5_of_many_one_that_is_not_answered_ends_the_connection(
+    peer: Peer, session: OutboundSession
+) -> None:
+    """O5: what became of it, and of those behind it, is not known."""
+    session.command_seconds = KEPT
+    wait = gevent.spawn(session.request_all, [commands.api("a"), commands.api("b")])
+    peer.expect("api a", "api b")
+    peer.send(api_reply("a"))
+    with pytest.raises(CommandTimeout):
+        wait.get()
+    assert not session.connected
+    with pytest.raises(NotConnected):
+        session.request_all([commands.api("c")])
+
+
 def test_a_reply_of_err_is_raised_to_who_waits_and_ends_nothing(
     peer: Peer, session: OutboundSession
 ) -> None:

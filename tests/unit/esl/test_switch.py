@@ -10,6 +10,7 @@ from typing import Any
 
 import gevent
 import pytest
+import structlog
 
 from controller.esl import commands
 from controller.esl import switch as switch_module
@@ -139,6 +140,27 @@ def test_o5_what_goes_before_a_job_goes_with_it(node: Node) -> None:
 
 
 # --- coming back ---------------------------------------------------------------------------
+
+
+def test_o5_a_node_that_stays_away_is_said_once(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switch_module, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(switch_module, "LONGEST_WAIT", 0.01)
+    link, known = node.link(), []
+    with structlog.testing.capture_logs() as logs:
+        link.start()
+        for said in (RUDE, RUDE, RUDE, b"junk\n\n"):
+            peer = node.accept()
+            known.append("refuses our address" in str(link.fault))
+            peer.send(said)
+            assert peer.at_end()
+        assert known == [False, True, True, True]
+        node.log_in()
+        node.ups.get()
+        assert link.fault is None
+    down = [line["log_level"] for line in logs if line["event"] == "link_down"]
+    assert down == ["warning", "debug", "debug", "warning"]
 
 
 @pytest.mark.parametrize("said", [reply("-ERR invalid"), RUDE, b"junk\n\n"])

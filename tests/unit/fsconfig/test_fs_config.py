@@ -14,6 +14,7 @@ import pytest
 from controller.commands.switch import config
 from controller.guard.switch import judge
 from controller.guard.switch_facts import Facts, Password, Profile
+from controller.settings import Listen
 
 FS_CONFIG = Path(__file__).resolve().parents[3] / "fs-config"
 FILES = sorted(FS_CONFIG.rglob("*.xml"))
@@ -23,6 +24,8 @@ GATEWAYS = sorted((FS_CONFIG / "sip_profiles" / "callback_public").glob("*.xml")
 # What FreeSWITCH's own preprocessor replaces before its XML parser sees the text.
 GLOBAL = re.compile(r"\$\$\{([^}]*)\}")
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+# A variable in whose name there is no other one.
+INNERMOST = re.compile(r"\$\{([^${}]*)\}")
 
 
 def variables() -> dict[str, str]:
@@ -71,17 +74,33 @@ def all_actions() -> Iterator[tuple[str, str]]:
             yield element.get("application", ""), element.get("data", "")
 
 
+def value(field: str, fields: dict[str, str]) -> str:
+    """Give what a condition looks at: a field by its name, or a text with variables in it."""
+    if "$" not in field:
+        return fields.get(field, "")
+    while found := INNERMOST.search(field):
+        name, _, offset = found[1].partition(":")
+        known = fields.get(name, "")[int(offset or 0) :]
+        field = field[: found.start()] + known + field[found.end() :]
+    return field
+
+
 def matches(extension: ET.Element, **fields: str) -> bool:
     """Tell whether all conditions of an extension hold, as the switch's regexes do."""
     return all(
-        re.search(expression, fields.get(field.strip("${}"), ""), re.ASCII)
+        re.search(expression, value(field, fields), re.ASCII)
         for field, expression in conditions(extension)
     )
 
 
 def first_match(context: str, **fields: str) -> str:
     """Name the extension that takes the call."""
-    return next(n for n, e in extensions(context).items() if matches(e, **fields))
+    found = (n for n, e in extensions(context).items() if matches(e, **fields) and _ends(e))
+    return next(found)
+
+
+def _ends(extension: ET.Element) -> bool:
+    return extension.get("continue") != "true"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(FS_CONFIG)))
@@ -109,6 +128,12 @@ def test_every_global_is_set_somewhere(path: Path) -> None:
     assert set(GLOBAL.findall(path.read_text("utf-8"))) <= variables().keys() | of_the_switch
 
 
+def list_condition() -> tuple[str, str]:
+    """Give the condition by which a leg gets its list of controllers."""
+    field = "${callback_controllers_${uuid:-1}};" + variables()["callback_controllers"]
+    return field, r"^(?:([0-9A-Za-z._:/|-]+);.*|[^;]*;(.*))$"
+
+
 def test_the_return_call_loop_is_the_one_that_was_measured() -> None:
     """O5: let go and taken up any number of times; every connection uses up one `socket`."""
     loop = extensions("callback")["return_call"]
@@ -116,13 +141,16 @@ def test_the_return_call_loop_is_the_one_that_was_measured() -> None:
         ("destination_number", "^return_call$"),
         ("${callback_leg}", "^return$"),
         ("${cb_hops}", "^x{0,20}$"),
+        list_condition(),
     ]
     assert actions(loop) == [
         ("set", "cb_hops=${cb_hops}x"),
         ("set", "socket_resume=true"),
         ("set", "hangup_after_bridge=false"),
         ("set", "continue_on_fail=true"),
-        ("socket", f"{variables()['callback_controllers']} async full"),
+        ("unset", "socket_path"),
+        ("unset", "DP_MATCH"),
+        ("socket", "$1$2 async full"),
         ("sleep", "250"),
         ("transfer", "return_call XML callback"),
     ]
@@ -222,8 +250,10 @@ def test_the_trigger_call_rings_and_sets_its_last_resort_before_any_controller()
         ("ring_ready", ""),
         ("sched_hangup", f"+{limit} USER_BUSY"),
         ("set", "socket_resume=true"),
+        ("unset", "socket_path"),
+        ("unset", "DP_MATCH"),
         ("set", "app_disable_expand_variables=true"),
-        ("socket", f"{variables()['callback_controllers']} async full"),
+        ("socket", "$1$2 async full"),
         ("unset", "app_disable_expand_variables"),
         ("sleep", "250"),
         ("transfer", "${destination_number} XML callback_trigger"),
@@ -297,15 +327,65 @@ def test_socket_resume_is_set_before_every_socket() -> None:
                 seen.append(action)
 
 
-def test_every_controller_has_a_host_and_a_port() -> None:
+def sockets() -> Iterator[tuple[str, ET.Element, tuple[str, str]]]:
+    """Go through the uses of `socket`: the extension, and the condition that it stands under."""
+    for context in ("callback", "callback_trigger"):
+        for name, extension in extensions(context).items():
+            for condition in extension.iter("condition"):
+                if any(a.get("application") == "socket" for a in condition.iter("action")):
+                    found = (condition.get("field", ""), condition.get("expression", ""))
+                    yield name, condition, found
+
+
+def test_o4_every_socket_takes_the_list_of_its_leg_anew() -> None:
+    """O4: what stands in `$1$2` is what this condition found, and nothing of an earlier one."""
+    assert [name for name, _, _ in sockets()] == ["return_call", "trigger", "trigger_again"]
+    for name, element, condition in sockets():
+        assert condition == list_condition(), name
+        last = list(element.iter("action"))[-3:]
+        taken = [a.get("data") for a in element.iter("action") if a.get("application") == "socket"]
+        assert taken == ["$1$2 async full"], name
+        assert last[-1].get("application") == "transfer", name
+
+
+@pytest.mark.parametrize(
+    ("known", "taken"),
+    [
+        ("192.0.2.1:8084/one", "192.0.2.1:8084/one"),
+        ("192.0.2.1:8084/one|cb-2.example.net:8086/two_2", None),
+        ("fd00::5:8084/one", None),
+        ("", ""),
+        ("192.0.2.1:8084/one async full", ""),
+        ("%{uuid}", ""),
+        ("<API Execute Permission Denied>", ""),
+    ],
+)
+def test_o4_a_list_that_is_none_is_not_taken(known: str, taken: str | None) -> None:
+    """O4, G1: a leg takes the list of its uuid's last digit; else that of the settings."""
+    static = variables()["callback_controllers"]
+    field, expression = list_condition()
+    uuid = "9b2d6a00-5d7e-4a6a-8f5e-3c1d2b4a597e"
+    about = {"uuid": uuid, "callback_controllers_e": known, "callback_controllers_7": "wrong:1/x"}
+    found = re.search(expression, value(field, about), re.ASCII)
+    assert found is not None
+    chosen = (found[1] or "") + (found[2] or "")
+    assert chosen == (static if taken == "" else taken or known)
+
+
+def test_o4_what_stands_for_controllers_is_where_one_listens_by_default() -> None:
     """O4: a host without a port takes the one of the host before it, or none."""
-    for name, data in all_actions():
-        if name == "socket":
-            hosts, *modes = data.split()
-            assert modes == ["async", "full"]
-            for host in hosts.split("|"):
-                assert re.fullmatch(r"[0-9A-Za-z.-]+:\d{2,5}", host), host
-    assert variables()["callback_controllers"] == "127.0.0.1:8084|127.0.0.1:8085"
+    for host in variables()["callback_controllers"].split("|"):
+        assert re.fullmatch(r"[0-9A-Za-z.-]+:\d{2,5}(/[0-9A-Za-z_.-]+)?", host), host
+    assert variables()["callback_controllers"] == f"{Listen().host}:{Listen().port}"
+
+
+def test_o4_no_entry_misleads_whoever_asks_whom_a_leg_is_with() -> None:
+    """O4: `socket` leaves socket_path as it was where an entry has no name."""
+    for name, element, _ in sockets():
+        done = [(a.get("application"), a.get("data")) for a in element.iter("action")]
+        at = [application for application, _ in done].index("socket")
+        assert ("unset", "socket_path") in done[:at], name
+        assert ("unset", "DP_MATCH") in done[:at], name
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(FS_CONFIG)))

@@ -29,6 +29,7 @@ from controller.policy.trunks import Trunks
 from controller.runtime import attaching, return_leg
 from controller.runtime.answers import answered_until
 from controller.runtime.dispatcher import Dispatcher
+from controller.runtime.inheriting import Inheriting
 from controller.runtime.link_events import LinkEvents
 from controller.runtime.nodes import Nodes
 from controller.runtime.reconcile import reconcile
@@ -152,6 +153,9 @@ def _away() -> Exception:
 class Wire:
     """One connection to a switch: what was sent is on its way until it is delivered."""
 
+    #: Whoever answers late here answers: links that break are another matter.
+    owes_seconds = 0.0
+
     def __init__(self, owner: Running, node: Node) -> None:
         self.owner = owner
         self.node = node
@@ -212,6 +216,11 @@ class Held(msgspec.Struct, eq=False):
         """Its end came over the link."""
         self.owner.leg_over(self.leg)
 
+    def drop(self) -> None:
+        """Its controller stood still: the connection is closed."""
+        self.owner.legs.held.pop(self.leg.uuid, None)
+        self.owner.world.is_left(self.owner, self.leg)
+
 
 class Legs:
     """The legs that a controller holds."""
@@ -245,7 +254,8 @@ class Watch:
         self._ahead = ahead
 
     def micros(self) -> int:
-        """Microseconds since 1970."""
+        """Microseconds since 1970. No two moments are the same: by his a writer knows his row."""
+        self._world.now += 1
         return self._world.now + self._ahead
 
     def now(self) -> float:
@@ -378,6 +388,7 @@ class Running:
             prompts=nothing,
             trunks=cast(Any, Channels(world)),
             stops=cast(Any, Stops(world)),
+            drains=cast(Any, SimpleNamespace(get=lambda: tuple(world.drains))),
             clients=cast(Any, SimpleNamespace(get=ClientTable)),
             sounds=nothing,
             sound_watch=cast(Any, NoSounds()),
@@ -389,6 +400,7 @@ class Running:
             places=cast(Any, Places(world.placed, Watch(world, ahead).now)),
             often=cast(Any, Noted(world)),
             patterns=nothing,
+            presence=cast(Any, world.presence),
             suspicious=cast(Any, SimpleNamespace(known=nothing)),
             notices=nothing,
             destinations=cast(Any, SimpleNamespace(keep=nothing, open_of=lambda request: [])),
@@ -405,6 +417,8 @@ class Running:
             on_event=events.take,
             on_up=lambda link: None,
         )
+        Inheriting(self.services, self.dispatcher.calling)
+        self.services.standing._stillness.note(world.seconds())
 
     @property
     def name(self) -> str:
@@ -415,6 +429,19 @@ class Running:
     def awake(self) -> bool:
         """Whether it gets on by itself."""
         return self.alive and not self.frozen
+
+    def ticks(self) -> None:
+        """Have it note that it goes on, as it does every second."""
+        standing = self.services.standing
+        if standing.check():
+            self.world.note("stood still")
+        standing._stillness.note(self.world.seconds())
+
+    @property
+    def is_still(self) -> bool:
+        """Whether it has stood still for as long as its lease."""
+        gap = self.world.seconds() - (self.services.standing._stillness._noted or 0.0)
+        return self.alive and self.frozen and gap >= self.world.presence.lease_seconds
 
     # --- its links ---------------------------------------------------------------------------
 
@@ -466,7 +493,8 @@ class Running:
         services.on_attempt_over(request.id)
         if request.state == "calling":
             until = answered_until(services, policy)
-            services.spawn(attaching._answered, services, request, until, None, {})
+            epoch = services.standing.epoch
+            services.spawn(attaching._answered, services, request, until, None, {}, epoch)
         self.legs.held[leg.uuid] = Held(leg, self)
 
     def leg_over(self, leg: Leg) -> None:
@@ -484,6 +512,7 @@ class Running:
         """Have a task run."""
         if self.alive:
             self.tasks.append(Task(self, function, args))
+            self.services.standing.begun(self.tasks[-1])
 
     def look(self) -> None:
         """Have it look for what is due, as its one greenlet does again and again."""

@@ -191,6 +191,7 @@ class Node:
                 answer_uepoch=str(leg.answered or 0),
                 leg="return",
                 request=leg.job.request,
+                channel=leg.job.dialled.groups[leg.job.gateway][0].variables["callback_channel"],
             ),
         )
         if leg.answered is not None:

@@ -29,6 +29,7 @@ from sqlalchemy import Engine, event
 from controller.metrics import Metrics
 from controller.runtime.reconcile import GRACE_SECONDS
 from controller.store.database import open_database
+from controller.store.drains import Drain
 from controller.store.stops import Stop
 from tests.unit.examples import FEW, many
 from tests.unit.runtime.controllers import Running, Step, Task
@@ -257,6 +258,13 @@ class Life(RuleBasedStateMachine):
         if seconds:
             self.world.stops.clear()
 
+    @rule(node=node_names, seconds=st.sampled_from([0.0, 2.0, 12.0]))
+    def a_node_is_drained(self, node: str, seconds: float) -> None:
+        self.world.drains.append(Drain(node, "", "", 0))
+        self.world.live(seconds)
+        if seconds:
+            self.world.drains.clear()
+
     # --- what controllers do -----------------------------------------------------------------
 
     @rule(which=which, course=courses)
@@ -372,6 +380,7 @@ class Life(RuleBasedStateMachine):
     def a_while_passes(self, seconds: float) -> None:
         self.world.live(seconds)
         self.world.stops.clear()
+        self.world.drains.clear()
 
     # --- what holds --------------------------------------------------------------------------
 

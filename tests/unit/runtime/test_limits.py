@@ -199,7 +199,9 @@ def test_g3_whoever_waits_has_a_last_try_before_he_expires(make: Makes) -> None:
     world.live(100)
     waiting = [row for row in map(world.row, asked) if not row.attempts]
     assert [(row.state, row.outcome) for row in waiting] == [("pending", "too_often_all")] * 2
-    assert max(row.due for row in waiting) == max(row.expires for row in waiting) - MICROS
+    last = max(waiting, key=lambda row: row.due)
+    # But for the moment that it takes to write it.
+    assert abs(last.due - (last.expires - MICROS)) < 10
     world.live(60)
     rows = sorted(map(world.row, asked), key=lambda row: row.attempts)
     assert [(row.outcome, row.attempts) for row in rows] == [

@@ -37,6 +37,7 @@ from controller.store.charging import SqlCharging
 from controller.store.conversing import Conversing
 from controller.store.database import open_database
 from tests.databases import new_file
+from tests.unit.runtime.standing import alone
 from tests.unit.store.paying import (
     ABROAD,
     HOME,
@@ -97,7 +98,10 @@ class World:
         self.legs: dict[str, Any] = {}
         self.faults: list[str] = []
         self.lines: list[tuple[str, ...]] = []
+        #: What was noted of destinations with which people talk.
+        self.noted: list[tuple[Any, ...]] = []
         self.policy = POLICY
+        self.holder: str | None = None
         self.services = cast(
             Any,
             SimpleNamespace(
@@ -106,7 +110,7 @@ class World:
                 charging=SqlCharging(engine, lambda: self.now),
                 conversing=Conversing(engine),
                 reads=SimpleNamespace(run=lambda function, *given: function(*given)),
-                write=lambda function, *given: function(*given),
+                write=lambda function, *given, **named: function(*given, **named),
                 write_first=lambda function, *given: function(*given),
                 keep=lambda function, *given: function(*given),
                 spawn=lambda function, *given: function(*given),
@@ -117,12 +121,25 @@ class World:
                 sounds=SimpleNamespace(get=lambda: SoundTable((), "")),
                 metrics=Metrics(),
                 transcribing=SimpleNamespace(add=lambda *line: self.lines.append(line)),
-                requests=SimpleNamespace(get=lambda request: REQUEST),
+                placing=SimpleNamespace(
+                    plan=lambda *of: SimpleNamespace(channels=("pstn", "pstn2")),
+                    connected=lambda *noted: self.noted.append(noted),
+                ),
+                requests=SimpleNamespace(get=lambda request: REQUEST, take_over=self.take_over),
+                name="controller1",
+                standing=alone(),
                 policies=SimpleNamespace(get=lambda extension: self.policy),
             ),
         )
         self.metering = Metering(self.services)
         self.paying = self.new()
+
+    def take_over(self, request: str, holder: str, *, before: str | None) -> bool:
+        """Say which controller follows the call."""
+        if before != self.holder:
+            return False
+        self.holder = holder
+        return True
 
     def new(self, granted: Granted | None = None, *, charged: bool = True) -> Paying:
         """Give what a controller knows of the call, whose leg it holds."""
@@ -689,6 +706,33 @@ def test_m4_d4_an_earlier_conversation_holds_nothing_of_the_next(world: World) -
 # --- other controllers -----------------------------------------------------------------------
 
 
+def talk_on(world: World, connected: int, holder: str | None = None) -> str:
+    """Have the switch and the store know of a conversation; give the destination's leg.
+
+    `connected`: since when they talk; `holder`: which controller has the call.
+    """
+    far = destination_legs(CALL, 1)[0]
+    stage = stages.write(stages.Stage(Return.BRIDGING, step=3, dialled=1, destination=ABROAD))
+    world.switch.dumps = {
+        CALL: _dump(world, NOW) | {"variable_callback_stage": stage},
+        far: _dump(world, connected),
+    }
+    world.holder, charging = holder, world.services.charging
+    charging.held_on = lambda node: [
+        msgspec.structs.replace(held, holder=holder) for held in charging.overdue(10**17)
+    ]
+    return far
+
+
+def _dump(world: World, answered: int) -> dict[str, str]:
+    # The switch has a clock of its own.
+    behind = 7 * SECOND
+    return {
+        "Event-Date-Timestamp": str(world.now - behind),
+        "Caller-Channel-Answered-Time": str(answered - behind),
+    }
+
+
 def test_o4_a_call_whose_controller_is_gone_runs_on(world: World) -> None:
     """M4, M6: it died while they talked; another one asks the switch, and holds for more."""
     money(world, 100_000)
@@ -697,16 +741,13 @@ def test_o4_a_call_whose_controller_is_gone_runs_on(world: World) -> None:
     connected = world.now
     other = Metering(world.services)
     world.legs.clear()
-    far = destination_legs(CALL, 1)[0]
-    stage = stages.write(stages.Stage(Return.BRIDGING, step=3, dialled=1, destination=ABROAD))
     world.now += 5 * SECOND
-    world.switch.dumps = {
-        CALL: _dump(world, NOW) | {"variable_callback_stage": stage},
-        far: _dump(world, connected),
-    }
-    world.services.charging.held_on = lambda node: world.services.charging.overdue(10**17)
+    far = talk_on(world, connected)
     other.adopt()
     assert len(other) == 1
+    # M7: it may be that nobody was there when they began to talk.
+    ((_, leg, position, channel, since),) = world.noted
+    assert (leg, position, channel, since) == (CALL, 1, "pstn", connected)
     for _ in range(24):
         world.now += SECOND
         other.look()
@@ -722,17 +763,12 @@ def test_o4_m5_a_grant_that_was_never_told_leaves_no_older_limit(world: World) -
     money(world, 100_000)
     world.begin()
     world.talk()
-    connected, far = world.now, destination_legs(CALL, 1)[0]
+    connected = world.now
     for _ in range(2):
         world.now += 15 * SECOND
         untold = world.paying.extend().serial
     world.legs.clear()
-    stage = stages.write(stages.Stage(Return.BRIDGING, step=3, dialled=1, destination=ABROAD))
-    world.switch.dumps = {
-        CALL: _dump(world, NOW) | {"variable_callback_stage": stage},
-        far: _dump(world, connected),
-    }
-    world.services.charging.held_on = lambda node: world.services.charging.overdue(10**17)
+    far = talk_on(world, connected)
     other = Metering(world.services)
     other.adopt()
     for _ in range(30):
@@ -750,26 +786,81 @@ def test_o4_a_call_that_was_adopted_is_left_when_they_have_talked(world: World) 
     money(world, 100_000)
     world.begin()
     world.talk()
-    connected, far = world.now, destination_legs(CALL, 1)[0]
-    stage = stages.write(stages.Stage(Return.BRIDGING, step=3, dialled=1, destination=ABROAD))
-    world.switch.dumps = {
-        CALL: _dump(world, NOW) | {"variable_callback_stage": stage},
-        far: _dump(world, connected),
-    }
-    charging = world.services.charging
-    charging.held_on = lambda node: charging.overdue(10**17)
+    far = talk_on(world, world.now)
     world.legs.clear()
     first, second = Metering(world.services), Metering(world.services)
     for other in (first, second):
+        # Both have asked before either has said that it is his.
+        world.holder = None
         other.adopt()
         assert len(other) == 1
     first.destination_ended(CALL, far)
     first.look()
     assert len(first) == 0
     # Whoever was not told finds that it is not that one any more.
-    charging.dial(dialling(CALL, 2, answered=NOW, now=world.now, slice=30))
+    world.services.charging.dial(dialling(CALL, 2, answered=NOW, now=world.now, slice=30))
     second.adopt()
     assert len(second) == 0
+
+
+def test_o4_a_call_is_adopted_from_whoever_is_gone_and_by_one_of_those_who_find_it(
+    world: World,
+) -> None:
+    """And not from a controller that is there, unless he lets the end come near."""
+    money(world, 100_000)
+    world.begin()
+    world.talk()
+    there = {"other"}
+    world.services.standing.is_held_by_another = there.__contains__
+    talk_on(world, world.now, holder="other")
+    world.legs.clear()
+    first, second = Metering(world.services), Metering(world.services)
+    first.adopt()
+    assert (len(first), world.holder) == (0, "other")
+    # Judged away: it is taken on at once.
+    there.clear()
+    for one in (first, second):
+        one.adopt()
+    assert (len(first), len(second), world.holder) == (1, 0, "controller1")
+
+
+def test_o4_a_call_whose_controller_does_not_see_to_it_in_time_is_adopted(world: World) -> None:
+    """He says that he is there, and has forgotten it."""
+    money(world, 100_000)
+    world.begin()
+    world.talk()
+    world.services.standing.is_held_by_another = lambda holder: True
+    talk_on(world, world.now, holder="other")
+    world.legs.clear()
+    (held,) = world.services.charging.held_on("fs1")
+    world.now = held.until - 9 * SECOND
+    metering = Metering(world.services)
+    metering.adopt()
+    assert len(metering) == 1
+
+
+def test_o4_who_stood_still_while_he_asked_for_more_tells_the_switch_nothing(
+    world: World,
+) -> None:
+    """The limits are another's to move by then; what was granted is held, and told by that one."""
+    money(world, 100_000)
+    world.begin()
+    world.talk()
+    extend = world.services.charging.extend
+    before: list[str] = []
+
+    def still(*given: Any) -> Granted:
+        before[:] = world.switch.told
+        world.services.standing.epoch += 1
+        world.metering.forget_all()
+        granted: Granted = extend(*given)
+        return granted
+
+    world.services.charging.extend = still
+    world.live(30)
+    assert world.services.standing.epoch == 1
+    assert world.switch.told == before
+    assert len(world.metering) == 0
 
 
 @pytest.mark.parametrize("state", [Return.DETACHED, Return.TALKING])
@@ -780,17 +871,10 @@ def test_o4_a_call_that_we_have_lost_and_nobody_looks_after_runs_on(
     money(world, 100_000)
     world.begin()
     world.talk()
-    far = destination_legs(CALL, 1)[0]
-    stage = stages.write(stages.Stage(Return.BRIDGING, step=3, dialled=1, destination=ABROAD))
-    world.switch.dumps = {
-        CALL: _dump(world, NOW) | {"variable_callback_stage": stage},
-        far: _dump(world, world.now),
-    }
+    far = talk_on(world, world.now)
     # Of this conversation we were not told; an earlier one is over.
     world.paying.talk = None
     world.hold(world.paying, state)
-    charging = world.services.charging
-    charging.held_on = lambda node: charging.overdue(10**17)
     world.live(1)
     world.metering.adopt()
     assert f"limit_{far}_2" in " ".join(world.live(29))
@@ -812,12 +896,3 @@ def test_a_call_that_is_over_is_forgotten(world: World) -> None:
     world.legs.clear()
     world.live(1)
     assert len(world.metering) == 0
-
-
-def _dump(world: World, answered: int) -> dict[str, str]:
-    # The switch has a clock of its own.
-    behind = 7 * SECOND
-    return {
-        "Event-Date-Timestamp": str(world.now - behind),
-        "Caller-Channel-Answered-Time": str(answered - behind),
-    }

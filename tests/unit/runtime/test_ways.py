@@ -66,6 +66,7 @@ class World:
                 clock=SimpleNamespace(
                     now=lambda: self.now, micros=lambda: int(self.now * 1_000_000)
                 ),
+                standing=SimpleNamespace(epoch=0),
                 policies=SimpleNamespace(
                     by_dids=lambda numbers: next(
                         ((number, POLICY) for number in numbers if number in self.dids), None

@@ -17,8 +17,10 @@ from typing import Any, Final
 import msgspec
 import pytest
 from greenlet import getcurrent
+from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
+from controller.cache.metrics import PresenceMetrics
 from controller.callback.asking import Asking, ask
 from controller.esl.events import Event
 from controller.guard.ranges import shipped
@@ -28,11 +30,21 @@ from controller.policy.channels import Channel
 from controller.policy.fields import Rate
 from controller.policy.model import Policy
 from controller.policy.trunks import Trunks
-from controller.runtime import at_a_time, calling, dispatcher, link_events, reconcile, services
+from controller.runtime import (
+    answers,
+    at_a_time,
+    calling,
+    dispatcher,
+    link_events,
+    reconcile,
+    services,
+    standing,
+)
 from controller.runtime.reconcile import GRACE_SECONDS
 from controller.settings import Dispatcher, Settings
 from controller.settings import Node as NodeSettings
 from controller.store import arrivals
+from controller.store.drains import Drain
 from controller.store.requests import Requests
 from controller.store.stops import Stop, is_stopped
 from tests.unit.runtime.controllers import Running, current
@@ -47,6 +59,8 @@ ASK_SECONDS: Final = 10
 SLACK_SECONDS: Final = 15
 LEASE_SECONDS: Final = 5
 PLACE_SLACK_SECONDS: Final = 5
+#: How long a controller that stands still is left alone.
+PRESENCE_SECONDS: Final = 8
 #: How long what goes on at one moment may go on, in turns.
 TURNS: Final = 1000
 
@@ -90,6 +104,7 @@ class World:
         few = msgspec.structs.replace(POLICIES["100"], concurrent_calls=at_a_time)
         self.policies: dict[str, Policy] = POLICIES | {"100": few}
         self.stops: list[Stop] = []
+        self.drains: list[Drain] = []
         self.phones = dict.fromkeys(NUMBERS, Phone())
         self.engine = engine
         self.requests = Requests(engine)
@@ -102,6 +117,9 @@ class World:
         self.nodes = {name: Node(name, around) for name in ("fs1", "fs2")}
         #: What the network holds back.
         self.held_back: list[tuple[Node, bytes]] = []
+        self.presence = SimpleNamespace(
+            lease_seconds=PRESENCE_SECONDS, metrics=PresenceMetrics(CollectorRegistry())
+        )
         self.controllers: list[Running] = []
         #: How many return calls were noted that came to nothing (G3).
         self.noted = 0
@@ -126,6 +144,8 @@ class World:
         slow = SimpleNamespace(sleep=lambda seconds: current().sleep(seconds))
         patch.setattr(reconcile, "gevent", slow)
         patch.setattr(services, "gevent", slow)
+        patch.setattr(answers, "gevent", slow)
+        patch.setattr(standing, "now", self.seconds)
         patch.setattr(link_events, "gevent", SimpleNamespace(spawn_later=self._spawn_later))
         names = SimpleNamespace(uuid4=self.uuid)
         patch.setattr(calling, "uuid", names)
@@ -139,6 +159,10 @@ class World:
     def _spawn_later(seconds: float, function: Any, *args: Any) -> None:
         # What was left to others is looked at later, by the controller that left it.
         function.__self__._services.owner.later(seconds, function, *args)
+
+    def seconds(self) -> float:
+        """Give the time as controllers measure how long they stood still."""
+        return self.now / MICROS
 
     def uuid(self) -> uuid.UUID:
         """Give a name that nothing else has."""
@@ -371,6 +395,9 @@ class World:
             for node in self.nodes.values():
                 node.pass_time()
         self.now = max(self.now, to)
+        for controller in self.controllers:
+            if controller.awake:
+                controller.ticks()
         self.check()
 
     def settle(self) -> None:
@@ -394,10 +421,39 @@ class World:
             asks = self.now >= self._asks
             if asks:
                 self._asks = self.now + ASK_SECONDS * MICROS
+            self._judge()
             for controller in self.controllers:
                 if controller.awake:
                     self._work(controller, asks=asks)
             self.settle()
+
+    def _judge(self) -> None:
+        """Whoever is awake finds out who stands still, and takes what he has."""
+        still = frozenset(one.name for one in self.controllers if one.is_still)
+        for controller in self.controllers:
+            known = controller.services.standing
+            if controller.awake and known.away != still:
+                self.note("somebody is judged away")
+                known.away = still
+                for function in known.on_change:
+                    function()
+        for node in self.nodes.values():
+            for leg in node.legs.values():
+                if leg.answered is not None and leg.holder in still:
+                    self._is_taken(leg)
+
+    def is_left(self, controller: Running, leg: Leg) -> None:
+        """A controller lets go of a leg, having stood still: it is another's, or connects anew."""
+        if leg.holder == controller.name:
+            self._is_taken(leg)
+
+    def _is_taken(self, leg: Leg) -> None:
+        for controller in self.controllers:
+            if controller.awake:
+                self.note("a leg is moved")
+                leg.holder = controller.name
+                controller.spawn(controller.leg_attaches, leg)
+                return
 
     def _work(self, controller: Running, *, asks: bool) -> None:
         for node in self.nodes.values():
@@ -437,6 +493,7 @@ class World:
     def come_to_an_end(self) -> None:
         """Let everything work again; check that all comes to its end."""
         self.stops.clear()
+        self.drains.clear()
         for controller in self.controllers:
             controller.frozen = False
             controller.cut.clear()

@@ -125,6 +125,12 @@ BAD = [
     ("CALLBACKD_LISTEN__ALLOW", '["192.0.2.7/24"]', "listen.allow"),
     ("CALLBACKD_LISTEN__ALLOW", "192.0.2.0/24", "listen.allow"),
     ("CALLBACKD_LISTEN__MAX_CONNECTIONS", "0", "listen.max_connections"),
+    ("CALLBACKD_LISTEN__ADVERTISE", "192.0.2.7", "listen.advertise"),
+    ("CALLBACKD_LISTEN__ADVERTISE", "192.0.2.7:0", "listen.advertise"),
+    ("CALLBACKD_LISTEN__ADVERTISE", "fd00::7:8084", "listen.advertise"),
+    ("CALLBACKD_LISTEN__ADVERTISE", "tcp://cb:8084", "listen.advertise"),
+    ("CALLBACKD_NAME", "the first", "name"),
+    ("CALLBACKD_NAME", "a|b", "name"),
     ("CALLBACKD_LISTEN__SILENT_SECONDS", "0", "listen.silent_seconds"),
     ("CALLBACKD_LISTEN__SILENT_SECONDS", "nan", "listen.silent_seconds"),
     ("CALLBACKD_DRAIN_SECONDS", "-1", "drain_seconds"),
@@ -157,6 +163,10 @@ BAD = [
     ("CALLBACKD_GUARD__CALLBACKS__WEEK", "1", "week"),
     ("CALLBACKD_GUARD__CALLBACKS", "{minute = 9, hour = 5}", "guard.callbacks: 9 in a minute"),
     ("CALLBACKD_GUARD__CALLBACKS_PER_NODE", "5", "guard.callbacks_per_node"),
+    ("CALLBACKD_DISCOVERY__ALLOW", '["192.0.2.1/24"]', "discovery.allow"),
+    ("CALLBACKD_DISCOVERY__ALLOW", '["192.0.2.0/24"]', "discovery.password"),
+    ("CALLBACKD_DISCOVERY__GROUP", "a b", "discovery.group"),
+    ("CALLBACKD_DISPATCHER__NODE_LOST_SECONDS", "0", "dispatcher.node_lost_seconds"),
     ("CALLBACKD_LISTEN", "8084", "listen"),
     ("CALLBACKD_NAMES", "x", "names"),
     ("CALLBACKD_LISTEN__PROT", "8084", "prot"),
@@ -229,6 +239,20 @@ def test_g3_how_often_callbacks_are_made_on_a_node_and_in_all_is_set(tmp_path: P
     path.write_text("[guard]\ncallbacks = { minute = 60, hour = 600 }\n", encoding="utf-8")
     found = load(str(path), {"CALLBACKD_GUARD__CALLBACKS_PER_NODE__MINUTE": "30"}).guard
     assert found.rates == Rates(node=Rate(minute=30), together=Rate(minute=60, hour=600))
+
+
+def test_o4_switches_may_be_found_alone() -> None:
+    """No node has to be named then; and they need a Redis that all reach."""
+    found = {
+        "CALLBACKD_NODES": "[]",
+        "CALLBACKD_DISCOVERY__ALLOW": '["192.0.2.0/24"]',
+        "CALLBACKD_DISCOVERY__PASSWORD": "secret-of-the-switches",
+    }
+    with pytest.raises(SettingsError, match=r"^discovery.allow: .*set redis.url"):
+        load(None, found)
+    settings = load(None, {**found, "REDIS_URL": "redis://redis.example"})
+    assert settings.nodes == ()
+    assert "secret-of-the-switches" not in repr(settings)
 
 
 def test_a3_one_rule_of_lockouts_is_set_and_all_else_is_as_it_was() -> None:

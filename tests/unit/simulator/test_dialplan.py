@@ -21,8 +21,9 @@ def leg(destination: str = "15550100", **variables: Any) -> Leg:
         source="s",
         cid_number="+1212",
     )
-    nobody: Any = SimpleNamespace()
-    return Leg(nobody, profile, dict(variables), "trigger")
+    globals_ = {"list_u": "of the switch", "own": "hidden", "uuid": "hidden"}
+    switch: Any = SimpleNamespace(global_value=lambda name: globals_.get(name, ""))
+    return Leg(switch, profile, dict(variables), "trigger")
 
 
 def actions(tmp_path: Path, xml: str, on: Leg, **globals_: str) -> Any:
@@ -45,6 +46,12 @@ def test_captures_and_globals_are_put_in_when_the_extension_is_found(tmp_path: P
 def test_variables_are_put_in_when_the_action_runs_and_again_in_their_values() -> None:
     on = leg(a="${b}", b="1", c="12345")
     assert expand(on, "${a}-${c:1:2}-${c:-2}-${none}-${destination_number}") == "1-23-45--15550100"
+
+
+def test_a_variable_of_the_switch_stands_behind_those_of_the_leg() -> None:
+    """Seen on 1.11.1; a name may be made of variables, and they are looked up first."""
+    assert expand(leg(), "${list_${uuid:-1}};${list_${none}}") == "of the switch;"
+    assert expand(leg(own="ours"), "${own} ${uuid}") == "ours u"
 
 
 def test_an_api_call_in_an_argument_is_left_as_it_is() -> None:

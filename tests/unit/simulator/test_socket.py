@@ -1,11 +1,13 @@
 """The ``socket`` application: who is called, who takes over, and how it ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import gevent
 import pytest
 
 from controller.simulator import Behaviour, HangUp, Phone, TriggerCall
+from tests.proxies import black_hole
 from tests.unit.simulator.peer import Bench, Controller
 
 LONG = "silence_stream://60000"
@@ -84,6 +86,70 @@ def test_the_hosts_are_tried_in_order_and_the_next_only_if_one_refuses(
     assert peer.command("connect").headers["variable_callback_leg"] == "trigger"
     first.server.stop()
     second.server.stop()
+
+
+def test_the_name_behind_an_address_stays_on_the_leg(make_bench: Callable[..., Bench]) -> None:
+    """O4: seen on 1.11.1, before the connection is there, and as it was where there is no name."""
+    named, plain = Controller(), Controller()
+    bench = make_bench(
+        globals={"callback_controllers": f"127.0.0.1:1/gone|{named.address}/b.c-1|{plain.address}"}
+    )
+    bench.switch.place_call(TriggerCall(id="1", caller="+1", did="2"))
+    peer = named.accept()
+    (leg,) = bench.switch.legs
+    assert bench.client.api(f"uuid_getvar {leg} socket_path") == "b.c-1"
+    assert peer.attach().data["variable_socket_path"] == "b.c-1"
+    bench.client.api("hupall")
+    bench.switch.wait()
+    named.server.stop()
+    bench.switch.place_call(TriggerCall(id="2", caller="+1", did="2"))
+    assert plain.accept().attach().data["variable_socket_path"] == "b.c-1"
+    plain.server.stop()
+
+
+def test_what_comes_after_the_fiftieth_host_is_lost(make_bench: Callable[..., Bench]) -> None:
+    """O4: seen on 1.11.1: the fiftieth and all behind it are read as one, which is no host."""
+    last = Controller()
+    for others, sort in ((49, "passed over"), (50, "lost")):
+        hosts = "|".join(["127.0.0.1:1"] * others + [last.address])
+        bench = make_bench(globals={"callback_controllers": hosts})
+        bench.switch.place_call(TriggerCall(id=sort, caller="+1", did="2"))
+        if others == 49:
+            last.accept().attach()
+        else:
+            bench.switch.wait(partial(bench.switch.seen, "refused"))
+    last.server.stop()
+
+
+@pytest.fixture
+def hole() -> Iterator[str]:
+    """The address of a host that swallows what is sent to it."""
+    with black_hole() as made:
+        yield f"127.0.0.1:{made.getsockname()[1]}"
+
+
+def test_a_leg_that_waits_for_a_black_hole_hears_nothing_until_that_is_over(
+    make_bench: Callable[..., Bench], hole: str
+) -> None:
+    """O4: seen on 1.11.1: a transfer counts then, after the next host of the list it had."""
+    old, new = Controller(), Controller()
+    bench = make_bench(globals={"callback_controllers": f"{hole}/hole|{old.address}/old"})
+    bench.switch.connect_seconds = 1.0
+    bench.switch.phone(Phone(number="100", calls=[Behaviour(after=0)]))
+    bench.client.command(
+        "bgapi originate {origination_uuid=r}sofia/gateway/pstn/100 return_call XML callback"
+    )
+    bench.client.event("CHANNEL_EXECUTE", Application="socket")
+    assert bench.client.api("uuid_getvar r socket_path") == "hole"
+    bench.switch.globals["callback_controllers"] = f"{new.address}/new"
+    bench.switch.reload_dialplan()
+    assert bench.client.api("uuid_transfer r return_call XML callback") == "+OK\n"
+    assert bench.client.api("uuid_getvar r socket_path") == "hole"
+    first = old.accept().attach()
+    assert first.data["variable_socket_path"] in {"old", "new"}
+    assert new.accept().attach().data["variable_socket_path"] == "new"
+    old.server.stop()
+    new.server.stop()
 
 
 def test_with_no_controller_at_all_the_dialplan_goes_on(make_bench: Callable[..., Bench]) -> None:

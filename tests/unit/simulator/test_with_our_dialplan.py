@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controller.simulator import Behaviour, Phone, TriggerCall
-from tests.unit.simulator.peer import Bench
+from tests.unit.simulator.peer import Bench, Controller
 
 OURS = Path(__file__).parents[3] / "fs-config" / "dialplan"
 
@@ -40,6 +40,33 @@ def test_the_return_call_goes_from_controller_to_controller(ours: Bench) -> None
     again = ours.controller.accept().attach()
     assert again.data["variable_cb_hops"] == "x"
     assert again.data["variable_kept"] == "1"
+
+
+def test_o4_a_leg_takes_the_list_of_its_last_digit_and_without_one_that_of_the_settings(
+    ours: Bench,
+) -> None:
+    """O4: looked up at each connection; a list that is gone leaves no name behind."""
+    ours.switch.phone(Phone(number="100", calls=[Behaviour(after=0)]))
+    other = Controller()
+    for digit in "0123456789abcdef":
+        to = other if digit == "e" else ours.controller
+        ours.client.api(f"global_setvar callback_controllers_{digit}={to.address}/slot-{digit}")
+    ours.client.command(
+        "bgapi originate {origination_uuid=1e,callback_leg=return"
+        ",app_disable_expand_variables=true}sofia/gateway/pstn/100 return_call XML callback"
+    )
+    peer = other.accept().attach()
+    assert peer.data["variable_socket_path"] == "slot-e"
+    assert "variable_DP_MATCH" not in peer.data
+    ours.client.api("global_setvar callback_controllers_e=")
+    peer.die()
+    again = ours.controller.accept().attach()
+    assert "variable_socket_path" not in again.data
+    ours.switch.place_call(TriggerCall(id="1", caller="+12125550199", did="15550100"))
+    trigger = ours.controller.accept().attach()
+    last = trigger.leg[-1]
+    assert trigger.data.get("variable_socket_path", "slot-e") == f"slot-{last}"
+    other.server.stop()
 
 
 def test_a_number_that_is_not_ours_is_unallocated(make_bench: Callable[..., Bench]) -> None:

@@ -226,6 +226,33 @@ def at_0008(url: str) -> None:
     _raise_to(url, "0008")
 
 
+#: What revision 0009 has more: something that looks like fraud.
+AT_0009: Rows = {
+    "suspicion": [
+        {
+            "pattern": "many_extensions",
+            "subject": "+12125550199",
+            "extension": None,
+            "client": None,
+            "blocks": True,
+            "first": 1_700_000_000_000_000,
+            "last": 1_700_000_000_000_001,
+            "times": 2,
+            "said": "+12125550199 rang 4 extensions within an hour",
+            "released": None,
+            "released_by": None,
+        }
+    ],
+}
+
+
+def at_0009(url: str) -> None:
+    """Make a database of revision 0009: what came of 0008, and a suspicion."""
+    at_0008(url)
+    _raise_to(url, "0009")
+    _add(url, AT_0009)
+
+
 def _add(url: str, made: Rows) -> None:
     engine = create_engine(url, poolclass=NullPool)
     tables = MetaData()
@@ -254,6 +281,7 @@ OLDER = {
     "0006": at_0006,
     "0007": at_0007,
     "0008": at_0008,
+    "0009": at_0009,
 }
 
 

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from controller.store.database import Away, DatabaseError, open_database, reader
 from controller.store.requests import Requests
@@ -119,4 +121,20 @@ def test_o5_a_server_that_was_demoted_counts_as_away(postgresql: PostgreSQL) -> 
             f'ALTER DATABASE "{name}" SET default_transaction_read_only = off'
         )
     assert store().state == "pending"
+    engine.dispose()
+
+
+def test_o5_a_connection_that_dies_as_it_is_taken_counts_as_away(postgresql: PostgreSQL) -> None:
+    """Found by the laboratory: what is read then is read again, and is no fault of ours."""
+    engine = open_database(postgresql.fresh())
+
+    def die(connection: DBAPIConnection, *_: object) -> None:
+        cast("Any", connection).pgconn.finish()
+
+    event.listen(engine, "checkout", die)
+    with pytest.raises(Away):
+        reader(engine).connect()
+    event.remove(engine, "checkout", die)
+    with reader(engine).connect() as connection:
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
     engine.dispose()

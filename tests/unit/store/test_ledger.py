@@ -22,6 +22,7 @@ from controller.store import ledger
 from controller.store.journal import writing
 from controller.store.schema import account_entry
 from tests.seed import ADMIN, directory, keep
+from tests.unit.examples import many
 
 COUNT = itertools.count(1000)
 
@@ -145,7 +146,7 @@ def test_an_entry_that_cannot_be_is_refused_by_its_field(engine: Engine, account
     assert balance(engine, account) == 0
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=many(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     entries=st.lists(
         st.tuples(

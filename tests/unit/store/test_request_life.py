@@ -135,6 +135,8 @@ class Life(RuleBasedStateMachine):
 
     @rule(id_=ids, delay=spans, late=st.booleans())
     def it_is_to_be_made_again(self, id_: str, delay: int, late: bool) -> None:
+        # At the same moment it would be the same write, made once more (`store.repeated`).
+        self.now += 1
         row = self.rows[id_]
         attempt = "an earlier one" if late or row.attempt is None else row.attempt
         may = row.state == "calling" and not late
@@ -156,6 +158,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(id_=ids, late=st.booleans())
     def it_ends(self, id_: str, late: bool) -> None:
+        self.now += 1
         row = self.rows[id_]
         may = row.state in OPEN and not late
         ended = self.requests.finish(

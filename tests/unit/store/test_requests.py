@@ -18,6 +18,7 @@ from controller.numbers.caller import Caller
 from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
 from controller.store import arrivals
+from controller.store.attempts import NodeCalls, Places
 from controller.store.plans import read_plan
 from controller.store.requests import Begun, Ended, Request, Requests, Scope
 from controller.store.schema import callback_attempt
@@ -418,6 +419,21 @@ def test_whether_anything_expires_is_what_expire_then_finds(requests: Requests) 
     assert not requests.any_to_expire(10_000)
 
 
+def test_o5_an_unanswered_call_is_left_to_those_who_ask_its_node_for_a_while(
+    requests: Requests,
+) -> None:
+    """O5: it may never have been sent, and is sent then; one that was answered is over."""
+    calling, answered = stored(requests), stored(requests, "+12125550198")
+    leased(requests)
+    begun(requests, calling, attempt="one", until=3000)
+    begun(requests, answered, attempt="two", until=3000)
+    assert requests.answered(answered.id, 3000, now=2000, attempt="two")
+    assert [one.id for one in requests.expire(3001, 500)] == [answered.id]
+    assert not requests.any_to_expire(3500, 500)
+    assert requests.any_to_expire(3501, 500)
+    assert [one.id for one in requests.expire(3501, 500)] == [calling.id]
+
+
 def test_o5_what_may_be_alive_on_a_node_is_found_by_the_node(requests: Requests) -> None:
     calling = stored(requests)
     answered = stored(requests, "+12125550198")
@@ -442,7 +458,9 @@ def test_what_somebody_works_on_does_not_expire(requests: Requests) -> None:
 # --- retries ---------------------------------------------------------------------------------
 
 
-def again(requests: Requests, request: Request, attempt: str, due: int = 500) -> Ended:
+def again(
+    requests: Requests, request: Request, attempt: str, due: int = 500, now: int = 250
+) -> Ended:
     """End an attempt as busy, to be made again."""
     return requests.retry(
         request.id,
@@ -451,7 +469,7 @@ def again(requests: Requests, request: Request, attempt: str, due: int = 500) ->
         cause="USER_BUSY",
         counts=True,
         due=due,
-        now=250,
+        now=now,
     )
 
 
@@ -491,7 +509,7 @@ def test_i9_an_attempt_keeps_how_its_channels_were_found(requests: Requests) -> 
     assert requests.attempt("one") == attempt
     assert [found for _, found in requests.open_on("fs1")] == [attempt]
     # What it counts as is its first channel.
-    assert requests.places() == ({"fs1": 1}, {"pstn": 1})
+    assert requests.places() == Places({"fs1": NodeCalls(1)}, {"pstn": 1})
 
 
 @pytest.mark.parametrize("channel", ["gsm", None])
@@ -523,7 +541,9 @@ def test_i9_an_attempt_keeps_why_each_channel_failed(requests: Requests, retried
     }  # fmt: skip
     if retried:
         assert requests.retry(request.id, due=500, **ended)
-        assert not requests.retry(request.id, due=500, **{**ended, "causes": {"pstn": "LATE"}})
+        assert not requests.retry(
+            request.id, due=500, **{**ended, "now": 251, "causes": {"pstn": "LATE"}}
+        )
     else:
         assert requests.finish(request.id, destination=None, **ended)
     (attempt,) = requests.attempts_of(request.id)
@@ -551,11 +571,11 @@ def test_o5_an_answer_that_comes_late_or_twice_moves_nothing(requests: Requests)
     leased(requests)
     begun(requests, request, attempt="one")
     assert again(requests, request, "one")
-    assert not again(requests, request, "one", due=1)
+    assert not again(requests, request, "one", due=1, now=251)
     leased(requests, "b", now=500, until=600)
     begun(requests, request, "b", attempt="two", until=900, now=505)
     # What is said of the first try is nothing of the second.
-    assert not again(requests, request, "one", due=1)
+    assert not again(requests, request, "one", due=1, now=251)
     assert not requests.answered(request.id, 999, now=510, attempt="one")
     ended: dict[str, Any] = {"outcome": "rejected", "cause": "X", "destination": None, "now": 520}
     assert not requests.finish(request.id, attempt="one", **ended)
@@ -616,14 +636,16 @@ def test_no_node_and_no_channel_has_more_calls_set_up_than_it_may(requests: Requ
 
     assert begin(rows[0], "fs1", "pstn", "pstn2") is Begun.YES
     assert begin(rows[1], "fs1", "pstn2") is Begun.YES
-    assert requests.places() == ({"fs1": 2}, {"pstn": 1, "pstn2": 1})
+    assert requests.places() == Places({"fs1": NodeCalls(2)}, {"pstn": 1, "pstn2": 1})
     assert begin(rows[2], "fs1", "pstn") is Begun.FULL
     assert begin(rows[2], "fs2", "pstn2") is Begun.YES
     assert begin(rows[3], "fs2", "pstn2", "pstn") is Begun.FULL
     assert begin(rows[3], "fs2", "pstn") is Begun.YES
     # An answered call is not being set up any more.
     requests.answered(rows[0].id, 400, now=200)
-    assert requests.places() == ({"fs1": 1, "fs2": 2}, {"pstn": 1, "pstn2": 2})
+    assert requests.places() == Places(
+        {"fs1": NodeCalls(1, 1), "fs2": NodeCalls(2)}, {"pstn": 1, "pstn2": 2}
+    )
 
 
 def test_t7_a_number_is_called_for_one_extension_at_a_time(requests: Requests) -> None:

@@ -98,6 +98,8 @@ def test_no_label_of_a_metric_can_hold_a_person(metrics: Metrics) -> None:
     ours = {"outcome", "kind", "reason", "node", "result", "where", "cause", "source"}
     # Of a limit: the extension's, the client's, everybody's.
     ours |= {"whose"}
+    # At which moment a leg was handed over.
+    ours |= {"how"}
     # The names of channels and streams are the operator's.
     assert labels <= ours | {"channel", "stream"}
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,8 +25,9 @@ from sqlalchemy import TextClause, text
 from controller.simulator import Behaviour, HangUp, TriggerCall
 from controller.simulator.legs import Leg
 from controller.store.schema import OPEN_STATES
+from tests.databases import locked
 from tests.peer.forking import Forks
-from tests.peer.money import Money, Schedule
+from tests.peer.money import CREDIT, Money, Schedule, keep_records, reading_records
 from tests.peer.world import DID, World, answering, talking, typed
 from tests.redis_servers import Server, short_directory, valkey_program
 
@@ -52,11 +52,6 @@ SOON = {
 }
 #: What a log says of a database that is away.
 AWAY = re.compile(r"sqlalchemy\.exc\.OperationalError|QueuePool limit")
-CREDIT = {
-    "CALLBACKD_CREDIT__SLICE_SECONDS": "30",
-    "CALLBACKD_CREDIT__DIALOGUE_SECONDS": "30",
-    "CALLBACKD_CREDIT__TAIL_SECONDS": "5",
-}
 
 
 @pytest.fixture
@@ -99,7 +94,7 @@ def test_m7_o5_killed_at_any_moment_each_account_is_exact(
     )
     money.payer = lambda leg: "poor" if is_poor(leg) else "account"
     environment = {
-        **money.reading(money.keep_records()),
+        **reading_records(paid, keep_records(paid)),
         **CREDIT,
         "CALLBACKD_DISPATCHER__RECONCILE_SECONDS": "1.0",
         "CALLBACKD_DISPATCHER__POLL_SECONDS": "0.5",
@@ -205,11 +200,8 @@ def take_away(world: World, moments: random.Random) -> None:
 
 def lock_away(world: World, seconds: float) -> None:
     """Lock a file of SQLite for a while."""
-    locked = sqlite3.connect(str(world.engine.url.database), isolation_level=None, timeout=30)
-    locked.execute("BEGIN IMMEDIATE")
-    gevent.sleep(seconds)
-    locked.execute("ROLLBACK")
-    locked.close()
+    with locked(str(world.engine.url.database)):
+        gevent.sleep(seconds)
 
 
 def cut(world: World, which: str = "true") -> None:

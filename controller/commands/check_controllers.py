@@ -1,0 +1,65 @@
+"""Whether switches can be told of this controller, where there are several (O4): for `check`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from controller.commands.findings import Finding
+from controller.settings.addresses import for_switches, is_anywhere, is_this_machine
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from controller.guard.members import Seen
+    from controller.settings import Settings
+
+
+def controllers(settings: Settings, engine: Engine) -> Iterator[Finding]:
+    """Say where no switch can be told of this controller, while others are there.
+
+    And where others on other machines cannot ask it whether it lives. Who is there stands in Redis;
+    where that cannot be asked nothing is said.
+    """
+    there = [
+        one.member
+        for one in _seen(settings, engine)
+        if one.left > 0 and one.member.name != settings.name
+    ]
+    others = sorted(member.name for member in there)
+    if address := for_switches(settings, settings.listen.port):
+        host = address.rpartition(":")[0]
+        elsewhere = sorted(m.name for m in there if m.address.rpartition(":")[0] not in ("", host))
+        if elsewhere and is_this_machine(settings.web.host):
+            yield Finding(
+                subject="controllers",
+                well=True,
+                text=f"web.host: {settings.web.host} is another machine for "
+                f"{', '.join(elsewhere)}: should this controller lose Redis alone, they take it "
+                "for dead, and its calls",
+                remedy="set web.host to an address by which they reach it",
+            )
+        return
+    # Without a name of its own it cannot be told from others, if it runs.
+    if len(others) > (0 if settings.name else 1):
+        host = settings.listen.host
+        why = "is every address" if is_anywhere(host) else "is another machine for each switch"
+        yield Finding(
+            subject="controllers",
+            well=True,
+            text=f"listen.host: {host} {why}, so no switch can be told where this controller is, "
+            f"and calls are not spread over it and {', '.join(others)}",
+            remedy="set listen.advertise to host:port by which the switches reach it",
+        )
+
+
+def _seen(settings: Settings, engine: Engine) -> Sequence[Seen]:
+    from controller.commands.lockout import counts_of
+
+    try:
+        with counts_of(settings, engine, what="controllers") as counts:
+            return counts.presence.look() or ()
+    except click.ClickException:
+        return ()

@@ -1,0 +1,354 @@
+"""Connections to PostgreSQL, or to whichever of several servers is the primary.
+
+A server may be gone, or be there and say nothing (a frozen machine, a black hole in the network):
+nobody waits long for either. Whatever ends a connection here is an `OperationalError`, so it counts
+as the store being away: what was to be done is done again on a new connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Generator
+from typing import Any, Final, NamedTuple
+
+import psycopg
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
+from sqlalchemy.pool import NullPool, QueuePool
+
+#: How long a statement waits for a lock, seconds.
+LOCK_SECONDS: Final = 5
+#: How long making a connection to one server may take, seconds; psycopg takes no less than 2.
+CONNECT_SECONDS: Final = 3
+#: How long one statement may take before the server ends it, seconds.
+STATEMENT_SECONDS: Final = 60
+#: How long a server may say nothing until it is asked whether it is there at all, seconds, and how
+#: long it has for that answer.
+SILENT_SECONDS: Final = 3.0
+ANSWER_SECONDS: Final = 2.0
+#: How long a connection may say nothing though its server is there: longer than any statement.
+HUNG_SECONDS: Final = STATEMENT_SECONDS + 5.0
+#: While no server takes a connection, how long until one is asked for again, seconds.
+AWAY_SECONDS: Final = 0.5
+
+#: What PostgreSQL says of a write to a server that is a replica now, and of a session it ended.
+_DEMOTED: Final = ("25006", "25P03")
+#: What finds the primary. By the others a connection would be to a replica, which takes no writes.
+_PRIMARY: Final = ("read-write", "primary")
+#: The servers of a URL: what stands between the password and the path.
+_SERVERS: Final = re.compile(r"^(postgres[a-z+]*://(?:[^:/@]*(?::[^@]*)?@)?)([^/?]*,[^/?]*)(.*)$")
+_SERVER: Final = re.compile(r"^(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::([0-9]{1,5}))?$")
+#: The first thing that a client may say: whether TLS is spoken. Whoever is there answers a letter.
+_IS_TLS: Final = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+#: Which cluster a server belongs to, and how often a replica of it was promoted (its first digits).
+_LINEAGE: Final = (
+    "SELECT (SELECT system_identifier FROM pg_control_system()),"
+    " substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
+)
+
+
+def one_url(text: str) -> str:
+    """Write a URL with several servers (`host:port,host:port`) as SQLAlchemy reads it.
+
+    Any other URL is given as it is. Raises `ArgumentError`.
+    """
+    found = _SERVERS.match(text)
+    if found is None:
+        return text
+    servers = [_SERVER.match(server) for server in found[2].split(",")]
+    named = [server for server in servers if server is not None]
+    if len(named) < len(servers):
+        raise ArgumentError("several servers are written host:port,host:port")
+    hosts = ",".join(server[1].strip("[]") for server in named)
+    ports = ",".join(server[2] or "5432" for server in named)
+    path, _, query = found[3].partition("?")
+    more = f"&{query}" if query else ""
+    return f"{found[1]}{path or '/'}?host={hosts}&port={ports}{more}"
+
+
+class Lineage(NamedTuple):
+    """Which cluster a server belongs to, and which of its timelines it writes (8 hex digits)."""
+
+    cluster: str
+    timeline: str
+
+
+class Watched(psycopg.Connection[Any]):
+    """A connection that is given up where its server does not answer anybody any more."""
+
+    #: How long it may say nothing though its server is there, seconds; None: as long as it likes.
+    hung_seconds: float | None = HUNG_SECONDS
+    #: Which cluster its server belongs to, None where that is not known.
+    lineage: Lineage | None = None
+
+    def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  (psycopg's own)
+        """Wait for the server, as psycopg does, for as long as there is one."""
+        return super().wait(self._watched(gen), *args, **kwargs)
+
+    def _watched(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        try:
+            wanted = next(gen)
+            heard = asked = time.monotonic()
+            while True:
+                ready = yield wanted
+                now = time.monotonic()
+                if ready:
+                    heard = asked = now
+                elif now - asked >= SILENT_SECONDS:
+                    self._look(now - heard)
+                    asked = time.monotonic()
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            return end.value
+
+    def _look(self, silent: float) -> None:
+        """Raise psycopg's `OperationalError` where there is nothing more to wait for."""
+        hung = self.hung_seconds is not None and silent >= self.hung_seconds
+        if not hung and self._is_there():
+            return
+        # What it may still say is not heard any more: it is not known what was done.
+        self.pgconn.finish()
+        raise psycopg.OperationalError(
+            f"the server said nothing for {silent:.0f} s"
+            + ("" if hung else ", and takes no new connection")
+        )
+
+    def _is_there(self) -> bool:
+        host, port = self.info.hostaddr or self.info.host, self.info.port
+        try:
+            with _socket(host, port) as asking:
+                asking.sendall(_IS_TLS)
+                return bool(asking.recv(1))
+        except OSError:
+            return False
+
+
+def _socket(host: str, port: int) -> socket.socket:
+    if not host.startswith("/"):
+        return socket.create_connection((host, port), timeout=ANSWER_SECONDS)
+    made = socket.socket(socket.AF_UNIX)
+    try:
+        made.settimeout(ANSWER_SECONDS)
+        made.connect(f"{host}/.s.PGSQL.{port}")
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+class Servers:
+    """Makes connections, from any thread: to the primary, if there are several servers.
+
+    The one that took the last connection is asked first, who says nothing is asked last. A server
+    that was replaced and does not know it (it was frozen, or cut off) is not taken: its timeline is
+    an older one. While none takes a connection only one thread at a time asks: all others would
+    wait as long for the same answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        hung_seconds: float | None = HUNG_SECONDS,
+        statement_seconds: int = STATEMENT_SECONDS,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._hung = hung_seconds
+        self._options = (
+            f"-c lock_timeout={LOCK_SECONDS * 1000} -c statement_timeout={statement_seconds * 1000}"
+            " -c timezone=UTC"
+        )
+        self._now = now
+        self._lock = threading.Lock()
+        self._order: list[tuple[str, str]] = []
+        self._lineage: Lineage | None = None
+        self._settled = False
+        self._asking = False
+        self._away_since: float | None = None
+
+    def connect(self, parameters: dict[str, Any]) -> Watched:
+        """Make a connection. Raises psycopg's `OperationalError` where no server takes one."""
+        self._begin()
+        try:
+            made = self._connect(parameters)
+        except BaseException:
+            self._end(away=True)
+            raise
+        self._end(away=False)
+        return made
+
+    def _begin(self) -> None:
+        with self._lock:
+            since = self._away_since
+            if since is not None:
+                if self._asking or self._now() - since < AWAY_SECONDS:
+                    raise psycopg.OperationalError("no server took a connection just now")
+                self._asking = True
+
+    def _end(self, *, away: bool) -> None:
+        with self._lock:
+            self._asking = False
+            self._away_since = self._now() if away else None
+
+    def _connect(self, parameters: dict[str, Any]) -> Watched:
+        errors: list[psycopg.Error] = []
+        best: Watched | None = None
+        for address in self._addresses(parameters):
+            try:
+                made = self._connected(address, parameters)
+            except psycopg.Error as error:
+                errors.append(error)
+                if isinstance(error, psycopg.errors.ConnectionTimeout):
+                    self._note(address, asked_first=False)
+                continue
+            if best is None or _newer(made.lineage, best.lineage):
+                best, made = made, best
+                self._note(address, asked_first=True)
+            if made is not None:
+                made.close()
+            # The first time nobody knows which one is the newest, of two that both take writes.
+            if self._settled:
+                break
+        if best is None:
+            raise psycopg.OperationalError("\n".join(str(error) for error in errors))
+        return self._settle(best)
+
+    def _settle(self, made: Watched) -> Watched:
+        with self._lock:
+            if not self.is_old(made.lineage):
+                self._lineage, self._settled = made.lineage or self._lineage, True
+                return made
+        made.close()
+        raise psycopg.OperationalError("another thread found a newer primary")
+
+    def _connected(self, address: tuple[str, str], parameters: dict[str, Any]) -> Watched:
+        host, port = address
+        given = {
+            "connect_timeout": CONNECT_SECONDS,
+            "tcp_user_timeout": LOCK_SECONDS * 1000,
+            # A server that is gone while it is waited for, and nothing is on its way to it.
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "application_name": "callbackd",
+            **parameters,
+            "options": f"{self._options} {parameters.get('options', '')}".rstrip(),
+        }
+        for name, value in (("host", host), ("port", port)):
+            if value:
+                given[name] = value
+            else:
+                given.pop(name, None)
+        made = Watched.connect(**given)
+        made.hung_seconds = self._hung
+        made.lineage = _lineage_of(made)
+        if self.is_old(made.lineage):
+            made.close()
+            raise psycopg.OperationalError(self._replaced(address, made.lineage))
+        return made
+
+    def _addresses(self, parameters: dict[str, Any]) -> list[tuple[str, str]]:
+        hosts = str(parameters.get("host", "")).split(",")
+        ports = str(parameters.get("port", "")).split(",")
+        if len(ports) == 1:
+            ports *= len(hosts)
+        with self._lock:
+            if not self._order:
+                self._order = list(zip(hosts, ports, strict=True))
+            return list(self._order)
+
+    def _note(self, address: tuple[str, str], *, asked_first: bool) -> None:
+        """Have a server asked first that took a connection, and last that said nothing."""
+        with self._lock:
+            self._order.remove(address)
+            self._order.insert(0 if asked_first else len(self._order), address)
+
+    def is_old(self, lineage: Lineage | None) -> bool:
+        """Whether a server was replaced by one that was seen since."""
+        known = self._lineage
+        if lineage is None or known is None or lineage.cluster != known.cluster:
+            return False
+        return lineage.timeline < known.timeline
+
+    def _replaced(self, address: tuple[str, str], lineage: Lineage | None) -> str:
+        assert lineage is not None
+        assert self._lineage is not None
+        return (
+            f"{':'.join(address)} was replaced by another server and does not know it: its timeline"
+            f" is {lineage.timeline}, {self._lineage.timeline} was seen; if an older state was"
+            " restored on purpose, restart all controllers"
+        )
+
+
+def _newer(one: Lineage | None, other: Lineage | None) -> bool:
+    return one is not None and other is not None and one.timeline > other.timeline
+
+
+def _lineage_of(made: Watched) -> Lineage | None:
+    """Ask a server which cluster it is of; None where it is a replica, or no plain PostgreSQL."""
+    found = None
+    made.autocommit = True
+    with contextlib.suppress(psycopg.Error):
+        found = made.execute(_LINEAGE).fetchone()
+    if not made.closed:
+        made.autocommit = False
+    return None if found is None else Lineage(str(found[0]), str(found[1]))
+
+
+def postgres_engine(url: URL, *, upgrading: bool = False) -> Engine:
+    """Make the engine for a URL of `with_primary`; nothing is connected to yet.
+
+    `upgrading`: a statement takes as long as it takes, and no connection is kept.
+    """
+    servers = Servers(hung_seconds=None, statement_seconds=0) if upgrading else Servers()
+    engine = create_engine(
+        url,
+        poolclass=NullPool if upgrading else QueuePool,
+        # An error's text must not hold numbers or hashes: it goes to the log.
+        hide_parameters=True,
+        # A connection that died in the pool, as in a fail-over, is made anew.
+        pool_pre_ping=True,
+    )
+
+    def connect(_: object, __: object, ___: object, parameters: dict[str, Any]) -> Watched:
+        return servers.connect(parameters)
+
+    def see_that_it_counts(made: Watched, _: object, __: object) -> None:
+        if servers.is_old(made.lineage):
+            raise DisconnectionError
+
+    event.listen(engine, "do_connect", connect)
+    event.listen(engine, "checkout", see_that_it_counts)
+    event.listen(engine, "handle_error", _name_fail_over)
+    return engine
+
+
+def with_primary(url: URL) -> URL:
+    """Give the URL such that of several servers the primary is found. Raises `ArgumentError`."""
+    wanted = url.query.get("target_session_attrs")
+    several = not isinstance(url.query.get("host", ""), str) or "," in str(url.query.get("host"))
+    if several and wanted is None:
+        return url.update_query_dict({"target_session_attrs": _PRIMARY[0]})
+    if wanted is not None and wanted not in _PRIMARY:
+        raise ArgumentError(
+            f"target_session_attrs={wanted} would find a server that takes no writes; "
+            f"write {' or '.join(_PRIMARY)}"
+        )
+    return url
+
+
+def _name_fail_over(context: ExceptionContext) -> None:
+    """Take a server that was demoted for one that is away: its connections are made anew.
+
+    It still answers what only reads, and refuses what writes as something that was done wrong.
+    """
+    state = getattr(context.original_exception, "sqlstate", None)
+    if state in _DEMOTED:
+        context.is_disconnect = True
+        raise OperationalError(
+            context.statement, None, context.original_exception, hide_parameters=True
+        ) from context.original_exception

@@ -1,0 +1,1 @@
+"""Calls while something dies, stands still, goes away or is hostile."""
