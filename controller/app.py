@@ -85,15 +85,21 @@ class Controller:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
+        self._engine = open_database(settings.database_url)
+        try:
+            passwords = Passwords(open_pepper(self._engine, settings.pepper_path))
+            lineage = Journal(self._engine).position().lineage
+        except Exception:
+            # Nothing else is there yet, and nobody could close this.
+            self._engine.dispose()
+            raise
         self._embedded: EmbeddedServer | None = None
         if not settings.redis.url:
             self._embedded = EmbeddedServer(
                 Path(settings.data_dir), maxmemory=settings.redis.maxmemory
             )
         redis = open_redis(self._embedded.url if self._embedded else settings.redis.url)
-        self._engine = open_database(settings.database_url)
         extensions = Extensions(self._engine)
-        passwords = Passwords(open_pepper(self._engine, settings.pepper_path))
         clock = Clock()
         # A reader waits for no writer.
         reads = Offload(READERS)
@@ -110,7 +116,6 @@ class Controller:
             metrics=CacheMetrics(self.metrics.registry),
             embedded=self._embedded,
         )
-        lineage = Journal(self._engine).position().lineage
         self._counts = Counts(
             redis,
             lineage,
