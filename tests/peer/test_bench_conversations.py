@@ -30,7 +30,7 @@ def test_every_step_is_answered(peer: str, capsys: pytest.CaptureFixture[str]) -
 
 def test_a_real_password_is_checked_and_the_caller_leaves() -> None:
     pace = 0.2
-    plan = Plan(port=free_port(), sessions=1, seconds=3, pace=pace, password_only=True)
+    plan = Plan(port=free_port(), sessions=1, seconds=8, pace=pace, password_only=True)
     assert plan.call_seconds == PASSWORD_SECONDS * pace < CALL_SECONDS * pace
     found = drive(plan, passwords=Passwords)
     assert set(found["steps"]) == {"attach", "password", "checked"}

@@ -34,7 +34,7 @@ from tests.redis_servers import Server, short_directory, valkey_program
 KILLS = int(os.environ.get("KILLS", "20")) // 2
 SEED = int(os.environ.get("KILLS_SEED", "1"))
 #: How long the last call may take to be settled: seconds of the longest wait there is, and more.
-SETTLE_SECONDS = 120.0
+SETTLE_SECONDS = 180.0
 #: How many ring for each time that a controller is killed.
 CALLS = 3
 #: Who calls it has an account that is soon empty.
