@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections import Counter
+from collections import Counter, deque
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -47,6 +47,8 @@ READY_SECONDS: Final = 60.0
 LAST_CALL_SECONDS: Final = 60.0
 LINGER_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.25
+LOOKS_THAT_AGREE: Final = 5
+SETTLING_SECONDS: Final = 15.0
 #: From when the rates are, which is long ago.
 SINCE: Final = "2026-01-01T00:00:00Z"
 EVENT_SOCKET_PASSWORD: Final = "ClueCon"  # noqa: S105  (of a switch that listens on loopback)
@@ -254,9 +256,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _hold(demo: Demo, view: View, rate: float) -> dict[str, int]:
-    """Place the calls and wait until all have ended; give what there was before."""
-    before = demo.left()
+def _settled(demo: Demo) -> dict[str, int]:
+    """Give what there is once what a start begins has ended: what a second's looks agree on."""
+    looks: deque[dict[str, int]] = deque(maxlen=LOOKS_THAT_AGREE)
+    until = time.monotonic() + SETTLING_SECONDS
+    while time.monotonic() < until:
+        looks.append(demo.left())
+        agree = len(looks) == LOOKS_THAT_AGREE and all(look == looks[0] for look in looks)
+        if agree and min(looks[0].values()) >= 0:
+            break
+        time.sleep(LOOK_SECONDS)
+    return looks[-1]
+
+
+def _hold(demo: Demo, view: View, rate: float) -> tuple[dict[str, int], dict[str, int]]:
+    """Place the calls and wait until all have ended; give what there was before, and is after."""
+    before = _settled(demo)
     began = time.monotonic()
     waiting = list(demo.scripts)
     until = began + len(waiting) / rate + LAST_CALL_SECONDS
@@ -272,11 +287,13 @@ def _hold(demo: Demo, view: View, rate: float) -> dict[str, int]:
         time.sleep(LOOK_SECONDS)
     # Sockets linger for a moment after the last leg.
     until = time.monotonic() + LINGER_SECONDS
-    while (is_more(demo.left(), before) or demo.books.waiting()) and time.monotonic() < until:
+    left = demo.left()
+    while (is_more(left, before) or demo.books.waiting()) and time.monotonic() < until:
         time.sleep(LOOK_SECONDS)
+        left = demo.left()
     demo.look()
     view.show(demo.watch)
-    return before
+    return before, left
 
 
 def is_more(left: dict[str, int], before: dict[str, int]) -> bool:
@@ -302,13 +319,12 @@ def run(*, calls: int, rate: float, as_json: bool) -> int:
             demo.prepare()
             demo.start()
             with view:
-                before = _hold(demo, view, rate)
+                before, left = _hold(demo, view, rate)
             going = len(scripts) - demo.watch.ended
             if going:
                 faults.append(
                     f"{going} calls had not ended {LAST_CALL_SECONDS:.0f} s after the last"
                 )
-            left = demo.left()
             charged = demo.books.charged()
             inexact = demo.books.faults(scripts)
             exact = not inexact
