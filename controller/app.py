@@ -12,7 +12,7 @@ import structlog
 from gevent.event import Event as Flag
 
 from controller.admin.sounding import SoundPlaces
-from controller.administration import administrators_api
+from controller.administration import administrators_api, administrators_desks, operators_pages
 from controller.cache.client import open_redis
 from controller.cache.counts import Counts
 from controller.cache.embedded import EmbeddedServer
@@ -49,7 +49,7 @@ from controller.runtime.telling import Telling
 from controller.runtime.unheld import SOCKET_PATH
 from controller.runtime.unsettled import Unsettled
 from controller.settings import Settings
-from controller.settings.addresses import beside, for_switches
+from controller.settings.addresses import beside, for_switches, welcome
 from controller.settings.sections import networks
 from controller.store.charging import SqlCharging
 from controller.store.conversing import Conversing
@@ -59,7 +59,7 @@ from controller.store.extensions import Extensions
 from controller.store.journal import Journal
 from controller.store.nodes_seen import NodesSeen
 from controller.store.notices import Notices
-from controller.store.passwords import Passwords
+from controller.store.passwords import LogInPasswords, Passwords
 from controller.store.pepper import open_pepper
 from controller.store.requests import Requests
 from controller.store.sightings import Sightings
@@ -87,7 +87,7 @@ class Controller:
         self.metrics = Metrics()
         self._engine = open_database(settings.database_url)
         try:
-            passwords = Passwords(open_pepper(self._engine, settings.pepper_path))
+            pepper = open_pepper(self._engine, settings.pepper_path)
             lineage = Journal(self._engine).position().lineage
         except Exception:
             # Nothing else is there yet, and nobody could close this.
@@ -100,6 +100,7 @@ class Controller:
             )
         redis = open_redis(self._embedded.url if self._embedded else settings.redis.url)
         extensions = Extensions(self._engine)
+        passwords = Passwords(pepper)
         clock = Clock()
         # A reader waits for no writer.
         reads = Offload(READERS)
@@ -203,18 +204,21 @@ class Controller:
         )
         self.metrics.connections.set_function(lambda: len(self.server.sessions))
         self.metrics.greenlets.set_function(lambda: len(self.services.greenlets))
+        self._desks = administrators_desks(
+            self.services,
+            self._engine,
+            self._admin,
+            passwords=passwords,
+            log_ins=LogInPasswords(pepper),
+            places=SoundPlaces(settings.sounds_directory, self.delivery.nodes),
+            on_callback=self.dispatcher.expect,
+        )
         self.health = HealthServer(
             (settings.web.host, settings.web.port),
             self.metrics.registry,
             self.readiness,
-            api=administrators_api(
-                self.services,
-                self._engine,
-                self._admin,
-                passwords=passwords,
-                places=SoundPlaces(settings.sounds_directory, self.delivery.nodes),
-                on_callback=self.dispatcher.expect,
-            ),
+            api=administrators_api(self._desks, self.metrics),
+            pages=operators_pages(self._desks, self.metrics) if settings.web.pages else None,
             degraded=lambda: {
                 "links": self._nodes.fault,
                 "cache": self.policies.fault,
@@ -276,6 +280,13 @@ class Controller:
         log.info(
             "started", name=self.services.name, listen=self.server.address, web=self.health.address
         )
+
+    def first_link(self) -> str | None:
+        """Give a link that makes the first administrator; None: one can log in, or no page is."""
+        if not self.settings.web.pages:
+            return None
+        secret = self._desks.run(self._desks.people.first_link)
+        return None if secret is None else welcome(*self.health.address, secret)
 
     def drain(self) -> None:
         """Take no more calls, and hand over those that are there (`runtime.draining`)."""

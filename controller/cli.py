@@ -34,6 +34,7 @@ from controller.commands.suspicion import suspicion
 from controller.commands.switch import switch
 from controller.commands.token import token
 from controller.commands.transfer import export, import_
+from controller.commands.user import user
 
 
 @click.group()
@@ -53,7 +54,7 @@ def main(context: click.Context, config: str | None) -> None:
 
 
 for command in (
-    client, extension, callerid, channel, number, price_list, rate, account, sound, token,
+    client, extension, callerid, channel, number, price_list, rate, account, sound, token, user,
     callback, call, stop, resume, stops, lockout, suspicion, node, controller_, explain,
     audit, import_, export, switch, check, completion,
 ):  # fmt: skip

@@ -181,6 +181,13 @@ class Metrics:
             ["result"],
             registry=registry,
         )
+        self.log_ins = Counter(
+            "callbackd_log_ins",
+            "Log-ins to the pages, by result: right, code (the password was; it is still asked "
+            "for), wrong, locked (not looked at).",
+            ["result"],
+            registry=registry,
+        )
         self.passwords = Counter(
             "callbackd_password_checks",
             "Passwords checked, by result (right, wrong, failed).",

@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import time
+from contextlib import suppress
 from typing import Any, Final
 
 import gevent
@@ -15,6 +16,7 @@ from gevent.event import Event as Flag
 from controller.app import Controller
 from controller.runtime.draining import ENDING_SECONDS
 from controller.runtime.supervisor import Supervisor
+from controller.store.database import Away
 
 log: Any = structlog.get_logger("app")
 
@@ -44,6 +46,7 @@ def run(controller: Controller) -> None:
     supervisor = Supervisor(os.environ, lambda: _status(controller))
     _await_switches(controller, stop)
     supervisor.ready()
+    _invite(controller)
     stop.wait()
     supervisor.stopping(controller.settings.drain_seconds + ENDING_SECONDS)
     controller.drain()
@@ -51,6 +54,19 @@ def run(controller: Controller) -> None:
     supervisor.stop()
     for handler in handlers:
         handler.cancel()
+
+
+def _invite(controller: Controller) -> None:
+    """Print how the first administrator gets in, as long as none can.
+
+    Not as a line of the log, which others read and keep: whoever has the link has everything.
+    """
+    # The database may have gone since; and nobody has to listen.
+    with suppress(*Away, OSError):
+        link = controller.first_link()
+        if link is not None:
+            said = f"Nobody can log in yet. The first administrator sets his password at {link}"
+            print(said, flush=True)  # noqa: T201  (for who started it)
 
 
 def _await_switches(controller: Controller, stop: Flag) -> None:

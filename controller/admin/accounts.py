@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import msgspec
@@ -12,17 +12,27 @@ from sqlalchemy import Connection
 from controller.admin import audit, finding, rights
 from controller.admin.bulk import AT_A_TIME, PAUSE_SECONDS, Applied
 from controller.admin.csv_lines import Bad, Report
+from controller.admin.drafts import read
 from controller.admin.entries_csv import EntriesFile, Row
 from controller.admin.model import MOST_ITEMS, Actor, Conflict, Invalid, Kind, Line, Lines
 from controller.admin.rates import Rates
 from controller.policy.model import PolicyError
 from controller.policy.records import Account, Entry, EntryKind
-from controller.policy.rules import check_text, plain
 from controller.store import ledger
 from controller.store.journal import Writing
 from controller.store.kept import ACCOUNTS, Stored
+from controller.store.standings import Holding, Standing, holding
 
 _OTHER = "stands for another entry of this account; each entry has its own"
+
+
+class Weighed(msgspec.Struct, frozen=True):
+    """What an entry would do to a balance, micro-units; `entered`: its position, if it is there."""
+
+    amount: int
+    before: int
+    after: int
+    entered: int | None
 
 
 class Accounts(Rates):
@@ -41,6 +51,46 @@ class Accounts(Rates):
             line, new = self._add(transaction, actor, stored, entry)
         return line, new
 
+    def check_entry(self, actor: Actor, account: str, values: Mapping[str, Any]) -> Weighed:
+        """Say what an entry would do, as `add_entry` does it, and write nothing.
+
+        Raises what `add_entry` does.
+        """
+        rights.may_enter(actor)
+        entry = _entry(values)
+        with self._reader.connect() as connection:
+            stored = finding.find(connection, actor, Kind.ACCOUNT, account)
+            known = ledger.line(connection, stored.key[0], entry.key)
+            if known is not None and not _same(known, entry):
+                raise Conflict(f"key: {entry.key} {_OTHER}")
+            left = ledger.balances(connection, [stored.key[0]])[stored.key[0]]
+        if abs(left + entry.amount) > ledger.MOST_LEFT:
+            raise Invalid("amount: the balance would be more than can be counted")
+        return Weighed(
+            amount=entry.amount,
+            before=left,
+            after=left if known is not None else left + entry.amount,
+            entered=None if known is None else known.position,
+        )
+
+    def standings(self, actor: Actor, accounts: Sequence[str]) -> dict[str, Standing]:
+        """Give what is on these accounts, and what calls hold of it; of those one may see."""
+        with self._reader.connect() as connection:
+            found = finding.standings_of(connection, actor, accounts=accounts)
+        return {one.account: one for one in found}
+
+    def credit_of_extension(self, actor: Actor, extension: str) -> Standing | None:
+        """Give what is on an extension's own account; None: it has none, or none to be seen."""
+        with self._reader.connect() as connection:
+            found = finding.standings_of(connection, actor, extension=extension)
+        return found[0] if found else None
+
+    def holding(self, actor: Actor, account: str, *, limit: int = 20) -> list[Holding]:
+        """Give the calls that hold credit of an account now. Raises `NotFound`."""
+        with self._reader.connect() as connection:
+            stored = finding.find(connection, actor, Kind.ACCOUNT, account)
+            return holding(connection, stored.key[0], limit)
+
     def entries(
         self,
         actor: Actor,
@@ -51,9 +101,11 @@ class Accounts(Rates):
         kind: EntryKind | None = None,
         since: int | None = None,
         until: int | None = None,
+        newest_first: bool = False,
     ) -> Lines:
         """Give entries of an account in order, those after a position. Raises `NotFound`.
 
+        `newest_first`: the last first, and then those before the position; 0 is no position.
         `kind`: these alone; `since`, `until`: made then or later, before; microseconds since 1970.
         """
         limit = max(1, min(limit, MOST_ITEMS))
@@ -67,6 +119,7 @@ class Accounts(Rates):
                 kind=kind,
                 since=since,
                 until=until,
+                newest_first=newest_first,
             )
         items = tuple(_line(line) for line in found[:limit])
         return Lines(items=items, next=items[-1].position if len(found) > limit else None)
@@ -175,12 +228,9 @@ class Accounts(Rates):
 
 def _entry(values: Mapping[str, Any]) -> Entry:
     """Make an entry of what was given. Raises `Invalid`."""
+    entry = read(values, Entry)
     try:
-        check_text(values)
-        entry = msgspec.convert(dict(values), Entry)
         entry.check()
-    except msgspec.ValidationError as error:
-        raise Invalid(plain(str(error))) from error
     except PolicyError as error:
         raise Invalid(str(error)) from error
     return entry

@@ -23,7 +23,8 @@ from controller.store.suspicions import Suspicion
 class AuditKind(StrEnum):
     """What the log tells of: kinds of record, callbacks asked for, stops, lock-outs, and so on.
 
-    A lock-out and a suspicion are told of when somebody releases them.
+    A lock-out and a suspicion are told of when somebody releases them; a user also when he was sent
+    a link, and when he logs in.
     """
 
     CLIENT = "client"
@@ -41,6 +42,7 @@ class AuditKind(StrEnum):
     LOCKOUT = "lockout"
     SUSPICION = "suspicion"
     NODE = "node"
+    USER = "user"
 
 
 #: What the log can be filtered by.
@@ -123,6 +125,20 @@ def of_callback(
     )
 
 
+def of_hang_up(now: int, actor: Actor, key: str, state: str, client: str | None) -> Entry:
+    """Give the line for a call that somebody ends; `state`: what its callback was at."""
+    return Entry(
+        at=now,
+        actor=actor.name,
+        action="hang_up",
+        kind=AuditKind.CALLBACK.value,
+        key=key,
+        client=client,
+        before={"state": state},
+        after=None,
+    )
+
+
 def of_stop(
     now: int, actor: Actor, before: Stopped | None, after: Stopped | None, client: str | None
 ) -> Entry:
@@ -198,6 +214,31 @@ def of_suspicion(now: int, actor: Actor, found: Suspicion, released: int) -> Ent
             "released": None,
         },
         after={"released": released},
+    )
+
+
+def of_user(
+    now: int,
+    actor: str,
+    action: str,
+    name: str,
+    client: str | None,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> Entry:
+    """Give the line for a user who was made, changed or removed, invited, or logged in."""
+    if before is not None and after is not None:
+        differ = [name for name in after if before.get(name) != after[name]]
+        before, after = ({name: some.get(name) for name in differ} for some in (before, after))
+    return Entry(
+        at=now,
+        actor=actor,
+        action=action,
+        kind=AuditKind.USER.value,
+        key=name,
+        client=client,
+        before=before,
+        after=after,
     )
 
 

@@ -81,12 +81,14 @@ class Bulk:
         *,
         dry_run: bool = False,
         coming: Coming | None = None,
+        told: Callable[[Any, Any], None] = lambda before, after: None,
     ) -> Applied:
         """Make what is not there, change what differs, and leave the rest: idempotent.
 
         It goes on in transactions of some hundred records, so that calls are stored between them.
         Raises `Conflict` for what contradicts the database; what was written before it stays.
-        `coming`: the document that the records are part of, where there is more of it.
+        `coming`: the document that the records are part of, where there is more of it. `told` is
+        told of each that is made or changed: what it was (None: it is new), and what it is.
         """
         _may_make(actor, kind)
         total = Applied()
@@ -95,7 +97,7 @@ class Bulk:
                 # Its writers look again now and then: without a pause, this one would always win.
                 time.sleep(PAUSE_SECONDS)
             some = records[start : start + AT_A_TIME]
-            total += self._apply(actor, kind, some, dry_run=dry_run, coming=coming)
+            total += self._apply(actor, kind, some, dry_run=dry_run, coming=coming, told=told)
         return total
 
     def _apply(
@@ -106,6 +108,7 @@ class Bulk:
         *,
         dry_run: bool,
         coming: Coming | None,
+        told: Callable[[Any, Any], None],
     ) -> Applied:
         with writing(self._engine, self._announce) as transaction:
             pairs = _pairs(transaction.connection, kind, records)
@@ -116,6 +119,8 @@ class Bulk:
                     _check_fixed(kind, before, value)
             if not dry_run:
                 write(transaction, actor, kind, differ, now=self._now(), coming=coming)
+        for before, value in differ:
+            told(None if before is None else before.value, value)
         created = sum(before is None for before, _ in differ)
         return Applied(created, len(differ) - created, len(pairs) - len(differ))
 

@@ -27,6 +27,7 @@ from controller.admin.callback_shapes import (
     WholeCallback,
 )
 from controller.admin.callers_csv import BETWEEN
+from controller.admin.held import HeldShown, held_for
 from controller.admin.model import MOST_ITEMS, Actor, Conflict, Invalid, Kind, NotFound
 from controller.admin.placed import shown_destination, shown_try
 from controller.callback.asking import Asking, Facts, Wanted, ask
@@ -122,7 +123,7 @@ class Callbacks:
     def get(self, actor: Actor, callback: str) -> WholeCallback:
         """Give a callback with its calls, what they cost and its transcript. Raises `NotFound`."""
         with self._reader.connect() as connection:
-            found, _ = _find(connection, actor, callback)
+            found, _ = find_callback(connection, actor, callback)
             called = destinations_of(connection, callback)
             legs, totals = of_callback(connection, actor, callback)
             lines = transcript(connection, callback)
@@ -137,6 +138,12 @@ class Callbacks:
                 TranscriptEntry(at=line.at, what=line.what, text=line.text) for line in lines
             ),
         )
+
+    def held(self, actor: Actor, callback: str) -> tuple[HeldShown, ...]:
+        """Give what is, or was, held for a callback's tries (M4). Raises `NotFound`."""
+        with self._reader.connect() as connection:
+            find_callback(connection, actor, callback)
+            return held_for(connection, callback)
 
     def list(
         self,
@@ -166,7 +173,7 @@ class Callbacks:
         rights.may_ask(actor)
         with writing(self._engine, nobody) as transaction:
             connection, now = transaction.connection, self._now()
-            before, client = _find(connection, actor, callback, lock=True)
+            before, client = find_callback(connection, actor, callback, lock=True)
             if State(before.state) is not State.PENDING:
                 past = _PAST[State(before.state)]
                 raise Conflict(f"callback {callback} cannot be cancelled: {past}")
@@ -288,7 +295,7 @@ def _did(wanted: CallbackInput, policy: Policy) -> str:
 # --- finding ---------------------------------------------------------------------------------
 
 
-def _find(
+def find_callback(
     connection: Connection, actor: Actor, callback: str, *, lock: bool = False
 ) -> tuple[Request, str | None]:
     """Give a callback that the actor may see, and whose it is. Raises `NotFound`."""
@@ -322,6 +329,9 @@ def _condition(name: str, value: str | int) -> ColumnElement[bool]:
         if not is_e164(value):
             raise Invalid("number: write it as E.164, such as +12025550100")
         return or_(requests.c.number == value, requests.c.caller == value)
+    if name == "state" and value in (State.DONE, State.REFUSED):
+        # No index of states is to be used: almost all are so, and all of them would be sorted.
+        return requests.c.state.concat("") == value
     return requests.c[name] == value
 
 

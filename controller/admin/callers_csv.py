@@ -1,4 +1,4 @@
-"""The authorised CallerIDs of an extension as CSV, in and out.
+"""Authorised CallerIDs as CSV, in and out: those of an extension, or of several.
 
 What spreadsheets do to a file is undone: byte order marks, semicolons, lost plus signs. A cell of
 notes that a spreadsheet would take for a formula is guarded by an apostrophe on its way out.
@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, BinaryIO, Final, TextIO
 
 import msgspec
 
@@ -20,6 +21,7 @@ from controller.admin.csv_lines import (
     Report,
     check_utf8,
     guarded,
+    pieces,
     table,
     take,
     unguarded,
@@ -27,6 +29,7 @@ from controller.admin.csv_lines import (
 from controller.admin.document import Given
 from controller.admin.importing import BATCH, Importer
 from controller.admin.model import Invalid, Kind
+from controller.admin.wording import worded
 from controller.numbers.e164 import BadNumber, is_e164, parse
 from controller.policy.records import AuthorisedCaller
 from controller.policy.rules import plain
@@ -42,6 +45,8 @@ COLUMNS: Final = (
     "presets",
     "notes",
 )
+#: A column more, in a file of several extensions.
+EXTENSION: Final = "extension"
 #: A column more, in an export with secrets.
 HASH: Final = "pin_hash"
 #: In the column `pin`: there is one, which the file does not tell.
@@ -64,8 +69,12 @@ _TYPES: Final = {field.name: field.type for field in msgspec.structs.fields(Auth
 class CallersFile:
     """A CSV file of authorised CallerIDs, read line by line as often as it is asked for."""
 
+    #: The columns that it may have, and those that it must.
+    known: tuple[str, ...] = (*COLUMNS, HASH)
+    needed: tuple[str, ...] = ("number",)
+
     def __init__(self, path: Path, extension: str, country: str) -> None:
-        self._path = path
+        self._opened: Callable[[], BinaryIO] = lambda: path.open("rb")
         self._extension = extension
         self._country = country
         #: The columns that it has, known when it was begun.
@@ -75,7 +84,7 @@ class CallersFile:
 
     def rows(self) -> Iterator[tuple[int, dict[str, Any] | list[Bad]]]:
         """Give each line with its number: what it says, or what is wrong. Raises `BadFile`."""
-        with table(lambda: self._path.open("rb"), (*COLUMNS, HASH), ("number",)) as found:
+        with table(self._opened, self.known, self.needed) as found:
             self.columns = found.columns
             self.pins = 0
             for line, cells in found.rows():
@@ -115,7 +124,7 @@ class CallersFile:
         try:
             return {column: msgspec.convert(text, _TYPES[column])}
         except msgspec.ValidationError as error:
-            raise Invalid(plain(str(error))) from error
+            raise Invalid(worded(plain(str(error)))) from error
 
     def _pin(self, text: str) -> dict[str, Any]:
         if not text:
@@ -162,24 +171,66 @@ class CallersFile:
             ) from error
 
 
+class SeveralFile(CallersFile):
+    """A file of several extensions: its column `extension` says of each line whose it is.
+
+    `extension`: that of the lines that do not say; "": they all have to. `country_of` gives the
+    country of an extension, None where there is none that may be written. A file that comes from
+    elsewhere has no hashes of PINs: whoever could write one would know the PIN.
+    """
+
+    def __init__(
+        self,
+        opened: Callable[[], BinaryIO],
+        extension: str,
+        country_of: Callable[[str], str | None],
+    ) -> None:
+        super().__init__(Path(), extension, "")
+        self._opened = opened
+        self._country_of = cache(country_of)
+        self.known = (EXTENSION, *COLUMNS)
+        self.needed = ("number",) if extension else (EXTENSION, "number")
+        self._usual = extension
+
+    def _row(self, line: int, cells: dict[str, str]) -> dict[str, Any] | list[Bad]:
+        said = cells.pop(EXTENSION, "").strip().removeprefix("'")
+        problem = ""
+        if said and self._usual and said != self._usual:
+            problem = f"{said[:40]!r} is another than {self._usual}, which was chosen"
+        elif not (said or self._usual):
+            problem = "is missing; write whose number it is, such as 1001"
+        else:
+            country = self._country_of(said or self._usual)
+            if country is None:
+                problem = f"there is no extension {(said or self._usual)[:40]!r}; make it first"
+            else:
+                self._extension, self._country = said or self._usual, country
+        if problem:
+            return [Bad(line, EXTENSION, problem)]
+        return super()._row(line, cells)
+
+
 def load(
     importer: Importer,
     file: CallersFile,
     *,
     dry_run: bool,
     checked: Callable[[int], None] = lambda pins: None,
+    told: Callable[[Any, Any], None] = lambda before, after: None,
 ) -> Report:
     """Import a file, if nothing is wrong with it, or say what that would do. Raises `BadFile`.
 
-    `checked` is told, between checking and writing, how many PINs there are to hash or compare.
+    `checked` is told, between checking and writing, how many PINs there are to hash or compare;
+    `told` as of `Bulk.apply`.
     """
     return take(
         importer,
         Kind.CALLERID,
         lambda bad: _given(importer, file, bad),
-        (*COLUMNS, HASH),
+        file.known,
         dry_run=dry_run,
         checked=lambda: checked(file.pins),
+        told=told,
     )
 
 
@@ -222,6 +273,12 @@ def save(callers: Iterable[AuthorisedCaller], stream: TextIO, *, secrets: bool) 
     writer.writerow([*COLUMNS, HASH] if secrets else COLUMNS)
     for caller in callers:
         writer.writerow(_cells(caller, secrets=secrets))
+
+
+def file_of(callers: Iterable[AuthorisedCaller]) -> Iterator[str]:
+    """Give authorised CallerIDs of several extensions as a file, piece by piece."""
+    rows = ([caller.extension, *_cells(caller, secrets=False)] for caller in callers)
+    return pieces((EXTENSION, *COLUMNS), rows)
 
 
 def _cells(caller: AuthorisedCaller, *, secrets: bool) -> list[str]:

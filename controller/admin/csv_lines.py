@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import msgspec
 
@@ -159,11 +159,13 @@ def take(
     *,
     dry_run: bool,
     checked: Callable[[], None] = lambda: None,
+    told: Callable[[Any, Any], None] = lambda before, after: None,
 ) -> Report:
     """Import records from lines, if nothing is wrong with any, or say what that would do.
 
     `given` goes through the file, tells what is wrong with lines, and gives the records of the good
-    ones, each with its place (`line 3`); it is asked twice. `checked` is told in between.
+    ones, each with its place (`line 3`); it is asked twice. `checked` is told in between. `told`:
+    as of `Bulk.apply`.
     """
     bad: list[Bad] = []
     for problem in importer.check(kind, given(bad.extend), Seen()):
@@ -182,4 +184,4 @@ def take(
     checked()
     wrong = {f"line {found.line}" for found in bad}
     good = (one for one in given(lambda _: None) if one.place not in wrong)
-    return Report(importer.apply(kind, good, dry_run=dry_run), tuple(bad))
+    return Report(importer.apply(kind, good, dry_run=dry_run, told=told), tuple(bad))

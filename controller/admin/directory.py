@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from controller.admin import audit, drafts, finding, rights
-from controller.admin.accounts import Accounts
+from controller.admin.callers import Callers
 from controller.admin.model import (
     MOST_ITEMS,
     Actor,
@@ -45,7 +45,7 @@ from controller.store.suspicions import release_of
 SECRET_PREFIX: Final = "cbd_"  # noqa: S105  (no secret)
 
 
-class Directory(Accounts):
+class Directory(Callers):
     """The configuration. Calls block; they may be made from any thread.
 
     `passwords` gives what hashes passwords, when one is to be hashed; `now` gives microseconds

@@ -11,6 +11,7 @@ import msgspec
 
 from controller.admin.model import Invalid, Kind
 from controller.admin.shapes import MODELS, SECRETS, TIMES, not_shown
+from controller.admin.wording import worded
 from controller.policy.model import PolicyError
 from controller.policy.moments import canonical
 from controller.policy.rules import check_text, plain, validate
@@ -34,7 +35,7 @@ def read(values: Mapping[str, Any], wanted: type[_Said]) -> _Said:
         check_text(values)
         return msgspec.convert(dict(values), wanted)
     except msgspec.ValidationError as error:
-        raise Invalid(plain(str(error))) from error
+        raise Invalid(worded(plain(str(error)), wanted)) from error
     except PolicyError as error:
         raise Invalid(str(error)) from error
 
@@ -142,9 +143,9 @@ def _made(kind: Kind, values: Mapping[str, Any]) -> Any:  # noqa: ANN401
         made = msgspec.convert(_timed(kind, values), MODELS[kind])
         made.check()
     except msgspec.ValidationError as error:
-        raise Invalid(plain(str(error))) from error
+        raise Invalid(worded(plain(str(error)), MODELS[kind])) from error
     except PolicyError as error:
-        raise Invalid(str(error)) from error
+        raise Invalid(worded(str(error), MODELS[kind])) from error
     return made
 
 

@@ -7,7 +7,7 @@ who is locked out) it is told, or it says that it does not know.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -18,8 +18,8 @@ from controller.admin.explained import (
     ExplainedCallback,
     ExplainedCallerId,
     ExplainedRoute,
-    Recognised,
 )
+from controller.admin.explaining_call import PlayedCall, keys_of, rehearsed
 from controller.admin.explaining_callback import (
     Case,
     Coming,
@@ -52,43 +52,28 @@ from controller.admin.explaining_live import (
     often_tried,
 )
 from controller.admin.explaining_number import (
-    Destination,
     no_call,
     read_destination,
     tried_of,
 )
-from controller.admin.explaining_reading import Reading, Ringing, RouteSettings, Rung
+from controller.admin.explaining_plan import Question, planned
+from controller.admin.explaining_reading import Reading, Ringing, RouteSettings
 from controller.admin.model import Actor, Invalid
 from controller.callback.asking import Asking, ask
-from controller.callerid.model import Numbers, Tried
+from controller.callerid.model import Tried
 from controller.guard.often import Limit
 from controller.guard.ranges import Ranges
 from controller.numbers.caller import Caller
 from controller.policy.model import Policy
 from controller.policy.trunks import Trunks
 from controller.routing.choosing import choose
-from controller.routing.model import Candidate, Plan
+from controller.routing.model import Plan
 from controller.routing.planning import (
-    plan_destination,
-    plan_emergency,
-    plan_internal,
     plan_return,
-    refused,
 )
 
 #: Nobody asks about a later time; calendars end somewhere. Microseconds since 1970.
 _LATEST: Final = 7_258_118_400_000_000
-
-
-class _Question(msgspec.Struct, frozen=True):
-    """A destination that is asked about, and what is known of who would dial it."""
-
-    policy: Policy
-    destination: Destination
-    trunks: Trunks
-    names: Names
-    rung: Rung
-    numbers: Numbers
 
 
 class Explaining:
@@ -194,6 +179,24 @@ class Explaining:
         )
         return found
 
+    def call(
+        self,
+        actor: Actor,
+        *,
+        did: str,
+        to: str = "",
+        caller: str | None = None,
+        name: str | None = None,
+        over: str | None = None,
+    ) -> PlayedCall:
+        """Play a return call through in which all goes well, and give what is heard and typed.
+
+        As `callback`; `to`: what is dialled then; empty: nothing. What it costs is not looked at.
+        """
+        ringing = Ringing(caller, name, over)
+        found: PlayedCall = self._run(self._call, actor, did, to, ringing)
+        return found
+
     # --- on the event loop -------------------------------------------------------------------
 
     def _time(self, at: int | None) -> int:
@@ -210,7 +213,7 @@ class Explaining:
     ) -> ExplainedCallerId:
         question = self._question(actor, extension, to, ringing)
         policy, destination = question.policy, question.destination
-        plan = self._plan(question, {}, self._now())[1]
+        plan = planned(question, self._service, {}, self._now())[1]
         tried, refusal = tried_of(destination, plan)
         shown = shown_of(policy, plan, whole=question.names.whole)
         return ExplainedCallerId(
@@ -236,7 +239,8 @@ class Explaining:
         question = self._question(actor, extension, to, ringing)
         destination = question.destination
         found = [
-            Found(nodes, *self._plan(question, known, at)) for nodes, known in by_node(troubles)
+            Found(nodes, *planned(question, self._service, known, at))
+            for nodes, known in by_node(troubles)
         ]
         # Of a number that is not called, no channel was asked.
         orders = orders_of(question.names, found) if destination.refusal is None else ()
@@ -258,7 +262,7 @@ class Explaining:
             orders=orders,
         )
 
-    def _question(self, actor: Actor, extension: str, to: str, ringing: Ringing) -> _Question:
+    def _question(self, actor: Actor, extension: str, to: str, ringing: Ringing) -> Question:
         read = self._reading
         policy, trunks = read.policy(actor, extension), read.trunks()
         rung = read.rung(actor, trunks, policy, ringing)
@@ -266,36 +270,31 @@ class Explaining:
         platform, caller = self._platform, known.caller
         destination = read_destination(to, policy, platform, caller=caller, is_did=read.is_did)
         destination = read.allowed(policy, destination)
-        return _Question(policy, destination, trunks, Names(actor), rung, known.numbers)
+        return Question(policy, destination, trunks, Names(actor), rung, known.numbers)
 
-    def _plan(
-        self, question: _Question, troubles: Mapping[str, str], at: int
-    ) -> tuple[tuple[Candidate, ...], Plan]:
-        """Give the channels that take a destination, and its plan, as a call would find them."""
-        policy, destination, names = question.policy, question.destination, question.names
-        route, number = self._service, destination.number
-        if destination.refusal is not None:
-            return (), refused(destination.refusal)
-        if destination.recognised is Recognised.EMERGENCY:
-            channel = question.trunks.get(route.emergency_channel)
-            if channel is None:
-                return (), refused("emergency")
-            return (), plan_emergency(number, names.channel(channel), route.emergency_caller_id)
-        if destination.recognised is Recognised.INTERNAL:
-            caller = question.rung.caller.number or ""
-            gateway = names.of(route.internal_gateway)
-            return (), plan_internal(number, gateway, policy=policy, caller=caller)
-        choice = names.choice(choose(number, question.trunks.channels, troubles, at))
-        return choice.candidates, plan_destination(
-            number,
-            choice.candidates,
-            choice.passed,
-            policy=policy,
-            numbers=names.numbers(question.numbers),
-            rang=question.rung.rang,
-            domain=route.domain,
-            # Of several at random, the first is the example.
-            pick=lambda _: 0,
+    # --- in a thread: a whole call ---------------------------------------------------------------
+
+    def _call(self, actor: Actor, did: str, to: str, ringing: Ringing) -> PlayedCall:
+        read = self._reading
+        did, policy = read.by_did(actor, did)
+        if policy is None:
+            raise Invalid(f"did: {did} reaches no extension")
+        rung = read.rung(actor, read.trunks(), policy, ringing)
+
+        def plan_of(number: str) -> Plan:
+            question = self._question(actor, policy.extension, number, ringing)
+            return planned(question, self._service, {}, self._now())[1]
+
+        return rehearsed(
+            policy,
+            self._platform,
+            read.facts(policy, rung.caller),
+            did=did,
+            number=rung.caller.number or "",
+            dials=keys_of(to, policy.country),
+            plan_of=plan_of,
+            credit=read.credit(policy, rung.caller),
+            now=self._now(),
         )
 
     # --- in a thread: callbacks --------------------------------------------------------------

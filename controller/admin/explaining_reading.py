@@ -14,6 +14,7 @@ from controller.admin.callers_csv import BETWEEN
 from controller.admin.explained import Recognised
 from controller.admin.explaining_number import Destination
 from controller.admin.model import Actor, Invalid, Kind, NotFound
+from controller.callback.events import Credit
 from controller.callback.platform import Platform
 from controller.callerid.model import Rang, Tried
 from controller.guard.patterns import Pattern, Subject, blocking, subjects_of
@@ -162,6 +163,10 @@ class Reading:
     def facts(self, policy: Policy, caller: Caller) -> Facts:
         """Give what is known of a caller, and which numbers the extension may show."""
         return self._conversing.facts(policy.extension, caller.number, "")
+
+    def credit(self, policy: Policy, caller: Caller) -> Credit | None:
+        """Give what whoever pays for a caller's call has (M9); None: there is no account."""
+        return self._conversing.balance(policy.extension, caller.number)
 
     def client(self, policy: Policy) -> ClientLimits:
         """Give what the client of an extension may have (G3)."""

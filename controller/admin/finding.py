@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select
 
 from controller.admin import drafts, rights, sounding
 from controller.admin.model import Actor, Invalid, Item, Kind, NotFound
@@ -16,6 +16,7 @@ from controller.policy.moments import canonical
 from controller.policy.records import Account
 from controller.store import ledger, schema
 from controller.store.kept import ACCOUNTS, Key, Stored, among
+from controller.store.standings import Standing, standings
 
 
 def find(
@@ -38,22 +39,21 @@ def page(
     limit: int,
 ) -> list[Stored]:
     """Give the records after a key that the actor may see. Raises `Invalid`."""
-    kept = KEPT[kind]
-    conditions = [_condition(kind, name, value) for name, value in filters.items()]
-    if actor.client is not None:
-        if kind in rights.UNSCOPED_ONLY:
-            return []
-        own = kept.of_client(actor.client)
-        if kind is Kind.SOUND:
-            # What is nobody's is everybody's to play.
-            own = own | schema.sound.c.client.is_(None)
-        conditions.append(own)
+    conditions = _conditions(actor, kind, filters)
     parts = None
     if after is not None:
         parts = parts_of(kind, after)
         if parts is None:
             raise Invalid("after: is no place to go on from; take the `next` of the page before")
-    return kept.page(connection, conditions, parts, limit)
+    return KEPT[kind].page(connection, conditions, parts, limit)
+
+
+def count(
+    connection: Connection, actor: Actor, kind: Kind, filters: Mapping[str, str | bool]
+) -> int:
+    """Give how many records there are that the actor may see. Raises `Invalid`."""
+    statement = select(func.count()).select_from(KEPT[kind].table)
+    return int(connection.execute(statement.where(*_conditions(actor, kind, filters))).scalar_one())
 
 
 def items(
@@ -132,6 +132,30 @@ def accounts_of(connection: Connection, records: Sequence[Account]) -> dict[Key,
     return {(stored.value.extension, stored.value.caller): stored for stored in found}
 
 
+def standings_of(
+    connection: Connection,
+    actor: Actor,
+    *,
+    callers: Sequence[Key] = (),
+    accounts: Sequence[str] = (),
+    extension: str | None = None,
+) -> list[Standing]:
+    """Give what is on the accounts of these authorised CallerIDs, on these, on an extension's own.
+
+    Of those that the actor may see; where there is none, there is nothing to give.
+    """
+    table = schema.account
+    # Each by its index: what is not asked for is no part of the question.
+    wanted = [among((table.c.extension, table.c.caller), callers)] if callers else []
+    wanted += [table.c.id.in_(accounts)] if accounts else []
+    if extension is not None:
+        wanted.append(and_(table.c.extension == extension, table.c.caller.is_(None)))
+    if not wanted:
+        return []
+    own = [] if actor.client is None else [ACCOUNTS.of_client(actor.client)]
+    return standings(connection, [or_(*wanted), *own])
+
+
 def clients_of(connection: Connection, kind: Kind, records: Sequence[Stored]) -> list[str | None]:
     """Give whose each record is: the client's name, or None."""
     if kind is Kind.CLIENT:
@@ -157,14 +181,33 @@ def sees(connection: Connection, actor: Actor, kind: Kind, stored: Stored) -> bo
     return owner == actor.client or (kind is Kind.SOUND and owner is None)
 
 
+def _conditions(
+    actor: Actor, kind: Kind, filters: Mapping[str, str | bool]
+) -> list[ColumnElement[bool]]:
+    """Give what is asked for, of what the actor may see."""
+    conditions = [_condition(kind, name, value) for name, value in filters.items()]
+    if actor.client is not None:
+        if kind in rights.UNSCOPED_ONLY:
+            return [false()]
+        own = KEPT[kind].of_client(actor.client)
+        if kind is Kind.SOUND:
+            # What is nobody's is everybody's to play.
+            own = own | schema.sound.c.client.is_(None)
+        conditions.append(own)
+    return conditions
+
+
 def _condition(kind: Kind, name: str, value: str | bool) -> ColumnElement[bool]:
     how = FILTERS[kind].get(name)
     if how is None:
         known = ", ".join(FILTERS[kind]) or "none"
         raise Invalid(f"{name}: a list of {kind.value} has no such filter; it has: {known}")
-    if name == "enabled":
+    if name in ("enabled", "pin_set"):
         if not isinstance(value, bool):
-            raise Invalid("enabled: write true or false")
+            raise Invalid(f"{name}: write true or false")
+        if name == "pin_set":
+            pin = schema.authorised_caller.c.pin_hash
+            return pin.is_not(None) if value else pin.is_(None)
         return KEPT[kind].table.c.enabled.is_(value)
     if not isinstance(value, str):
         raise Invalid(f"{name}: write text")

@@ -181,10 +181,12 @@ class Importer:
         *,
         dry_run: bool,
         coming: Coming | None = None,
+        told: Callable[[Any, Any], None] = lambda before, after: None,
     ) -> Applied:
         """Write records that were checked, or say what that would do.
 
-        `coming`: the document that they are part of, where there is more of it.
+        `coming`: the document that they are part of, where there is more of it. `told`: as of
+        `Bulk.apply`.
         """
         total = Applied()
         for batch in batches(records):
@@ -197,6 +199,7 @@ class Importer:
                 [draft.record for draft in drafts],
                 dry_run=dry_run,
                 coming=coming,
+                told=told,
             )
         return total
 

@@ -18,6 +18,7 @@ from controller.admin.showing import (
     shown_number,
 )
 from controller.admin.sounding import moved_sounds, sound_used, unknown_sounds
+from controller.policy.amounts import written
 from controller.policy.channels import Channel
 from controller.policy.model import Policy
 from controller.policy.prices import CallRate, PriceList
@@ -241,6 +242,7 @@ def use(connection: Connection, actor: Actor, stored: Stored, *, now: int) -> st
                     (schema.public_number, "client", "number"),
                     (schema.sound, "client", "name"),
                     (schema.token, "client", "name"),
+                    (schema.user, "client", "name"),
                 ],
             )
         case Account():
@@ -267,13 +269,14 @@ def _used_by(
 
 def _money_left(connection: Connection, own: ColumnElement[bool]) -> str | None:
     account = schema.account
-    rows = connection.execute(select(account.c.id, account.c.owner).where(own)).all()
+    named = select(account.c.id, account.c.owner, account.c.currency)
+    rows = connection.execute(named.where(own)).all()
     left = balances(connection, [row.id for row in rows])
     for row in rows:
         if left[row.id] != 0:
+            amount = f"{written(left[row.id], 2)} {row.currency}"
             return (
-                f"there is a balance of {left[row.id]} micro-units on the account of {row.owner}; "
-                "take it off first (an entry of kind `correction`), so that the ledger says what "
-                "became of it"
+                f"there is a balance of {amount} on the account of {row.owner}; take it off first "
+                "(an entry of kind `correction`), so that the ledger says what became of it"
             )
     return None

@@ -109,6 +109,11 @@ def may_ask(actor: Actor) -> None:
     _may_write(actor)
 
 
+def may_hang_up(actor: Actor) -> None:
+    """Check that calls in progress may be ended; which, is looked up. Raises `Forbidden`."""
+    _may_write(actor)
+
+
 def may_stop(actor: Actor, *, everywhere: bool) -> None:
     """Check that callbacks may be stopped, and resumed (O6). Raises `Forbidden`."""
     _may_write(actor)
@@ -139,6 +144,12 @@ def may_drain(actor: Actor) -> None:
     _may_write(actor)
     if actor.role is not Role.ADMIN:
         raise Forbidden("nodes are drained, and resumed, by administrators")
+
+
+def may_keep_users(actor: Actor) -> None:
+    """Check that users may be seen, made and changed. Raises `Forbidden`."""
+    if actor.role is not Role.ADMIN:
+        raise Forbidden("users are seen and kept by administrators")
 
 
 def may_name_channels(actor: Actor, field: str = "over") -> None:

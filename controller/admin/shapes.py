@@ -200,7 +200,7 @@ FILTERS: Final[dict[Kind, dict[str, str]]] = {
     Kind.CHANNEL: {},
     Kind.NUMBER: {"channel": "is", "client": "is", "number": "prefix"},
     Kind.EXTENSION: {"client": "is", "enabled": "is", "did": "is"},
-    Kind.CALLERID: {"extension": "is", "enabled": "is", "number": "prefix"},
+    Kind.CALLERID: {"extension": "is", "enabled": "is", "number": "prefix", "pin_set": "is"},
     Kind.ACCOUNT: {
         "extension": "is",
         "owner": "prefix",

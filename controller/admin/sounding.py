@@ -13,13 +13,15 @@ from controller.admin.shapes import Uploaded
 from controller.policy.model import Policy
 from controller.policy.records import SoundFile
 from controller.policy.sounds import file_of, is_name, named_in
-from controller.sounds.model import MOST_BYTES
+from controller.sounds.model import KINDS, MOST_BYTES, MOST_SECONDS
 from controller.store import schema
 from controller.store.kept import Stored
 from controller.store.sounds import audio_infos
 
 __all__ = [
+    "KINDS",
     "MOST_BYTES",
+    "MOST_SECONDS",
     "NO_PLACES",
     "Player",
     "SoundPlaces",

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, exists, select
 from controller.admin import audit, drafts, finding, rights
 from controller.admin.callback_shapes import StopInput, Stopped, StopScope
 from controller.admin.model import Actor, Forbidden, Kind, NotFound
+from controller.admin.people_shapes import USER
 from controller.store import schema
 from controller.store.database import reader
 from controller.store.holding import hold
@@ -119,6 +120,16 @@ class Stopping:
             transaction.note([audit.of_stop(self._now(), actor, gone, None, client)])
         return gone
 
+    def may_resume(self, actor: Actor, stop: Stopped) -> bool:
+        """Whether somebody may resume what is stopped, of what he sees (`stops`)."""
+        try:
+            rights.may_stop(actor, everywhere=stop.scope is StopScope.EVERYWHERE)
+            with self._reader.connect() as connection:
+                _check_own(connection, actor, stop)
+        except Forbidden:
+            return False
+        return True
+
 
 def _checked(actor: Actor, scope: StopScope, name: str) -> str:
     """Check who acts, and give the name: everywhere has none. Raises `Forbidden`."""
@@ -153,16 +164,17 @@ def _client(connection: Connection, scope: StopScope, name: str) -> str | None:
     return connection.execute(select(table.c.client).where(table.c.extension == name)).scalar()
 
 
-def _check_own(connection: Connection, actor: Actor, stop: Stop) -> None:
-    """Check that a client put this stop himself, with any of his tokens. Raises `Forbidden`."""
+def _check_own(connection: Connection, actor: Actor, stop: Stop | Stopped) -> None:
+    """Check that a client put this stop himself: any of his tokens or users. Raises `Forbidden`."""
     if actor.client is None:
         return
-    token = schema.token
+    by_user = stop.actor.startswith(USER)
+    table = schema.user if by_user else schema.token
     his = exists().where(
-        token.c.name == stop.actor,
-        token.c.client == actor.client,
+        table.c.name == stop.actor.removeprefix(USER),
+        table.c.client == actor.client,
         # Or it is another one, which has the name by now.
-        token.c.created <= stop.since,
+        table.c.created <= stop.since,
     )
     if not connection.execute(select(his)).scalar():
         where = _where(StopScope(stop.scope), stop.name)

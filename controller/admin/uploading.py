@@ -15,6 +15,7 @@ from controller.admin.model import Actor, Conflict, Invalid, Item, Kind, NotFoun
 from controller.admin.owning import check_own
 from controller.admin.references import KEPT
 from controller.admin.sounding import SoundPlaces
+from controller.admin.wording import worded
 from controller.admin.writing import write
 from controller.policy.changes import Change
 from controller.policy.fields import Line
@@ -149,6 +150,6 @@ def _line(field: str, value: Any) -> str:  # noqa: ANN401  (whatever was given)
         check_text({field: value})
         return msgspec.convert(value, Line)
     except msgspec.ValidationError as error:
-        raise Invalid(f"{field}: {plain(str(error))}") from error
+        raise Invalid(f"{field}: {worded(plain(str(error)))}") from error
     except PolicyError as error:
         raise Invalid(str(error)) from error

@@ -23,7 +23,7 @@ def audit() -> None:
     type=click.Choice(
         [
             "client", "price_list", "rate", "channel", "number", "extension", "callerid", "account",
-            "sound", "token", "callback", "stop", "lockout", "suspicion", "node",
+            "sound", "token", "callback", "stop", "lockout", "suspicion", "node", "user",
         ]
     ),
     help="Changes of this kind of record; callbacks that were asked for or cancelled; stops; "

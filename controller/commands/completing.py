@@ -96,6 +96,12 @@ def suspicions(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
     return _words(ctx, lambda engine: _open_suspicions(engine, incomplete))
 
 
+def users(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a user."""
+    del param
+    return _words(ctx, lambda engine: _users(engine, incomplete))
+
+
 def _words(ctx: click.Context, find: Callable[[Engine], Iterable[str]]) -> list[str]:
     """Give what is found in the store, if it is there, and as this release knows it."""
     from controller.store.database import look_at_database
@@ -130,6 +136,15 @@ def _open_suspicions(engine: Engine, incomplete: str) -> list[str]:
 
     page = Suspecting(engine, now=lambda: 0).list(actor(), {"open": True})
     return [str(one.id) for one in page.items if str(one.id).startswith(incomplete)]
+
+
+def _users(engine: Engine, incomplete: str) -> list[str]:
+    from controller.store.database import reader
+    from controller.store.people import list_users
+
+    with reader(engine).connect() as connection:
+        found = list_users(connection, None, _MOST_LOOKED_AT)
+    return [user.name for user in found if user.name.startswith(incomplete)]
 
 
 def _find(

@@ -172,6 +172,14 @@ RecordName = Annotated[
         description="Letters, digits, _ . and -, at most 64.",
     ),
 ]
+#: As people type it on telephones too: no capitals.
+UserName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9_.@-]{0,63}\Z",
+        description="Small letters, digits, _ . @ and -, at most 64.",
+    ),
+]
 #: As short as it is since a rate's key has it, with a beginning and a time.
 PriceListName = Annotated[
     str,

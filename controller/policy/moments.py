@@ -19,7 +19,8 @@ def counted(text: str) -> int:
     if not _MOMENT.match(text):
         raise ValueError("is no time of RFC 3339")
     try:
-        return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+        # As UTC has it: what is a year earlier or later there may be none that can be written.
+        return (datetime.fromisoformat(text).astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
     except OverflowError as error:
         raise ValueError("there is no such time") from error
 

@@ -62,8 +62,8 @@ def _hash_of(member: AuthorisedCaller | None, of_extension: str | None) -> str |
 def _is_right(services: Services, check: CheckPassword, stored: str | None) -> bool:
     digits = check.digits.reveal()
     if stored is None:
-        return services.hashing.run(services.passwords.check_nobodys, digits)
-    return services.hashing.run(services.passwords.check, digits, stored)
+        return services.hashing.run_first(services.passwords.check_nobodys, digits)
+    return services.hashing.run_first(services.passwords.check, digits, stored)
 
 
 def locked_until(services: Services, request: Request, policy: Policy) -> int:

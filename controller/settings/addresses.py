@@ -53,3 +53,11 @@ def beside(address: str, host: str, port: int) -> str:
         return reached_at(host, port)
     there = address.rpartition(":")[0].strip("[]")
     return reached_at(there, port) if there else ""
+
+
+def welcome(host: str, port: int, secret: str) -> str:
+    """Give the link by which somebody sets his password, on this machine.
+
+    Through a proxy it has another beginning, which only the proxy knows.
+    """
+    return f"http://{reached_at(host, port) or f'127.0.0.1:{port}'}/welcome/{secret}"

@@ -85,15 +85,17 @@ class Listen(_Section, frozen=True):
 
 
 class Web(_Section, frozen=True):
-    """Where the API, /metrics, /livez and /readyz are served. It has no TLS: a proxy has.
+    """Where pages, API, /metrics, /livez and /readyz are served. It has no TLS: a proxy has.
 
     Networks are written as CIDR.
     """
 
     host: str = "127.0.0.1"
     port: Port = 8085
-    #: The reverse proxies in front of it: what they say of whom they ask for is believed
-    #: (X-Forwarded-For), and nobody else's word.
+    #: Whether there are pages: for people, in a browser.
+    pages: bool = True
+    #: The reverse proxies in front of it: what they say of whom they ask for is believed, and
+    #: whether he came over TLS (X-Forwarded-For, X-Forwarded-Proto), and nobody else's word.
     proxies: tuple[str, ...] = ()
     #: Who may read /metrics, and what /readyz says beyond yes and no.
     metrics_allow: tuple[str, ...] = LOOPBACK

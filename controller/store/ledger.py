@@ -142,20 +142,27 @@ def lines(
     kind: EntryKind | None = None,
     since: int | None = None,
     until: int | None = None,
+    newest_first: bool = False,
 ) -> list[Line]:
     """Give lines of an account in order, those after a position.
 
+    `newest_first`: the last first, and then those before the position; 0 is no position.
     `kind`: of it alone; `since`, `until`: made then or later, before; microseconds since 1970.
     """
-    conditions = [entries.c.account == account, entries.c.position > after]
+    conditions = [entries.c.account == account]
+    if not newest_first:
+        conditions.append(entries.c.position > after)
+    elif after:
+        conditions.append(entries.c.position < after)
     if kind is not None:
         conditions.append(entries.c.kind == kind.value)
     if since is not None:
         conditions.append(entries.c.created >= since)
     if until is not None:
         conditions.append(entries.c.created < until)
+    order = entries.c.position.desc() if newest_first else entries.c.position
     rows = connection.execute(
-        select(*_FIELDS).where(*conditions).order_by(entries.c.position).limit(limit)
+        select(*_FIELDS).where(*conditions).order_by(order).limit(limit)
     ).all()
     return [Line(*row) for row in rows]
 

@@ -2,8 +2,8 @@
 
 What the operator keeps has a `version`, raised by each change (optimistic locking), and when it was
 made and changed. `migrations` makes these tables; a test compares the two. Those of callbacks
-and stops are in `schema_callbacks`, those of prices, holds and legs' records in `schema_money`, and
-are had from here as well.
+and stops are in `schema_callbacks`, those of prices, holds and legs' records in `schema_money`,
+those of people in `schema_people`, and are had from here as well.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from controller.store.schema_callbacks import (
 )
 from controller.store.schema_metadata import SERIAL, kept, metadata
 from controller.store.schema_money import call_leg, credit_hold, notice, price_list, rate, stream
+from controller.store.schema_people import invitation, log_in_failure, user, web_session
 
 __all__ = [
     "LIVE_STATES",
@@ -62,6 +63,8 @@ __all__ = [
     "credit_hold",
     "did",
     "extension",
+    "invitation",
+    "log_in_failure",
     "metadata",
     "node_drain",
     "node_seen",
@@ -78,6 +81,8 @@ __all__ = [
     "stream",
     "suspicion",
     "token",
+    "user",
+    "web_session",
 ]
 
 client: Final = Table(

@@ -1,4 +1,4 @@
-"""/metrics for Prometheus, /livez and /readyz for whoever runs us, and the API beside them.
+"""/metrics for Prometheus, /livez and /readyz for whoever runs us, the API and the pages beside.
 
 Anybody who can connect may ask whether the process is alive and ready. What it counts, and what is
 wrong with it, is for the networks that the operator names.
@@ -19,6 +19,8 @@ from controller.web.serving import Server
 JSON: Final = "application/json"
 #: Paths of the API begin so.
 API: Final = "/api/"
+#: What is asked for by programs, and served here.
+OWN: Final = frozenset({"/metrics", "/livez", "/readyz"})
 
 #: This machine.
 LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
@@ -28,13 +30,14 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class HealthServer:
-    """Serves the three pages, and an application under `/api/`.
+    """Serves those three, an application under `/api/`, and another one under everything else.
 
     `readiness` gives what is checked, by name, and None where it is well, else what is wrong; so
     does `degraded`, of what is missed and keeps no call from being taken. `api` is a WSGI
-    application; None: there is no API. `watchers`: who may read /metrics, and what /readyz says
-    beyond yes and no; `proxies`: whose word is believed on who asks. `run` names this run of the
-    process, for other controllers that ask whether it lives.
+    application, and so are `pages`; None: there is none. `watchers`: who may read /metrics, and
+    what /readyz says beyond yes and no; `proxies`: whose word is believed on who asks, and whether
+    he came over TLS. `run` names this run of the process, for other controllers that ask whether it
+    lives.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class HealthServer:
         api: Application | None = None,
         degraded: Callable[[], dict[str, str | None]] = dict,
         *,
+        pages: Application | None = None,
         run: str = "",
         watchers: Sequence[Network] = LOOPBACK,
         proxies: Sequence[Network] = (),
@@ -54,6 +58,7 @@ class HealthServer:
         self._run = {"run": run} if run else {}
         self._readiness = readiness
         self._api = api
+        self._pages = pages
         self._degraded = degraded
         self._watchers = tuple(watchers)
         self._peers = Peers(proxies)
@@ -75,8 +80,13 @@ class HealthServer:
 
     def _serve(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         environ[PEER] = self._peers.of(environ)
-        if self._api is not None and environ.get("PATH_INFO", "").startswith(API):
+        # We have no TLS ourselves.
+        environ["wsgi.url_scheme"] = "https" if self._peers.is_over_tls(environ) else "http"
+        path = environ.get("PATH_INFO", "")
+        if self._api is not None and path.startswith(API):
             return self._api(environ, start_response)
+        if self._pages is not None and path not in OWN:
+            return self._pages(environ, start_response)
         method = environ.get("REQUEST_METHOD")
         if method in ("GET", "HEAD"):
             status, kind, body = self._page(environ)

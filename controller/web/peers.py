@@ -66,6 +66,15 @@ class Peers:
             address = read_address(hop if with_port is None else with_port[1] or with_port[2])
         return address
 
+    def is_over_tls(self, environ: Mapping[str, Any]) -> bool:
+        """Whether whoever asks came to a proxy of ours over TLS, as that one says.
+
+        Of several that say so in turn the last word counts: it is that of the one before us.
+        """
+        said = str(environ.get("HTTP_X_FORWARDED_PROTO", "")).rpartition(",")[2].strip().lower()
+        near = read_address(str(environ.get("REMOTE_ADDR", "")))
+        return said == "https" and is_in(near, self._proxies)
+
     def is_forwarded_by_a_stranger(self, environ: Mapping[str, Any]) -> bool:
         """Whether a proxy asks for somebody, and is none of ours: then nobody knows who asks."""
         said = "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ

@@ -1,9 +1,7 @@
 """G1: the inventory of abuse-cases.json: each case, at each door that it can reach, has its test.
 
 A case that is added to the file fails here until it has its line. What a test does with a case is
-the test's own business; that it is there, and is about these cases, is looked at here. There are no
-pages yet: whoever makes them adds `PAGES` to the doors, and the tests that show that `<script>` and
-its like are text there.
+the test's own business; that it is there, and is about these cases, is looked at here.
 """
 
 from __future__ import annotations
@@ -21,12 +19,14 @@ from tests.peer.deaths.test_hostile import SILENT
 
 ROOT: Final = Path(__file__).parents[2]
 #: Doors: the event socket and the machines behind it, a simulated switch from end to end, the API,
-#: the command line and files, what is written for people (CSV, logs), a real FreeSWITCH.
+#: the command line and files, what is written for people (CSV, logs), pages, a real FreeSWITCH.
 PARSER, PEER, API, CLI, EXPORT, LIVE = "parser", "peer", "api", "cli", "export", "live"
-#: None of it can be reached yet; with it, a case needs a test there.
 PAGES: Final = "pages"
 
 U, P, W, L = "tests/unit/", "tests/peer/", "tests/web/", "tests/live/"
+#: In a browser: what an address says, and what is typed.
+_ADDRESS: Final = "tests/browser/test_hostile.py::test_g1_what_an_address_says_is_text"
+_TYPED: Final = "tests/browser/test_hostile.py::test_g1_what_is_typed_comes_back_as_text"
 D: Final = P + "deaths/"
 HOSTILE_CALLS: Final = U + "runtime/test_hostile_calls.py::"
 FUZZ: Final = (
@@ -58,6 +58,11 @@ WHOLE: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             U + "cli/test_hostile.py::test_g1_a_document_of_hostile_texts_is_refused_by_its_places",
             U + "cli/test_hostile.py::test_g1_a_csv_of_hostile_texts_is_refused_line_by_line",
         ),
+        PAGES: (
+            _ADDRESS,
+            _TYPED,
+            W + "pages/test_assigned.py::test_i9_what_is_no_number_yet_is_no_fault",
+        ),
         EXPORT: (U + "cli/test_hostile.py::test_g1_no_cell_that_goes_out_is_a_formula", *FUZZ),
         LIVE: (L + "test_hostile.py::test_g1_no_hostile_number_does_more_than_ring",),
     },
@@ -83,6 +88,7 @@ WHOLE: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             U + "cli/test_hostile.py::test_g1_a_hostile_name_is_shown_to_nobody",
             U + "cli/test_hostile.py::test_g1_a_document_of_hostile_texts_is_refused_by_its_places",
         ),
+        PAGES: (_ADDRESS, W + "pages/test_extensions.py::test_g1_hostile_text_is_shown_as_it_is"),
         EXPORT: (U + "cli/test_hostile.py::test_g1_no_cell_that_goes_out_is_a_formula", *FUZZ),
         LIVE: (L + "test_hostile.py::test_g1_no_hostile_name_is_more_than_none",),
     },
@@ -97,6 +103,7 @@ WHOLE: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         PEER: (D + "test_hostile.py::test_g1_hostile_digits_reach_nobody",),
         API: (W + "test_hostile.py::test_g1_hostile_digits_are_no_number_and_no_name_of_one",),
         CLI: (U + "cli/test_hostile.py::test_g1_hostile_digits_are_no_number",),
+        PAGES: (_ADDRESS, W + "pages/test_assigned.py::test_i9_what_is_no_number_yet_is_no_fault"),
         EXPORT: (U + "cli/test_hostile.py::test_g1_no_cell_that_goes_out_is_a_formula",),
         LIVE: (L + "test_hostile.py::test_g1_hostile_digits_are_told_to_be_wrong",),
     },
@@ -261,7 +268,7 @@ def test_every_list_is_known() -> None:
 def test_g1_each_value_has_its_line_and_each_door_its_tests(name: str) -> None:
     assert set(abuse.CASES[name]) == set(WHY[name]), "a case is not mapped, or one is gone"
     assert len(set(abuse.CASES[name])) == len(abuse.CASES[name])
-    assert set(WHOLE[name]) == {PARSER, PEER, API, CLI, EXPORT, LIVE}
+    assert set(WHOLE[name]) == {PARSER, PEER, API, CLI, PAGES, EXPORT, LIVE}
     for tests in WHOLE[name].values():
         for test in tests:
             there(test)
@@ -292,11 +299,3 @@ def test_each_behaviour_has_a_test_with_the_id_of_its_rule() -> None:
         for test in tests:
             there(test)
             assert test.partition("::test_")[2].startswith(RULES), test
-
-
-def test_there_are_no_pages_yet() -> None:
-    """Whoever makes them brings their tests here: this one fails then."""
-    assert not list((ROOT / "controller" / "web").rglob("*.html")), (
-        "there are pages now: add PAGES to WHOLE, with a test that each value of these lists is "
-        "text there"
-    )

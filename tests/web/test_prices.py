@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -73,6 +74,18 @@ def test_m2_the_rate_that_counts_is_found_with_what_it_costs(still: World) -> No
     is_problem(still.get("/price-lists/none/rates/find?number=+4930123456"), 404)
 
 
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+00:01"])
+def test_g1_a_time_that_utc_does_not_have_is_refused(still: World, time: str) -> None:
+    """G1: as any other time that there is not."""
+    asked = quote(time, safe="")
+    path = f"/price-lists/retail/rates/find?number=%2B4930123456&at={asked}"
+    is_problem(still.get(path), 400, "parameter")
+    for name in ("since", "until"):
+        values = {"prefix": "+44", "per_minute": 1, name: time}
+        is_problem(still.ask("POST", "/price-lists/retail/rates", values), 422, "invalid")
+    is_problem(still.get(f"/price-lists/retail/rates/+49/{asked}"), 404)
+
+
 def test_m2_rates_are_imported_and_exported(world: World) -> None:
     text = "prefix,per_minute,since\n+44,0.5,2026-01-01\n49,0.0125,2026-01-01\n"
     for dry_run, created in ((True, 1), (False, 1), (True, 0)):
@@ -128,7 +141,7 @@ def test_m8_entries_are_imported_once_and_given_as_a_file(world: World) -> None:
     assert problem["bad"][0]["column"] == "kind"
     is_problem(world.ask("POST", path, {"key": "k-3", "amount": 1, "kind": "call"}), 422, "invalid")
     problem = is_problem(world.ask("POST", path, {"key": "k-3", "amount": 1.5}), 422, "invalid")
-    assert problem["detail"].startswith("amount: expected `int`, got `float`; write a whole number")
+    assert problem["detail"].startswith("amount: write a whole number, and money in millionths")
     lines = export(world, f"{path}/export").splitlines()
     assert [line.split(",")[:1] + line.split(",")[2:4] for line in lines] == [
         ["order_number", "amount", "left_after"], ["", "5", "5"], ["A-1", "2.5", "7.5"],

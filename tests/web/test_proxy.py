@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -88,6 +89,12 @@ def world(on_sqlite: Next, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield made
 
 
+def said(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Say what is known of a request, in the place of the pages."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"{environ['wsgi.url_scheme']}://{environ['HTTP_HOST']}".encode()]
+
+
 @pytest.fixture(scope="module")
 def proxy(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     """A controller's server, and nginx in front of it."""
@@ -97,7 +104,8 @@ def proxy(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     directory = tmp_path_factory.mktemp("nginx")
     chain, key = certificate(directory)
     plain, secure = free_ports(2)
-    with running(api(world), proxies=(ip_network("127.0.0.1/32"),)) as server:
+    options = {"proxies": (ip_network("127.0.0.1/32"),), "pages": said}
+    with running(api(world), **options) as server:
         example = EXAMPLE.read_text(encoding="utf-8")
         for was, is_ in (
             ("127.0.0.1:8085", f"127.0.0.1:{server.address[1]}"),
@@ -157,12 +165,19 @@ def test_without_tls_nothing_is_answered_but_where_to_go(world: World, proxy: Pr
 
 
 @pytest.mark.parametrize(
-    "path", ["/metrics", "/readyz", "/livez", "/", "/api/../metrics", "/%6detrics"]
+    "path", ["/metrics", "/readyz", "/livez", "/api/../metrics", "/%6detrics", "//metrics"]
 )
 def test_o3_what_is_for_this_network_is_not_for_the_world(proxy: Proxy, path: str) -> None:
     status, _, body = proxy.ask(path)
     assert status == 404
     assert b"callbackd_" not in body
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/apix"])
+def test_o2_the_pages_know_that_they_are_behind_tls(proxy: Proxy, path: str) -> None:
+    """Their cookies are for TLS alone then, whatever whoever asks says."""
+    status, _, body = proxy.ask(path, {"X-Forwarded-Proto": "http"})
+    assert (status, body.decode()) == (200, f"https://localhost:{proxy.secure}")
 
 
 def test_old_tls_is_not_spoken(proxy: Proxy) -> None:

@@ -350,6 +350,7 @@ def test_a_list_is_filtered(still: World, query: str, found: list[str]) -> None:
 
 def test_each_filter_of_each_kind_is_taken(still: World) -> None:
     values = {"enabled": "true", "role": "admin", "currency": "EUR", "language": "en"}
+    values["pin_set"] = "true"
     plain = {"number": "%2B12025550110", "did": "%2B12025550210", "extension": "1001"}
     for kind, names in FILTERS.items():
         for name in names:

@@ -27,6 +27,7 @@ from controller.web.api.records import Records, Run
 from controller.web.api.sounds import AudioViews
 from controller.web.api.suspicions import SuspicionViews
 from controller.web.api.tokens import Tokens
+from controller.web.api.turns import Shares
 from controller.web.peers import PEER, site
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def create_api(
     on_callback: Callable[[float], None] = lambda due: None,
     on_wrong_token: Callable[[bool], None] = lambda unseen: None,
     clock: Callable[[], float] = time.monotonic,
+    shares: Shares | None = None,
 ) -> Flask:
     """Make the application, which is served under `/api/`.
 
@@ -69,7 +71,8 @@ def create_api(
     that mean that the database cannot be reached now; `on_fault` is told of each fault of our own,
     which has been logged then; `on_callback` when a callback is due that was asked for, seconds
     since 1970; `on_wrong_token` of each token that is not taken, and whether it was refused unseen.
-    They are called where the request is served. `clock` gives seconds that never go back.
+    They are called where the request is served. `clock` gives seconds that never go back. `shares`:
+    what the pages share with it.
     """
     app = Flask("callbackd", static_folder=None, template_folder=None)
     # A path is one path: nothing is sent elsewhere for a stroke too much.
@@ -119,10 +122,11 @@ def create_api(
     app.after_request(_guarded)
     for kind in Kind:
         Records(kind, directory, run).register(app)
-    imports, files = Imports(run), Files(run, away)
+    shares = shares or Shares()
+    imports, files = Imports(run, shares.imports), Files(run, away)
     RateViews(directory, run, imports, files).register(app)
     Ledgers(directory, run, imports, files).register(app)
-    AudioViews(directory, run).register(app)
+    AudioViews(directory, run, shares.sounds).register(app)
     CallbackViews(callbacks, run, on_callback).register(app)
     CallViews(calls, run, files).register(app)
     StopViews(stopping, run).register(app)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import structlog
 from flask import Response, request
-from gevent.lock import BoundedSemaphore
 
 from controller.admin.csv_lines import BadFile, Report
-from controller.admin.model import AdminError, Unavailable
+from controller.admin.model import AdminError
 from controller.web.api import shown
 from controller.web.api.problems import Refusal, malformed
 from controller.web.api.reading import query, upload
 
 if TYPE_CHECKING:
     from controller.web.api.records import Run
+    from controller.web.api.turns import Turns
 
 log: Any = structlog.get_logger("api")
 
@@ -25,19 +25,14 @@ log: Any = structlog.get_logger("api")
 CSV: Final = "text/csv"
 #: The largest file that is read, bytes: some hundred thousand rates.
 MOST_CSV_BYTES: Final = 32 << 20
-#: How long an import waits for those before it, seconds.
-TURN_SECONDS: Final = 20.0
 
 
 class Imports:
-    """Takes files, one at a time: each takes memory and a thread for seconds.
+    """Takes files, one at a time."""
 
-    Whoever stops callbacks meanwhile finds a thread free.
-    """
-
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, turns: Turns) -> None:
         self._run = run
-        self._turn = BoundedSemaphore(1)
+        self._turns = turns
 
     def take(
         self, allowed: Callable[[], object], load: Callable[[Callable[[], BinaryIO], bool], Report]
@@ -48,15 +43,12 @@ class Imports:
         """
         dry_run = bool(query(request, {"dry_run": bool}).get("dry_run", False))
         self._run(allowed)
-        if not self._turn.acquire(timeout=TURN_SECONDS):
-            raise Unavailable("another file is being imported; send it again in a moment")
         try:
-            data = upload(request, MOST_CSV_BYTES, CSV)
-            report = self._run(load, lambda: io.BytesIO(data), dry_run)
+            with self._turns.turn():
+                data = upload(request, MOST_CSV_BYTES, CSV)
+                report = self._run(load, lambda: io.BytesIO(data), dry_run)
         except BadFile as error:
             raise malformed(f"the file {error}") from error
-        finally:
-            self._turn.release()
         if report.bad and not dry_run:
             lines = len({found.line for found in report.bad})
             some = f"{lines} lines are" if lines > 1 else "1 line is"

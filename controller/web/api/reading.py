@@ -155,7 +155,7 @@ def _text(quoted: bytes) -> str:
 def micros(name: str, text: str) -> int:
     """Read a time, which is written as RFC 3339 has it, as microseconds since 1970."""
     try:
-        return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+        return (datetime.fromisoformat(text).astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
     except (ValueError, OverflowError) as error:
         raise bad_parameter(f"{name}: there is no such time", name) from error
 

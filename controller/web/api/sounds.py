@@ -38,11 +38,10 @@ WAV: Final = "audio/wav"
 class AudioViews:
     """The audio of sounds."""
 
-    def __init__(self, directory: Directory, run: Run) -> None:
+    def __init__(self, directory: Directory, run: Run, turns: Turns) -> None:
         self._directory = directory
         self._run = run
-        # A conversion takes seconds: whoever stops callbacks meanwhile finds a thread free.
-        self._turns = Turns("other sounds are being converted; send it again in a moment")
+        self._turns = turns
 
     def register(self, app: Flask) -> None:
         """Add the views to an application."""

@@ -54,3 +54,15 @@ class Turns:
             yield
         finally:
             what.release()
+
+
+class Shares:
+    """What the API and the pages share: each takes memory, and a thread for seconds.
+
+    Whoever stops callbacks meanwhile finds a thread free.
+    """
+
+    def __init__(self) -> None:
+        self.sounds = Turns("other sounds are being converted; send it again in a moment")
+        self.imports = Turns("another file is being imported; send it again in a moment")
+        self.figures = Turns("other figures are being counted; ask again in a moment")

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from controller.admin.directory import Directory
 from controller.admin.model import Conflict, Kind
+from controller.policy.amounts import written
 from controller.policy.rules import validate
 from controller.store.schema import metadata
 from tests.seed import ADMIN
@@ -411,7 +412,7 @@ def test_m1_what_money_is_left_on_is_not_removed(store: Directory, refused: Refu
         for kind in (Kind.CALLERID, Kind.EXTENSION):
             said = refused(lambda: store.delete(ADMIN, kind, keys[kind]["acme"]))  # noqa: B023
             assert (
-                f"there is a balance of {left} micro-units on the account of "
+                f"there is a balance of {written(left, 2)} USD on the account of "
                 "100/+12125550101; take it off first"
             ) in said
     # What is said to do helps; the account itself is kept for its ledger.

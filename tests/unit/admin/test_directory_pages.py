@@ -159,6 +159,8 @@ SELECTED: list[tuple[Kind, dict[str, str | bool], list[str]]] = [
     (Kind.CALLERID, {"extension": "100"}, ["100/+12125550101"]),
     (Kind.CALLERID, {"enabled": True}, ["100/+12125550101", "200/+12125550102"]),
     (Kind.CALLERID, {"number": "+12125550102"}, ["200/+12125550102"]),
+    (Kind.CALLERID, {"pin_set": True}, ["200/+12125550102"]),
+    (Kind.CALLERID, {"pin_set": False}, ["100/+12125550101"]),
     (Kind.SOUND, {"language": "en"}, ["en/acme", "en/other", "en/shared"]),
     (Kind.SOUND, {"language": "de"}, []),
     (Kind.SOUND, {"client": "acme"}, ["en/acme"]),
@@ -180,6 +182,7 @@ def test_a_list_is_filtered_by_what_it_says(store: Directory) -> None:
     two_clients(store)
     store.change(ADMIN, Kind.CLIENT, "other", {"enabled": False})
     store.change(ADMIN, Kind.EXTENSION, "101", {"enabled": False})
+    store.change(ADMIN, Kind.CALLERID, "200/+12125550102", {"pin": "4711"})
     for kind, filters, expected in SELECTED:
         assert sorted(keys(store.list(ADMIN, kind, filters).items)) == expected, (kind, filters)
     tried = {(kind, name) for kind, filters, _ in SELECTED for name in filters}

@@ -159,14 +159,14 @@ def test_every_error_is_told_with_its_place_and_nothing_is_written(world: World)
         "extensions[0] (1001)", "extensions[1] (1002)", "extensions[2] (1003)",
     }  # fmt: skip
     for says in (
-        "extensions[0] (1001): ring_seconds: expected `int` <= 60",
+        "extensions[0] (1001): ring_seconds: write a whole number, at most 60",
         "extensions[1] (1002): country: 'ZZ' is no country",
         "extensions[2] (1003): colour: there is no such setting",
         "extensions[3] (1004): caller_ids: +12025550111 is no public number of client nobody",
         "extensions[3] (1004): client: there is no client nobody",
-        "extensions[4] (1005): concurrent_calls: expected `int` >= 1",
+        "extensions[4] (1005): concurrent_calls: write a whole number, at least 1",
         "extensions[5] (1006): authorised_callers[0] (12125550199): number: is not written",
-        "extensions[5] (1006): authorised_callers[1] (+12125550199): enabled: expected `bool`",
+        "extensions[5] (1006): authorised_callers[1] (+12125550199): enabled: write true or false",
         "extensions[5] (1006): authorised_callers[2]: extension: is the one it stands under",
         "extensions[5] (1006): authorised_callers[3]: is no record",
         "extensions[6] (1006): stands twice in the document",

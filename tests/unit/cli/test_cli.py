@@ -250,8 +250,8 @@ def test_a4_what_is_stored_of_a_password_is_its_hash(prepared: Run, data: Path) 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--ring-seconds", "61"), "ring_seconds: expected `int` <= 60"),
-        (("--dial-seconds", "4"), "dial_seconds: expected `int` >= 5"),
+        (("--ring-seconds", "61"), "ring_seconds: write a whole number, at most 60"),
+        (("--dial-seconds", "4"), "dial_seconds: write a whole number, at least 5"),
         (("--did", "2025550100"), "dids[1]: is not written as it has to be: E.164, such as +12025"),
         (("--caller-id", "anonymous"), "caller_ids[1]: is not written as it has to be: E.164"),
         (("--caller-id-name", "Bob's"), "caller_id_name: is not written as it has to be: At most"),

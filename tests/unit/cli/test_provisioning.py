@@ -330,10 +330,10 @@ def test_i4_a_channel_says_when_and_for_what_it_is_used(run: Run) -> None:
     ("options", "says"),
     [
         (("--destination", "49=1"), "destinations: is not written as it has to be: The beginning"),
-        (("--destination", "+=-1"), "destinations[...]: expected `int` >= 0"),
+        (("--destination", "+=-1"), "destinations[...]: write a whole number, at least 0"),
         (("--destination", "+=1", "--destination", "+=2"), "destinations: one of them is given"),
         (("--hours", "mon"), "hours[0]: is not written as it has to be: Days and times: mon-fri"),
-        (("--priority", "0"), "priority: expected `int` >= 1"),
+        (("--priority", "0"), "priority: write a whole number, at least 1"),
         (("--number-format", "national"), "number_format: `national` numbers are written by a"),
         (("--register", "--proxy", "x"), "username: a gateway that registers needs it; set it"),
         (("--ping-seconds", "30"), "ping_seconds: is of a gateway that we write"),

@@ -1,4 +1,4 @@
-"""The examples of reverse proxies: TLS, who asks, and nothing but the API for the world."""
+"""The examples of reverse proxies: TLS, who asks, and no figures for the world."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from controller.sounds.model import MOST_BYTES as MOST_SOUND
 from controller.web.api.files import MOST_CSV_BYTES
 from controller.web.api.reading import MOST_BYTES
+from controller.web.health import OWN
 from controller.web.serving import SILENT_SECONDS
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
@@ -48,8 +49,11 @@ def test_nginx_has_tls_and_tells_who_asks() -> None:
     assert set(map(tuple, by_name["server_tokens"])) == {("off",)}
     # Without TLS nothing is passed on.
     assert by_name["return"][0] == ["308", "https://$host$request_uri"]
-    assert by_name["location"] == [["/api/"], ["/"]]
-    assert by_name["return"][1] == ["404"]
+    assert headers["X-Forwarded-Proto"] == "$scheme"
+    # What is for programs of this network; all else goes on.
+    own = [["=", path] for path in sorted(OWN)]
+    assert sorted(by_name["location"]) == [["/"], *own]
+    assert by_name["return"][1:] == [["404"]] * len(own)
     (size,) = by_name["client_max_body_size"][0]
     assert LARGEST <= int(size.removesuffix("m")) << 20 <= 2 * LARGEST
     # A connection is given up before its other end does, or a request would be lost in between.
@@ -67,7 +71,10 @@ def test_caddy_has_tls_and_tells_who_asks() -> None:
     assert 'Strict-Transport-Security "max-age=63072000"' in text
     (size,) = re.findall(r"max_size ([0-9]+)MB", text)
     assert LARGEST <= int(size) * 1_000_000 <= 2 * LARGEST
-    assert re.findall(r"handle (\S+) \{", text) == ["/api/*"]
+    assert "header_up X-Forwarded-Proto {scheme}" in text
+    assert re.findall(r"handle (\S+) \{\s+(\S+)", text) == [("@own", "respond")]
+    (own,) = re.findall(r"@own path (.+)", text)
+    assert set(own.split()) == OWN
     (seconds,) = re.findall(r"keepalive ([0-9]+)s", text)
     assert int(seconds) < SILENT_SECONDS
 

@@ -58,6 +58,8 @@ def test_a_time_is_written_in_one_way() -> None:
     [
         "2027-01-01", "2027-01-01 00:00:00Z", "2027-01-01T00:00:00", "2027-02-30T00:00:00Z",
         "0000-01-01T00:00:00Z", "2027-01-01T00:00:00+99:99", "20270101T000000Z", "",
+        # There, in the year 9999 or 1; in UTC the year after or before, which nobody can write.
+        "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+00:01",
     ],
 )  # fmt: skip
 def test_what_is_no_time_is_refused(text: str) -> None:

@@ -57,6 +57,9 @@ class Office:
         """Do what is done in a thread."""
         return function(*args)
 
+    #: Callers go before people who log in.
+    run_first = run
+
     def locked(self, extension: str, numbers: Sequence[str], did: str) -> Locks:
         self.done.append("asks for locks")
         if self.locked_since is not None and "hashes" in self.done:

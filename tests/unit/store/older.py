@@ -253,6 +253,32 @@ def at_0009(url: str) -> None:
     _add(url, AT_0009)
 
 
+#: What revision 0010 has more: a node that is drained, and was seen.
+AT_0010: Rows = {
+    "node_drain": [
+        {"name": "fs1", "actor": "admin", "reason": "kernel", "since": 1_700_000_000_000_000}
+    ],
+    "node_seen": [
+        {
+            "name": "fs1",
+            "seen": 1_700_000_000_000_000,
+            "core": "core-1",
+            "version": "1.11.1",
+            "sessions": 2,
+            "most_sessions": 1000,
+            "idle": 60,
+        }
+    ],
+}
+
+
+def at_0010(url: str) -> None:
+    """Make a database of revision 0010: what came of 0009, and a node that is drained."""
+    at_0009(url)
+    _raise_to(url, "0010")
+    _add(url, AT_0010)
+
+
 def _add(url: str, made: Rows) -> None:
     engine = create_engine(url, poolclass=NullPool)
     tables = MetaData()
@@ -282,6 +308,7 @@ OLDER = {
     "0007": at_0007,
     "0008": at_0008,
     "0009": at_0009,
+    "0010": at_0010,
 }
 
 

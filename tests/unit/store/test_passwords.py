@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
-from controller.store.passwords import BadPassword, Passwords, load_pepper
+from controller.store.passwords import BadPassword, LogInPasswords, Passwords, load_pepper
 
 PEPPER = b"p" * 32
 
@@ -142,3 +143,50 @@ def test_o4_who_finds_the_pepper_made_meanwhile_takes_it(
 
     monkeypatch.setattr(Path, "hardlink_to", beaten)
     assert load_pepper(path) == PEPPER
+
+
+# --- those of people who log in ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def texts() -> LogInPasswords:
+    return LogInPasswords(PEPPER, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+def test_o2_a_password_to_log_in_with_is_text_however_it_is_composed(
+    texts: LogInPasswords,
+) -> None:
+    stored = texts.hash("caf\u00e9 au lait 7")
+    assert stored.startswith("$argon2id$")
+    assert texts.check("cafe\u0301 au lait 7", stored)
+    for wrong in ("cafe au lait 7", "", "\ud800", "x" * 10_000):
+        assert not texts.check(wrong, stored)
+        assert not texts.check_nobodys(wrong)
+
+
+@pytest.mark.parametrize(
+    ("password", "says"),
+    [
+        ("", "12 to 200"),
+        ("eleven lett", "12 to 200"),
+        ("ab" * 101, "12 to 200"),
+        ("abab" * 5, "repeats"),
+        # Twelve that are typed, and six when they are composed.
+        ("e\u0301" * 6, "12 to 200"),
+    ],
+)
+def test_o2_one_that_is_too_short_too_long_or_too_simple_is_refused(
+    texts: LogInPasswords, password: str, says: str
+) -> None:
+    with pytest.raises(BadPassword, match=f"^password: .*{says}"):
+        texts.hash(password)
+
+
+def test_o2_the_hash_of_a_caller_is_none_of_somebody_who_logs_in(texts: LogInPasswords) -> None:
+    """A code that a caller types is no password of a user, whatever is copied where."""
+    assert not texts.check("123456789012", Passwords(PEPPER).hash("123456789012"))
+
+
+def test_o2_a_secret_is_made_of_the_pepper(texts: LogInPasswords) -> None:
+    assert texts.secret("a") == texts.secret("a") != texts.secret("b")
+    assert LogInPasswords(b"q" * 32).secret("a") != texts.secret("a")

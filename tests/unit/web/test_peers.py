@@ -80,3 +80,25 @@ def test_a_site_is_one_address_or_64_bits() -> None:
     assert site(read_address("2001:db8::1")) != site(read_address("2001:db8:0:1::1"))
     assert site(read_address("fe80::1%eth0")) == "fe80::/64"
     assert site(None) == "None"
+
+
+@pytest.mark.parametrize(
+    ("peer", "said", "is_"),
+    [
+        ("127.0.0.1", "https", True),
+        ("10.0.0.3", "HTTPS ", True),
+        ("127.0.0.1", "http, https", True),
+        ("127.0.0.1", "https, http", False),
+        ("127.0.0.1", "http", False),
+        ("127.0.0.1", "", False),
+        ("127.0.0.1", None, False),
+        # Nobody's word but the proxies' is taken.
+        ("192.0.2.7", "https", False),
+        ("", "https", False),
+    ],
+)
+def test_o2_that_tls_is_there_is_a_proxys_to_say(peer: str, said: str | None, is_: bool) -> None:
+    environ = {"REMOTE_ADDR": peer}
+    if said is not None:
+        environ["HTTP_X_FORWARDED_PROTO"] = said
+    assert Peers(PROXIES).is_over_tls(environ) is is_

@@ -1,0 +1,1 @@
+"""The operator's pages: what the API can do, in a browser (SPEC O2, O3)."""

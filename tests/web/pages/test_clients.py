@@ -1,0 +1,87 @@
+"""Clients on pages (O2)."""
+
+from __future__ import annotations
+
+from controller.admin.model import Kind
+from controller.web.pages.clients import CLIENTS
+from tests.web.pages.forms import check_unchanged, check_whole, fields
+from tests.web.pages.site import Site
+from tests.web.world import ADMIN
+
+
+def test_o2_a_client_is_made_changed_and_removed(site: Site) -> None:
+    """O2: by forms, each of which says what was done."""
+    made = site.post("/clients/new", {"name": "corner", "description": "A shop", "enabled": "on"})
+    assert made.status_code == 303
+    assert made.location == "/clients/of/corner?done=made"
+    page = site.get(made.location)
+    assert "A shop" in page.text
+    assert "Made." in page.text
+    stored = site.world.directory.get(ADMIN, Kind.CLIENT, "corner")
+    assert stored.values["enabled"] is True
+    changed = site.post(
+        "/clients/of/corner",
+        {
+            "version": "1",
+            "description": "A big shop",
+            "callbacks.hour": "10",
+            "enabled": "",
+            "do": "save",
+        },
+    )
+    assert changed.location == "/clients/of/corner?done=saved"
+    stored = site.world.directory.get(ADMIN, Kind.CLIENT, "corner")
+    assert stored.values["description"] == "A big shop"
+    assert stored.values["callbacks"]["hour"] == 10
+    assert stored.values["enabled"] is False
+    removed = site.post("/clients/of/corner", {"version": "2", "do": "remove"})
+    assert removed.location == "/clients?done=removed"
+    assert site.get("/clients/of/corner").status_code == 404
+
+
+def test_o2_what_is_wrong_stands_beside_its_field(site: Site) -> None:
+    """O2: and what was typed is still there."""
+    page = site.post(
+        "/clients/of/acme", {"callbacks.hour": "ten", "description": "kept", "do": "save"}
+    )
+    assert page.status_code == 422
+    assert 'id="callbacks-error"' in page.text
+    assert "write a whole number" in page.text
+    assert 'value="kept"' in page.text
+
+
+def test_o2_every_field_of_a_client_is_on_its_page(site: Site) -> None:
+    """O2: and a form that is sent back as it was shown changes nothing."""
+    check_whole(CLIENTS)
+    site.world.make(
+        Kind.CLIENT,
+        name="whole",
+        description="All & more",
+        contact_name="Whole",
+        enabled=False,
+        blocked_countries=["CU", "KP"],
+        blocked_prefixes=["+1900", "+44"],
+        blocked_types=["voip", "fixed"],
+        callbacks={"minute": 1, "day": 100},
+        concurrent_calls=3,
+    )
+    for name in ("whole", "acme"):
+        check_unchanged(site, f"/clients/of/{name}", Kind.CLIENT, name)
+
+
+def test_o2_a_client_sees_itself_and_changes_its_words_only(site: Site) -> None:
+    assert site.get("/clients/of/bolt", "acme").status_code == 404
+    assert "bolt" not in site.get("/clients", "acme").text
+    sent = fields(site.get("/clients/of/acme", "acme").text)
+    assert set(sent) == {"csrf", "version", "description", "contact_name"}
+    site.post("/clients/of/acme", {**sent, "contact_name": "We", "enabled": ""}, "acme")
+    stored = site.world.directory.get(ADMIN, Kind.CLIENT, "acme").values
+    assert (stored["contact_name"], stored["enabled"]) == ("We", True)
+    assert site.post("/clients/of/acme", {"do": "remove"}, "acme").status_code == 403
+    assert site.post("/clients/new", {"name": "other"}, "acme").status_code == 403
+
+
+def test_g1_hostile_words_of_a_client_are_text(site: Site) -> None:
+    site.world.make(Kind.CLIENT, name="odd", description="<script>alert(1)</script>")
+    for path in ("/clients", "/clients/of/odd", "/audit?kind=client"):
+        assert "<script>alert" not in site.get(path).text
