@@ -170,21 +170,31 @@ class OwnLogIn(LogIns):
         secret = totp.secret_of(self._passwords(), name, salt)
         return Enrolment(salt, secret, totp.uri_of(secret, name))
 
-    def use_totp(self, name: str, salt: str, code: str) -> tuple[str, ...]:
+    def use_totp(self, name: str, salt: str, code: str, password: str) -> tuple[str, ...]:
         """Ask for codes of this authenticator from now on, and give those for when it is lost.
 
-        They are told here, and never again. Raises `Invalid`, `Conflict`, `NotFound`.
+        They are told here, and never again. Called where the event loop is. Raises `Invalid`,
+        `Conflict`, `WrongLogIn` where the password is wrong, `LockedOut`.
         """
+        # A code that was mistyped is no wrong password.
+        step = self._step(name, salt, code)
+        # Or whoever finds a browser open could bind a telephone of his own, and lock its user out.
+        tried = self._prove(name, password)
+        codes: tuple[str, ...] = self._run(self._use_totp, tried, salt, step)
+        return codes
+
+    def _step(self, name: str, salt: str, code: str) -> int:
         enrolment = self._enrolment(name, salt)
-        now = self._now()
-        step = totp.step_of(enrolment.secret, totp.plain(code), now // SECOND, None)
+        now = self._now() // SECOND
+        step = totp.step_of(enrolment.secret, totp.plain(code), now, None)
         if step is None:
             raise Invalid("code: is not what the authenticator shows now; type the next one")
+        return step
+
+    def _use_totp(self, tried: Tried, salt: str, step: int) -> tuple[str, ...]:
         codes = totp.new_recovery()
         with self._writing() as transaction:
-            user = store.get_user(transaction.connection, name)
-            if user is None:
-                raise NotFound(f"there is no user {name:.80}")
+            user = self._as_it_was(transaction, tried)
             if user.totp is not None:
                 raise Conflict("an authenticator is used already; take it away first")
             changed = msgspec.structs.replace(

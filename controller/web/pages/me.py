@@ -57,7 +57,7 @@ class MyPages:
                 session().user, request.form.get("old", ""), new, peer()
             )
         except WrongLogIn:
-            return self._page({"old": _("This is not your password.")})
+            return self._page({"old": _not_yours()})
         except LockedOut as locked:
             return self._page({"old": _waits(locked)}, 429)
         except Invalid as wrong:
@@ -70,15 +70,20 @@ class MyPages:
         return self._enrolment(self._run(self._people.enrol, session().user))
 
     def use(self) -> Answer:
-        """Ask for codes from now on; show those for when it is lost, once."""
+        """Ask for codes from now on, of who knows the password; show those for loss, once."""
         salt, user = request.form.get("salt", ""), session().user
+        code, password = request.form.get("code", ""), request.form.get("current", "")
         try:
-            codes = self._run(self._people.use_totp, user, salt, request.form.get("code", ""))
+            codes = self._people.use_totp(user, salt, code, password)
         except Invalid as wrong:
             field, message = at_field(str(wrong), ("code",))
             if not field:
                 raise
-            return self._enrolment(self._run(self._people.enrol_again, user, salt), message)
+            return self._enrol_again(salt, {field: message})
+        except WrongLogIn:
+            return self._enrol_again(salt, {"current": _not_yours()})
+        except LockedOut as locked:
+            return self._enrol_again(salt, {"current": _waits(locked)}, 429)
         return make_response(render_template("me_codes.html", codes=codes))
 
     def drop(self) -> Answer:
@@ -86,7 +91,7 @@ class MyPages:
         try:
             made = self._people.drop_totp(session().user, request.form.get("current", ""), peer())
         except WrongLogIn:
-            return self._page({"current": _("This is not your password.")})
+            return self._page({"current": _not_yours()})
         except LockedOut as locked:
             return self._page({"current": _waits(locked)}, 429)
         return _again(made, "no_code")
@@ -107,21 +112,32 @@ class MyPages:
         )
         return make_response(page, status if errors else 200)
 
-    def _enrolment(self, enrolment: Enrolment, wrong: str = "") -> Response:
+    def _enrol_again(self, salt: str, errors: dict[str, str], status: int = 422) -> Response:
+        """Show the same picture: it may have been taken already."""
+        enrolment = self._run(self._people.enrol_again, session().user, salt)
+        return self._enrolment(enrolment, errors, status)
+
+    def _enrolment(
+        self, enrolment: Enrolment, errors: dict[str, str] | None = None, status: int = 200
+    ) -> Response:
         picture: Any = segno.make(enrolment.uri, error="m", micro=False)
         page = render_template(
             "me_authenticator.html",
             enrolment=enrolment,
             # Black on white, whatever the page is: that is what cameras read.
             picture=picture.svg_data_uri(scale=4, border=4, dark="#000", light="#fff"),
-            errors={"code": wrong} if wrong else {},
+            errors=errors or {},
         )
-        return make_response(page, 422 if wrong else 200)
+        return make_response(page, status)
 
 
 def _again(made: LoggedIn, done: str) -> Answer:
     """Go on with a new session: all others are over."""
     return with_session(redirect(f"{PATH}?done={done}", 303), made)
+
+
+def _not_yours() -> str:
+    return _("This is not your password.")
 
 
 def _waits(locked: LockedOut) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import pyotp
 import pytest
 from sqlalchemy import Engine, select, text
 
@@ -529,15 +530,44 @@ def test_o2_an_authenticator_counts_when_it_has_shown_a_code(office: Office) -> 
     office.admin()
     enrolment = office.people.enrol("ada")
     with pytest.raises(Invalid, match=r"^code: "):
-        office.people.use_totp("ada", enrolment.salt, "000000")
+        office.people.use_totp("ada", enrolment.salt, "000000", PASSWORD)
     with pytest.raises(Invalid, match=r"^salt: "):
-        office.people.use_totp("ada", "' OR 1=1", "000000")
+        office.people.use_totp("ada", "' OR 1=1", "000000", PASSWORD)
     assert office.people.log_in("ada", PASSWORD, FROM).whole
     office.authenticator("ada")
     with pytest.raises(Conflict):
         office.authenticator("ada")
     # One of somebody else's has other codes.
     assert office.people.enrol_again("rod", enrolment.salt).secret != enrolment.secret
+
+
+def test_o2_an_authenticator_is_added_by_who_knows_the_password(office: Office) -> None:
+    """A browser that was left open binds nobody else's telephone, and guesses nothing."""
+    secret = office.admin()
+    enrolment = office.people.enrol("ada")
+    code = office.code(pyotp.parse_uri(enrolment.uri))
+    for _ in range(FREE_TRIES + 1):
+        with pytest.raises(WrongLogIn):
+            office.people.use_totp("ada", enrolment.salt, code, OTHER)
+    with pytest.raises(LockedOut):
+        office.people.use_totp("ada", enrolment.salt, code, PASSWORD)
+    assert not office.people.own("ada").totp
+    office.later(MINUTE)
+    code = office.code(pyotp.parse_uri(enrolment.uri))
+    assert office.people.use_totp("ada", enrolment.salt, code, PASSWORD)
+    # Its own log-in goes on, and nothing counts against it any more.
+    assert office.people.session(secret) is not None
+    assert office.people.own("ada").totp
+
+
+def test_o2_a_mistyped_code_is_no_wrong_password(office: Office) -> None:
+    office.admin()
+    enrolment = office.people.enrol("ada")
+    code = office.code(pyotp.parse_uri(enrolment.uri))
+    for _ in range(FREE_TRIES + 1):
+        with pytest.raises(Invalid):
+            office.people.use_totp("ada", enrolment.salt, digits(code), PASSWORD)
+    assert office.people.use_totp("ada", enrolment.salt, code, PASSWORD)
 
 
 def test_o2_an_authenticator_is_dropped_by_who_knows_the_password(office: Office) -> None:

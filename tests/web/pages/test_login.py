@@ -354,13 +354,17 @@ def test_o2_an_authenticator_is_added_asked_for_and_taken_away(door: Door) -> No
     assert 'src="data:image/svg+xml' in page.text
     salt = re.search(r'name="salt" value="([0-9a-f]{32})"', page.text)
     assert salt is not None
-    wrong = door.post("/me/authenticator", {"salt": salt[1], "code": "000000"})
-    assert wrong.status_code == 422
-    # The same picture: it may have been taken already.
-    assert salt[1] in wrong.text
-    secret = door.people.enrol_again("ada", salt[1])
-    made = pyotp.parse_uri(secret.uri)
-    codes = door.post("/me/authenticator", {"salt": salt[1], "code": door.office.code(made)})
+    made = pyotp.parse_uri(door.people.enrol_again("ada", salt[1]).uri)
+    good = {"salt": salt[1], "code": door.office.code(made), "current": PASSWORD}
+    for field, typed in (("code", digits(good["code"])), ("current", OTHER)):
+        wrong = door.post("/me/authenticator", {**good, field: typed})
+        assert wrong.status_code == 422
+        assert f'id="{field}-error"' in wrong.text
+        assert OTHER not in wrong.text
+        # The same picture: it may have been taken already.
+        assert salt[1] in wrong.text
+    assert "Use an authenticator" in door.get("/me").text
+    codes = door.post("/me/authenticator", good)
     lost = re.findall(r"<code>([a-z2-7]{4}(?:-[a-z2-7]{4}){3})</code>", codes.text)
     assert len(lost) == 8
     door.post("/logout")
@@ -385,6 +389,30 @@ def test_o2_an_authenticator_is_added_asked_for_and_taken_away(door: Door) -> No
     assert door.is_in()
     door.post("/logout")
     assert door.enter().location == "/live"
+
+
+def test_o2_who_finds_a_browser_open_binds_no_telephone_of_his_own(door: Door) -> None:
+    """Wrong passwords there count as those of the log-in do."""
+    door.enter()
+    enrolment = door.people.enrol("ada")
+    code = door.office.code(pyotp.parse_uri(enrolment.uri))
+    form = {"salt": enrolment.salt, "code": code, "current": OTHER}
+    for _ in range(FREE_TRIES + 1):
+        assert door.post("/me/authenticator", form).status_code == 422
+    locked = door.post("/me/authenticator", {**form, "current": PASSWORD})
+    assert locked.status_code == 429
+    assert "Too many were wrong" in locked.text
+    assert not door.people.own("ada").totp
+    assert (
+        Browser(door.app)
+        .post(
+            "/login",
+            data={"name": "ada", "password": PASSWORD},
+            headers={"Sec-Fetch-Site": "same-origin"},
+        )
+        .status_code
+        == 429
+    )
 
 
 def test_o2_the_code_alone_lets_nobody_in(door: Door) -> None:
@@ -435,7 +463,7 @@ def test_o2_one_ends_another_log_in_of_ones_own(door: Door) -> None:
     [
         ("/logout", {}),
         ("/me/password", {"old": PASSWORD, "password": OTHER, "again": OTHER}),
-        ("/me/authenticator", {"salt": "0" * 32, "code": "000000"}),
+        ("/me/authenticator", {"salt": "0" * 32, "code": "000000", "current": PASSWORD}),
         ("/me/authenticator/remove", {"current": PASSWORD}),
         ("/me/log-ins", {"mark": "x"}),
         ("/users/new", {"name": "eve", "role": "admin", "enabled": "on"}),
