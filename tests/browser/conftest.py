@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from controller.admin.model import Kind
 from controller.store.database import open_database
+from tests.browser.busy import busy
 from tests.browser.window import Window
 from tests.web.conftest import opened
 from tests.web.pages.site import Site
@@ -127,10 +128,12 @@ def looked_at(
 ) -> Iterator[Pages]:
     """The pages for all tests of a module that change nothing.
 
-    There is a callback of which there is much to tell, of a number that is found in two places.
+    There is a callback of which there is much to tell, of a number that is found in two places, and
+    besides it all that goes on where many ring.
     """
     with copied(first, tmp_path_factory.mktemp("looked-at")) as world:
         told = talked(world)
+        busy(world)
         world.make(Kind.CALLERID, extension="1001", number=CALLER)
         with served(world, browser) as made:
             made.told = told
