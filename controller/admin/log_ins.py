@@ -60,6 +60,14 @@ _MARK: Final = 16
 Run = Callable[..., Any]
 
 
+class _Known(msgspec.Struct, frozen=True):
+    """A session that was good: it is taken until then; and when it was used last."""
+
+    until: float
+    seen: int
+    session: Session
+
+
 class Tried(msgspec.Struct, frozen=True):
     """A try to log in, which is counted as failed until it is known that it did not."""
 
@@ -101,8 +109,8 @@ class LogIns:
         self._run = run
         self._hashing = hashing
         self._on_log_in = on_log_in
-        # By digest: until when, and who. Only what was good.
-        self._known: dict[str, tuple[float, Session]] = {}
+        # By digest. Only what was good.
+        self._known: dict[str, _Known] = {}
 
     # --- logging in: these are called where the event loop is -----------------------------------
 
@@ -264,25 +272,31 @@ class LogIns:
 
     # --- being logged in: these block -----------------------------------------------------------
 
-    def session(self, secret: str) -> Session | None:
-        """Give the session of this secret; None where it is none, or none any more."""
+    def session(self, secret: str, *, used: bool = True) -> Session | None:
+        """Give the session of this secret; None where it is none, or none any more.
+
+        Not `used`: a page asks by itself, of which nobody is the less idle.
+        """
         found = digest(secret)
         # Before it is asked: what is answered was true then, and may not be by now.
-        asked = self._clock()
-        until, known = self._known.get(found, (asked, None))
-        if asked < until:
-            return known
-        session = self._session(secret, found)
-        if session is None:
+        asked, now = self._clock(), self._now()
+        known = self._known.get(found)
+        if known is not None and asked < known.until:
+            # What a page asked by itself hides no use.
+            if not used or now - known.seen < SEEN_EVERY:
+                return known.session
+        known = self._session(secret, found, asked, now, used=used)
+        if known is None:
             self._known.pop(found, None)
             return None
         if len(self._known) >= MOST_REMEMBERED:
             self._known.clear()
-        self._known[found] = (asked + TRUSTED_SECONDS, session)
-        return session
+        self._known[found] = known
+        return known.session
 
-    def _session(self, secret: str, found: str) -> Session | None:
-        now = self._now()
+    def _session(
+        self, secret: str, found: str, asked: float, now: int, *, used: bool
+    ) -> _Known | None:
         with self._reader.connect() as connection:
             there = store.get_session(connection, found)
         if there is None:
@@ -291,13 +305,16 @@ class LogIns:
         over = now >= min(session.expires, session.seen + IDLE)
         if over or not session.whole or not user.enabled:
             return None
-        if now - session.seen >= SEEN_EVERY:
+        seen = session.seen
+        if used and now - seen >= SEEN_EVERY:
+            seen = now
             # Who only looks is not kept from it by a database that takes nothing now.
             with suppress(*Away), self._engine.begin() as connection:
                 store.saw_session(connection, found, now)
         # Made of the secret: it needs no place of its own, and nobody else knows it either.
         csrf = hmac.new(secret.encode(errors="replace"), b"csrf", sha256).hexdigest()
-        return Session(user.name, actor_of(user.name, user.role, user.client), csrf)
+        made = Session(user.name, actor_of(user.name, user.role, user.client), csrf)
+        return _Known(asked + TRUSTED_SECONDS, seen, made)
 
     def sessions(self, name: str, secret: str) -> tuple[SessionShown, ...]:
         """Give the log-ins of a user; `secret` is that of the one that asks."""

@@ -75,7 +75,8 @@ def create_pages(
             return None
         secret = request.cookies.get(cookie_name())
         if secret is not None:
-            g.session, g.secret = desks.run(doorkeeper.session, secret), secret
+            used = rule is None or rule.endpoint not in app.extensions["by_itself"]
+            g.session, g.secret = desks.run(doorkeeper.session, secret, used=used), secret
         if rule is None:
             # That there is no such page is said to anybody, with the menu to whoever has one.
             return None
@@ -109,13 +110,15 @@ def create_pages(
 
     #: Views that anybody may see; parts add theirs (`open_view`).
     app.extensions["open"] = {"asset"}
+    #: Views that pages fetch by themselves (`unused_view`).
+    app.extensions["by_itself"] = set()
     #: Views that take more than others, or less, with how many bytes (`large_view`).
     app.extensions["large"] = {}
     #: The errors that mean that the database cannot be reached now.
     app.extensions["away"] = away
     app.extensions["fault"] = on_fault
     #: What gives the session of a secret (`entering.still_there`).
-    app.extensions["session"] = lambda secret: desks.run(doorkeeper.session, secret)
+    app.extensions["session"] = lambda secret: desks.run(doorkeeper.session, secret, used=False)
     app.url_value_preprocessor(_size)
     app.before_request(before)
     app.after_request(guarding.guard)
@@ -131,6 +134,11 @@ def create_pages(
 def open_view(app: Flask, endpoint: str) -> None:
     """Let anybody see a view: logging in, say."""
     app.extensions["open"].add(endpoint)
+
+
+def unused_view(app: Flask, endpoint: str) -> None:
+    """Say that pages fetch a view by themselves, again and again: nobody is the less idle of it."""
+    app.extensions["by_itself"].add(endpoint)
 
 
 def large_view(app: Flask, endpoint: str, most: int) -> None:

@@ -16,8 +16,11 @@ __all__ = ["Doorkeeper", "Session", "actor", "session", "still_there"]
 class Doorkeeper(Protocol):
     """Knows sessions by the secrets of their cookies."""
 
-    def session(self, secret: str) -> Session | None:
-        """Give the session of this secret; None where it is none, or none any more. It blocks."""
+    def session(self, secret: str, *, used: bool = True) -> Session | None:
+        """Give the session of this secret; None where it is none, or none any more. It blocks.
+
+        Not `used`: a page asks by itself, which does not keep a session from ending.
+        """
         ...
 
 

@@ -14,6 +14,7 @@ from controller.admin.live_shapes import LiveAsked, LiveCall, LiveLook, LiveTota
 from controller.admin.model import Actor, Invalid
 from controller.policy.records import Role
 from controller.web.pages import outcomes, shown
+from controller.web.pages.application import unused_view
 from controller.web.pages.desks import Desks
 from controller.web.pages.entering import actor, still_there
 from controller.web.pages.live_pictures import Picture
@@ -45,6 +46,7 @@ class LivePages:
         self._app = app
         app.add_url_rule(PATH, "live", self.show)
         app.add_url_rule(f"{PATH}/events", "live.events", self.events)
+        unused_view(app, "live.events")
 
     # --- views --------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as Answer
 from controller.admin import rights
 from controller.admin.model import Actor, Forbidden, Invalid, Kind, NotFound
 from controller.admin.node_shapes import NodeShown
+from controller.web.pages.application import unused_view
 from controller.web.pages.desks import Desks
 from controller.web.pages.entering import actor
 from controller.web.pages.words import N_, _
@@ -74,6 +75,7 @@ class NodePages:
             ("resume", f"{PATH}/of/<name>/resume", "POST", self.resume),
         ):
             app.add_url_rule(path, f"node.{endpoint}", view, methods=[method])
+        unused_view(app, "node.now")
 
     def list(self) -> str:
         """Show the page."""

@@ -308,6 +308,31 @@ def test_o2_a_session_ends_when_nothing_is_heard_of_it(office: Office) -> None:
     assert office.people.session(secret) is None
 
 
+def test_o2_what_a_page_asks_by_itself_is_no_use_of_a_session(office: Office) -> None:
+    """A page that is left open asks every few seconds: that keeps nobody logged in."""
+    secret = office.admin()
+    for _ in range(23):
+        office.later(HOUR // 2)
+        assert office.people.session(secret, used=False) is not None
+    office.later(HOUR // 2)
+    assert office.people.session(secret, used=False) is None
+
+
+def test_o2_use_counts_though_the_page_has_just_asked_by_itself(
+    office: Office, engine: Engine
+) -> None:
+    """What is remembered for a second hides no use."""
+    secret = office.admin()
+    office.later(HOUR)
+    assert office.people.session(secret, used=False) is not None
+    with engine.connect() as connection:
+        before = connection.execute(select(schema.web_session.c.seen)).scalar_one()
+        assert before == office.now - HOUR
+    assert office.people.session(secret) is not None
+    with engine.connect() as connection:
+        assert connection.execute(select(schema.web_session.c.seen)).scalar_one() == office.now
+
+
 def test_o2_a_session_lasts_a_week_at_most(office: Office) -> None:
     secret = office.admin()
     for _ in range(27):

@@ -44,7 +44,7 @@ SESSIONS: Final = {
 class Known:
     """A doorkeeper who knows those: the secret of a session is its user's name."""
 
-    def session(self, secret: str) -> Session | None:
+    def session(self, secret: str, *, used: bool = True) -> Session | None:
         """Give a session."""
         return SESSIONS.get(secret)
 

@@ -15,7 +15,7 @@ from werkzeug.test import Client as Browser
 from werkzeug.test import TestResponse
 
 from controller.admin.model import Kind
-from controller.admin.people_shapes import DAY, FREE_TRIES, MINUTE
+from controller.admin.people_shapes import DAY, FREE_TRIES, HOUR, MINUTE
 from controller.store.database import Away
 from controller.web.api.failures import MOST
 from controller.web.pages.application import COOKIE, create_pages
@@ -298,6 +298,29 @@ def test_o2_who_logs_out_is_out(door: Door) -> None:
     assert door.people.session(secret) is None
     assert door.secret == ""
     assert not door.is_in()
+
+
+@pytest.mark.parametrize("path", ["/live/events", "/nodes/now"])
+def test_o2_a_page_that_is_left_open_keeps_nobody_logged_in(door: Door, path: str) -> None:
+    """What it fetches by itself, again and again, is no use of the session."""
+    door.enter()
+    for _ in range(11):
+        door.office.later(HOUR)
+        answer = door.get(path, headers={"HX-Request": "true"})
+        assert answer.status_code == 200
+        next(answer.iter_encoded())
+        answer.close()
+    door.office.later(HOUR)
+    assert not door.is_in()
+
+
+def test_o2_looking_at_a_page_keeps_its_user_logged_in(door: Door) -> None:
+    door.enter()
+    for _ in range(12):
+        for path in ("/nodes/now", "/nodes"):
+            door.office.later(HOUR)
+            assert door.get(path).status_code == 200
+    assert door.is_in()
 
 
 # --- links -------------------------------------------------------------------------------------
