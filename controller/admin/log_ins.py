@@ -282,8 +282,9 @@ class LogIns:
         asked, now = self._clock(), self._now()
         known = self._known.get(found)
         if known is not None and asked < known.until:
-            # What a page asked by itself hides no use.
-            if not used or now - known.seen < SEEN_EVERY:
+            # What a page has just asked by itself hides no use.
+            hidden = used and now - known.seen >= SEEN_EVERY
+            if not hidden:
                 return known.session
         known = self._session(secret, found, asked, now, used=used)
         if known is None:

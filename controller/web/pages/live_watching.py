@@ -40,10 +40,12 @@ MOST_WATCHERS: Final = 100
 MOST_OF_ONE: Final = 8
 #: A stream ends after so long; the browser comes again by itself. Seconds.
 LASTS: Final = 300.0
-#: How often somebody hears something, and it is asked whether his session goes on, seconds. Only
-#: who is told something is found to be gone: until then his window is one of `MOST_OF_ONE`.
+#: How often somebody hears something, seconds. Only who is told something is found to be gone:
+#: until then his window is one of `MOST_OF_ONE`.
 SILENT: Final = 5.0
-CHECKED: Final = 10.0
+#: How often it is asked whether his session goes on, seconds, however rarely calls are looked at:
+#: who was logged out, or may do other things now, sees no more for longer.
+CHECKED: Final = 3.0
 #: How long the database is left alone that could not be reached, seconds.
 AWAY: Final = 3.0
 
@@ -247,7 +249,8 @@ class Stream:
         first = self._seen is None and not self._is_away
         while not self._over:
             if not first:
-                self._watching.sleep(AWAY if self._is_away else self._watching.pace(self._view))
+                pace = AWAY if self._is_away else self._watching.pace(self._view)
+                self._watching.sleep(min(pace, CHECKED))
             first = False
             try:
                 said = self._news()

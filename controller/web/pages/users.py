@@ -38,7 +38,7 @@ _FIELDS: Final = (
     Field(
         name="role",
         label=N_("Role"),
-        help=N_("What he may do. A change counts at once, also for who is logged in."),
+        help=N_("What he may do. A change counts within seconds, also for who is logged in."),
         widget=Widget.CHOICE,
         options=ROLES,
     ),
@@ -51,7 +51,7 @@ _FIELDS: Final = (
     Field(
         name="enabled",
         label=N_("Enabled"),
-        help=N_("Off: he cannot log in, and is logged out everywhere at once."),
+        help=N_("Off: he cannot log in, and is logged out everywhere within seconds."),
         widget=Widget.CHECK,
     ),
 )

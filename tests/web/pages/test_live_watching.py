@@ -221,6 +221,31 @@ def test_o2_a_session_that_ends_ends_the_stream(scene: Scene) -> None:
     assert scene.now <= CHECKED + 2
 
 
+def test_o2_a_session_that_ends_ends_the_stream_however_much_there_is_to_see(scene: Scene) -> None:
+    """Where a look costs so much that there is one each 15 s; and nothing more is looked at."""
+    scene.takes = 1.0
+    stream = scene.stream()
+    next(stream)
+    assert scene.watching.pace(view_of(ADA, LiveAsked(), "en")) == RARELY
+    scene.goes_on = False
+    ended = scene.now
+    assert heard(list(stream)[-1])[0] == "out"
+    assert scene.now - ended <= CHECKED
+    assert len(scene.looks) == 1
+
+
+def test_o2_that_it_is_asked_about_sessions_makes_no_more_looks(scene: Scene) -> None:
+    scene.takes = 0.2
+    stream = scene.stream()
+    next(stream)
+    began = scene.now
+    while scene.now - began < 90:
+        next(stream)
+    # One each 8 s at the most: 40 times what it costs.
+    assert len(scene.looks) <= 1 + 90 // 8
+    stream.close()
+
+
 def test_o2_the_database_away_is_said_once_and_all_when_it_is_back(scene: Scene) -> None:
     scene.calls = {"a": LiveState.RINGING}
     stream = scene.stream()
@@ -254,7 +279,8 @@ def test_o2_what_costs_more_is_looked_at_less_often(scene: Scene) -> None:
     assert scene.watching.pace(view_of(ADA, LiveAsked(), "en")) == pytest.approx(SHARE * 0.2)
     scene.takes = 60.0
     scene.calls = {"a": LiveState.RINGING}
-    next(one)
+    while next(one) == HEARTBEAT:
+        continue
     assert scene.watching.pace(view_of(ADA, LiveAsked(), "en")) == RARELY
     one.close()
     two.close()
