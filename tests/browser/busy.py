@@ -36,12 +36,12 @@ def busy(world: World) -> None:
     for number in range(ENDED):
         _ended(world, number)
     for which, (ago, state) in enumerate(_NOW):
-        number = _number(900 + which)
+        caller = _number(900 + which)
         due = world.now - ago * SECOND
         put(
             world.engine, which, state, extension="1001", now=world.now,
-            account=world.acme_account, amount=180_000 + 20_000 * which, caller=number,
-            number=number, created=due - 8 * SECOND, due=due,
+            account=world.acme_account, amount=180_000 + 20_000 * which, caller=caller,
+            number=caller, created=due - 8 * SECOND, due=due,
         )  # fmt: skip
 
 
@@ -61,7 +61,8 @@ def _ended(world: World, number: int) -> None:
     more: dict[Any, dict[str, Any]] = {
         requests: {
             "state": "refused" if refused else "done", "outcome": outcome, "ended": over,
-            "caller": None if outcome == "hidden" else caller, "did": "+12025550210",
+            "did": "+12025550210", "caller": None if outcome == "hidden" else caller,
+            "number": None if outcome == "hidden" else caller,
         },
         attempts: {
             "node": "fs1", "outcome": outcome, "ended": over,
@@ -78,12 +79,21 @@ def _ended(world: World, number: int) -> None:
             if wanted:
                 known = of if table is not destinations else {"number": "+442079460999"}
                 connection.execute(insert(table).values(**{**row, **known, **more.get(table, {})}))
+    if refused:
+        return
+    leg: dict[str, Any] = {
+        "request": id_, "extension": "1001", "client": "acme", "caller": caller,
+        "account": world.acme_account, "call": uuid(0xF000 + number),
+    }  # fmt: skip
+    seconds = 40 + number * 13 % 400
+    answered = None if unanswered else due + 9 * SECOND
+    keep_leg(
+        world.engine, 0xF000 + 2 * number, **leg, side="return", position=0, number=caller,
+        begun=due, answered=answered, ended=over, seconds=0 if unanswered else 51, charge=0,
+    )  # fmt: skip
     if outcome == "completed":
-        seconds = 40 + number * 13 % 400
         keep_leg(
-            world.engine, 0xF000 + number, request=id_, extension="1001", client="acme",
-            caller=caller, account=world.acme_account, call=uuid(0xF000 + number),
-            side="destination", position=1, number="+442079460999", begun=due + 20 * SECOND,
-            answered=due + 25 * SECOND, ended=due + (25 + seconds) * SECOND, seconds=seconds,
-            charge=seconds * 500,
+            world.engine, 0xF001 + 2 * number, **leg, side="destination", position=1,
+            number="+442079460999", begun=due + 20 * SECOND, answered=due + 25 * SECOND,
+            ended=due + (25 + seconds) * SECOND, seconds=seconds, charge=seconds * 500,
         )  # fmt: skip
