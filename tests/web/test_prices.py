@@ -8,6 +8,9 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from controller.policy.records import Role
+from controller.web.api import turns
+from tests.web.server import Line, api, head, running
 from tests.web.world import SINCE, Answer, World, is_problem
 
 RATES = "/price-lists/retail/rates"
@@ -192,3 +195,27 @@ def test_m8_a_long_history_comes_piece_by_piece_and_never_looks_whole_where_it_i
     with pytest.raises(ConnectionAbortedError):
         world.get(f"{path}/export")
     assert world.faults == 0
+
+
+def test_g1_who_sends_slowly_keeps_nobody_elses_file_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G1: one has one file here at a time, and whoever sends all of his is served meanwhile."""
+    world.issue("second", Role.ADMIN)
+    data = b"prefix,per_minute\n+44,0.02\n"
+    said = (f"Content-Length: {len(data)}", "Content-Type: text/csv")
+
+    def sending(token: str) -> bytes:
+        return head(world, "POST", f"/api/v1{RATES}/import", *said, token=token)
+
+    with running(api(world)) as server, Line(server) as slow, Line(server) as more:
+        slow.say(sending("admin"), data[:10])
+        monkeypatch.setattr(turns, "TURN_SECONDS", 1.0)
+        with Line(server) as other:
+            other.say(sending("second"), data)
+            assert other.hear()[0] == 200
+        monkeypatch.setattr(turns, "TURN_SECONDS", 0.01)
+        more.say(sending("admin"), data)
+        assert more.hear()[0] == 503
+        slow.say(data[10:])
+        assert slow.hear()[0] == 200

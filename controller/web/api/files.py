@@ -14,8 +14,10 @@ from controller.admin.model import AdminError
 from controller.web.api import shown
 from controller.web.api.problems import Refusal, malformed
 from controller.web.api.reading import query, upload
+from controller.web.api.turns import sender
 
 if TYPE_CHECKING:
+    from controller.admin.model import Actor
     from controller.web.api.records import Run
     from controller.web.api.turns import Turns
 
@@ -35,7 +37,10 @@ class Imports:
         self._turns = turns
 
     def take(
-        self, allowed: Callable[[], object], load: Callable[[Callable[[], BinaryIO], bool], Report]
+        self,
+        who: Actor,
+        allowed: Callable[[], object],
+        load: Callable[[Callable[[], BinaryIO], bool], Report],
     ) -> Response:
         """Import the file that the request has; `load` does it, of what opens it and `dry_run`.
 
@@ -44,9 +49,10 @@ class Imports:
         dry_run = bool(query(request, {"dry_run": bool}).get("dry_run", False))
         self._run(allowed)
         try:
-            with self._turns.turn():
+            with self._turns.body(sender(who)):
                 data = upload(request, MOST_CSV_BYTES, CSV)
-                report = self._run(load, lambda: io.BytesIO(data), dry_run)
+                with self._turns.turn():
+                    report = self._run(load, lambda: io.BytesIO(data), dry_run)
         except BadFile as error:
             raise malformed(f"the file {error}") from error
         if report.bad and not dry_run:

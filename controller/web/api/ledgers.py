@@ -93,6 +93,7 @@ class Ledgers:
         """Add entries by a file."""
         who = actor()
         return self._imports.take(
+            who,
             lambda: rights.may_enter(who),
             lambda opened, dry_run: self._directory.import_entries(who, opened, dry_run=dry_run),
         )

@@ -65,6 +65,7 @@ class RateViews:
             rights.may_make(who, Kind.RATE)
 
         return self._imports.take(
+            who,
             allowed,
             lambda opened, dry_run: self._directory.import_rates(
                 who, name, opened, dry_run=dry_run

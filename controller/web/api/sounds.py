@@ -11,7 +11,7 @@ from controller.admin.sounding import MOST_BYTES
 from controller.web.api.reading import Condition, condition, query, upload
 from controller.web.api.records import Run, actor, matching, meant, whole
 from controller.web.api.resources import AUDIO, AudioRate, FileName, key_of, rule
-from controller.web.api.turns import Turns
+from controller.web.api.turns import Turns, sender
 
 if TYPE_CHECKING:
     from controller.admin.directory import Directory
@@ -55,7 +55,7 @@ class AudioViews:
         read = matching()
         # What somebody may not send is not read: it is found before.
         self._run(self._directory.get, actor(), Kind.SOUND, key)
-        with self._turns.body(actor().client or ""):
+        with self._turns.body(sender(actor())):
             data = upload(request, MOST_BYTES, *UPLOADED_AS)
             name = said.get("filename", "")
             with self._turns.turn():

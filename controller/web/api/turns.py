@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from gevent.lock import BoundedSemaphore
 
-from controller.admin.model import Unavailable
+from controller.admin.model import Actor, Unavailable
 
 #: How long a body waits until it is read, and then again for its turn, seconds.
 TURN_SECONDS: Final = 20.0
@@ -19,7 +19,7 @@ MOST_BODIES: Final = 4
 
 
 class Turns:
-    """Lets one thing be done at a time, and few bodies be read meanwhile: one of each client.
+    """Lets one thing be done at a time, and few bodies be read meanwhile: one of each sender.
 
     A body comes as slowly as its sender likes. So nobody who sends one keeps others from their
     turn. `busy`: what those are told that wait too long.
@@ -29,14 +29,14 @@ class Turns:
         self._busy = busy
         self._turn = BoundedSemaphore(1)
         self._bodies = BoundedSemaphore(MOST_BODIES)
-        # By client, for as long as one of his bodies is here.
+        # By sender, for as long as one of his bodies is here.
         self._own: WeakValueDictionary[str, BoundedSemaphore] = WeakValueDictionary()
 
     @contextmanager
-    def body(self, client: str) -> Iterator[None]:
-        """Have memory for a body of a client's. Raises `Unavailable` where that takes too long."""
+    def body(self, sender: str) -> Iterator[None]:
+        """Have memory for a body of a sender's. Raises `Unavailable` where that takes too long."""
         until = time.monotonic() + TURN_SECONDS
-        own = self._own.setdefault(client, BoundedSemaphore(1))
+        own = self._own.setdefault(sender, BoundedSemaphore(1))
         with self._having(own, until), self._having(self._bodies, until):
             yield
 
@@ -54,6 +54,11 @@ class Turns:
             yield
         finally:
             what.release()
+
+
+def sender(who: Actor) -> str:
+    """Give whose body it is: all users and tokens of a client are one, each other is his own."""
+    return who.client or who.name
 
 
 class Shares:

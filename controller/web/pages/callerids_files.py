@@ -13,6 +13,7 @@ from controller.admin.callers_csv import COLUMNS, EXTENSION
 from controller.admin.csv_lines import BadFile
 from controller.admin.model import Conflict, Kind
 from controller.web.api.files import Files
+from controller.web.api.turns import sender
 from controller.web.pages.application import large_view
 from controller.web.pages.callerids import PATH, asked
 from controller.web.pages.desks import Desks
@@ -55,7 +56,10 @@ class CallerIdFiles:
     def take(self) -> Response:
         """Say what a file would do; or do it, where it is the one that was tried."""
         rights.may_make(actor(), Kind.CALLERID)
-        extension = request.form.get("extension", "").strip()
+        with self._desks.shares.imports.body(sender(actor())):
+            return self._take(request.form.get("extension", "").strip())
+
+    def _take(self, extension: str) -> Response:
         sent = request.files.get("file")
         data = b"" if sent is None else sent.stream.read()
         if not data:

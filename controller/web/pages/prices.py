@@ -15,6 +15,7 @@ from controller.admin.model import Invalid, Item, Kind
 from controller.admin.rates_csv import COLUMNS, file_of
 from controller.policy.moments import counted
 from controller.web.api.files import MOST_CSV_BYTES, Files
+from controller.web.api.turns import sender
 from controller.web.pages import rows, uploads
 from controller.web.pages.entering import actor
 from controller.web.pages.fields import Wrong
@@ -123,11 +124,13 @@ class PriceListPages(RecordPages):
         rights.may_make(who, Kind.RATE)
         dry_run = request.args.get("do") != "import"
         try:
-            with self.desks.shares.imports.turn():
+            imports = self.desks.shares.imports
+            with imports.body(sender(who)):
                 data = uploads.read(MOST_CSV_BYTES)
-                report = self.desks.run(
-                    directory.import_rates, who, name, lambda: io.BytesIO(data), dry_run=dry_run
-                )
+                with imports.turn():
+                    report = self.desks.run(
+                        directory.import_rates, who, name, lambda: io.BytesIO(data), dry_run=dry_run
+                    )
         except BadFile as error:
             return uploads.wrong(_("The file: %(why)s") % {"why": error})
         body = render_template(
