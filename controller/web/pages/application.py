@@ -9,25 +9,23 @@ from urllib.parse import quote, urlencode
 import structlog
 from flask import Flask, Response, current_app, g, redirect, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
-from werkzeug.http import HTTP_STATUS_CODES
 
 from controller.admin.model import AdminError, Conflict
 from controller.policy.versions import StoredPolicyError
-from controller.web.api import problems
-from controller.web.api.problems import Refusal
-from controller.web.pages import assets, guarding, rows, shown, words
+from controller.web.api.problems import Refusal, of_admin
+from controller.web.api.problems import away as gone
+from controller.web.pages import assets, guarding, problems, rows, shown, words
 from controller.web.pages.desks import Desks
 from controller.web.pages.entering import Doorkeeper
 from controller.web.pages.history import History
 from controller.web.pages.menu import menu
 from controller.web.pages.pages import Pages
+from controller.web.pages.reading import MOST_BYTES, MOST_FIELDS, PageRequest
 
 log: Any = structlog.get_logger("pages")
 
 #: The cookie of a session. Behind TLS it is `__Host-`: no other host can set it.
 COOKIE: Final = "callbackd"
-#: The largest form that is read, bytes, where a view takes no more (`large_view`).
-MOST_BYTES: Final = 1 << 20
 #: What is said after something was done, by what stands in the address then.
 DONE: Final = {
     "saved": words.N_("Saved."),
@@ -62,6 +60,7 @@ def create_pages(
     each fault of our own, which has been logged then.
     """
     app = Flask("controller.web.pages", static_folder=None, template_folder="templates")
+    app.request_class = PageRequest
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MOST_BYTES
     _templates(app)
@@ -90,15 +89,15 @@ def create_pages(
             case Refusal():
                 return _problem(error)
             case AdminError():
-                return _problem(problems.of_admin(error))
+                return _problem(of_admin(error))
             case StoredPolicyError():
-                return _problem(problems.of_admin(Conflict(str(error))))
+                return _problem(of_admin(Conflict(str(error))))
             case RequestEntityTooLarge():
-                return _problem(Refusal(413, f"{request.max_content_length} bytes are the most"))
+                return _problem(_too_large())
             case HTTPException():
                 return _problem(Refusal(error.code or 500))
         if isinstance(error, away):
-            return _problem(problems.away())
+            return _problem(gone())
         log.error(
             "page_fault",
             method=request.method,
@@ -204,14 +203,17 @@ def _context() -> dict[str, Any]:
     }
 
 
+def _too_large() -> Refusal:
+    text = words._("%(bytes)s bytes are the most, and %(fields)s fields. Send it in several parts.")
+    return Refusal(413, text % {"bytes": f"{request.max_content_length:,}", "fields": MOST_FIELDS})
+
+
 def _problem(refusal: Refusal) -> Response:
     """Give what goes wrong as a page; for a part of a page, as a part."""
-    title = HTTP_STATUS_CODES.get(refusal.status, "")
     part = "HX-Request" in request.headers
     body = render_template(
         "_problem.html" if part else "problem.html",
-        title=title,
-        status=refusal.status,
-        detail=refusal.detail or "",
+        title=problems.title(refusal.status),
+        detail=refusal.detail or problems.advice(refusal.status),
     )
     return Response(body, refusal.status, refusal.headers, content_type="text/html; charset=utf-8")
