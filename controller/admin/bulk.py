@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, Engine
 
 from controller.admin import drafts, rights
-from controller.admin.finding import accounts_of, key_of, name_of, page
+from controller.admin.finding import accounts_of, key_of, name_of, page, place_of
 from controller.admin.model import MOST_ITEMS, Actor, Conflict, Invalid, Kind
 from controller.admin.owning import check_both
 from controller.admin.references import KEPT
@@ -130,7 +130,7 @@ class Bulk:
         kind: Kind,
         filters: Mapping[str, str | bool] = {},
     ) -> Iterator[Any]:
-        """Give every record with its hashes, in the order of keys: for an export."""
+        """Give every record with its hashes, as lists have them in order: for an export."""
         after = None
         while True:
             with self._reader.connect() as connection:
@@ -138,7 +138,7 @@ class Bulk:
             yield from (stored.value for stored in found)
             if len(found) < MOST_ITEMS:
                 return
-            after = "/".join(found[-1].key)
+            after = place_of(kind, found[-1])
 
 
 def _may_make(actor: Actor, kind: Kind) -> None:

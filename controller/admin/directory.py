@@ -92,13 +92,17 @@ class Directory(Callers):
         after: str | None = None,
         limit: int = 100,
     ) -> Page:
-        """Give records in the order of their keys. Raises `Invalid` for a filter there is not."""
+        """Give records in the order of their keys; accounts, of their owners.
+
+        Raises `Invalid` for a filter there is not, or a place to go on after that is none.
+        """
         limit = max(1, min(limit, MOST_ITEMS))
         with self._reader.connect() as connection:
             found = finding.page(connection, actor, kind, filters, after, limit + 1)
             items = self._items(connection, actor, kind, found[:limit], whole=False)
         more = len(found) > limit
-        return Page(items=tuple(items), next=items[-1].key if more else None)
+        following = finding.place_of(kind, found[limit - 1]) if more else None
+        return Page(items=tuple(items), next=following)
 
     def change(
         self,

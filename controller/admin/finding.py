@@ -38,11 +38,11 @@ def page(
     after: str | None,
     limit: int,
 ) -> list[Stored]:
-    """Give the records after a key that the actor may see. Raises `Invalid`."""
+    """Give the records after a place (`place_of`) that the actor may see. Raises `Invalid`."""
     conditions = _conditions(actor, kind, filters)
     parts = None
     if after is not None:
-        parts = parts_of(kind, after)
+        parts = _place(kind, after)
         if parts is None:
             raise Invalid("after: is no place to go on from; take the `next` of the page before")
     return KEPT[kind].page(connection, conditions, parts, limit)
@@ -102,6 +102,23 @@ def parts_of(kind: Kind, key: str) -> Key | None:
         return (*parts[:2], canonical(parts[2]))
     except ValueError:
         return None
+
+
+def place_of(kind: Kind, stored: Stored) -> str:
+    """Give what a list goes on after, past this record: mostly its key."""
+    if kind is Kind.ACCOUNT:
+        # They are in the order of whose they are, and not of keys that tell nobody anything.
+        return "/".join((stored.more["owner"], *stored.key))
+    return "/".join(stored.key)
+
+
+def _place(kind: Kind, text: str) -> Key | None:
+    """Read what `place_of` gives; None where it is none."""
+    if kind is not Kind.ACCOUNT:
+        return parts_of(kind, text)
+    # An owner may have two parts itself: EXTENSION/+NUMBER.
+    owner, slash, key = text.rpartition("/")
+    return (owner, key) if slash and text.isprintable() and len(text) <= 200 else None
 
 
 def key_of(kind: Kind, value: Any) -> Key:  # noqa: ANN401  (a model)

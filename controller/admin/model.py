@@ -57,7 +57,10 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Some records in the order of their keys; `next` is what to go on after, None at the end."""
+    """Some records in the order of their keys, accounts in that of their owners.
+
+    `next` is what to go on after, None at the end.
+    """
 
     items: tuple[Item, ...]
     next: str | None

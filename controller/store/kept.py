@@ -62,7 +62,8 @@ class Kept:
     """The records of one kind. Every call is inside the transaction of its connection.
 
     `beside`: columns that are no field of the model; `documents`: fields that are JSON in the
-    table; `owner`: the column that says whose a record is, a client's or an extension's.
+    table; `owner`: the column that says whose a record is, a client's or an extension's; `order`:
+    the columns by which they are listed, which tell one from another as the key does.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Kept:
         owner: str | None = None,
         beside: Key = (),
         documents: Key = (),
+        order: Key = (),
     ) -> None:
         self.model = model
         self.table = table
@@ -85,6 +87,7 @@ class Kept:
             name for name in model.__struct_fields__ if name in table.c and name not in beside
         )
         self._key = [table.c[name] for name in key]
+        self._order = [table.c[name] for name in order or key]
 
     # --- reading -----------------------------------------------------------------------------
 
@@ -117,13 +120,13 @@ class Kept:
         after: Key | None,
         limit: int,
     ) -> list[Stored]:
-        """Give the first records after a key, in the order of keys."""
-        statement = self._select().where(*conditions).order_by(*self._key).limit(limit)
+        """Give the first records after a place, in their order: mostly that of keys."""
+        statement = self._select().where(*conditions).order_by(*self._order).limit(limit)
         if after is not None:
             beyond = (
-                self._key[0] > after[0]
-                if len(self._key) == 1
-                else tuple_(*self._key) > tuple_(*after)
+                self._order[0] > after[0]
+                if len(self._order) == 1
+                else tuple_(*self._order) > tuple_(*after)
             )
             statement = statement.where(beyond)
         return self._load(connection, statement)
@@ -374,7 +377,15 @@ CALLERS: Final = Kept(
     owner="extension",
     documents=("speed_dials", "presets"),
 )
-ACCOUNTS: Final = Kept(Account, schema.account, ("id",), owner="extension", beside=("id", "owner"))
+ACCOUNTS: Final = Kept(
+    Account,
+    schema.account,
+    ("id",),
+    owner="extension",
+    beside=("id", "owner"),
+    # As people look for them; where an owner was removed, another of the name may have one too.
+    order=("owner", "id"),
+)
 SOUNDS: Final = Kept(
     SoundFile,
     schema.sound,

@@ -153,7 +153,7 @@ def _list(kind: Kind, path: str, name: str) -> dict[str, Any]:
     ]
     return parts.operation(
         name,
-        f"List {kind.word}s, in the order of their keys.",
+        f"List {kind.word}s, in the order of their {'owners' if kind is Kind.ACCOUNT else 'keys'}.",
         {200: parts.told(shown.PAGES[kind], headers=parts.LINK_HEADER)},
         *((404,) if names(path) else ()),
         tag=kind.value,

@@ -27,12 +27,16 @@ from controller.web.pages.first_steps import STEPS
 from controller.web.pages.first_trial import Trial, parts_of, works
 from controller.web.pages.forms import Form
 from controller.web.pages.records import read_version
-from controller.web.pages.words import N_
+from controller.web.pages.words import N_, _
 
 PATH: Final = "/first"
 #: Where those who have nothing set up yet are led away from, and what they say to stay.
 START: Final = "/live"
 LATER: Final = "later"
+_MEANWHILE: Final = N_(
+    "Somebody else did this step while this page was open. What is there now is below; what you "
+    "typed was not saved."
+)
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -108,8 +112,12 @@ class FirstRun:
         if away is not None:
             return redirect(away, 303)
         there, form = made.of(kind), self._form(kind, made)
+        if request.form.get("key", "") != (there.key if there else ""):
+            # The page was of something else, or of nothing yet: nobody has seen what is there now.
+            return make_response(self._page(kind, made, form, _(_MEANWHILE), now=True), 409)
         typed = form.read(request.form)
         if form.errors:
+            form.ask_again()
             return make_response(self._page(kind, made, form), 422)
         try:
             if there is None:
@@ -122,9 +130,11 @@ class FirstRun:
                     self._desks.directory.change, actor(), kind, there.key, typed, version=version
                 )
         except (Invalid, Conflict, Forbidden, Stale) as wrong:
-            said = "" if form.note(str(wrong)) else str(wrong)
+            said = "" if form.note(str(wrong)) else form.in_words(str(wrong))
+            form.ask_again()
             status = 422 if isinstance(wrong, Invalid) else 409
-            return make_response(self._page(kind, made, form, said), status)
+            stale = isinstance(wrong, Stale)
+            return make_response(self._page(kind, made, form, said, stale=stale), status)
         return redirect(_next(self._made()) if there is None else _after(kind), 303)
 
     def attempt(self) -> Answer:
@@ -199,17 +209,29 @@ class FirstRun:
         fixed = {*KEYS[kind], *FIXED.get(kind, ())}
         return Form(kind, [STEPS[kind]], values=there.values, fixed=fixed)
 
-    def _page(self, kind: Kind, made: Made, form: Form, wrong: str = "") -> str:
+    def _page(
+        self,
+        kind: Kind,
+        made: Made,
+        form: Form,
+        wrong: str = "",
+        *,
+        stale: bool = False,
+        now: bool = False,
+    ) -> str:
+        """Show a step; `now`: as it is now, whatever was sent; `stale`: somebody was first."""
         there = made.of(kind)
+        sent = "" if now else request.form.get("version")
         return render_template(
             "first_step.html",
             steps=_steps(kind.value, made),
             made=made,
             item=there,
-            version=request.form.get("version") or (there.version if there else ""),
+            version=sent or (there.version if there else ""),
             sections=form.shown(),
             errors=form.errors,
             wrong=wrong,
+            stale=stale,
         )
 
     def _try(

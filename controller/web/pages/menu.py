@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -14,13 +15,15 @@ from controller.web.pages.words import N_
 class Entry(msgspec.Struct, frozen=True):
     """A line of the menu. `everyone`: clients see it too; else those who see all clients do.
 
-    `admins`: administrators alone see it.
+    `admins`: administrators alone see it. `own`: clients alone do, and each its own: its name
+    follows the path.
     """
 
     path: str
     label: str
     everyone: bool = True
     admins: bool = False
+    own: bool = False
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -48,6 +51,7 @@ MENU: Final = (
             Entry("/accounts", N_("Credit")),
             Entry("/sounds", N_("Sounds")),
             Entry("/explain", N_("Why?")),
+            Entry("/clients/of/", N_("Your own details"), own=True),
         ),
     ),
     Group(
@@ -79,11 +83,16 @@ def menu(actor: Actor) -> list[Group]:
     found = []
     for group in MENU:
         entries = tuple(
-            entry
+            _own(entry, actor) if entry.own else entry
             for entry in group.entries
             if (entry.everyone or actor.client is None)
             and (not entry.admins or actor.role is Role.ADMIN)
+            and (not entry.own or actor.client is not None)
         )
         if entries:
             found.append(Group(group.label, entries))
     return found
+
+
+def _own(entry: Entry, actor: Actor) -> Entry:
+    return msgspec.structs.replace(entry, path=entry.path + quote(actor.client or ""))

@@ -175,9 +175,15 @@ class RatePages(RecordPages):
     """Their pages. `/price-lists/rates/new?price_list=retail&like=<key>` takes from another."""
 
     def sections(self, item: Item | None) -> tuple[Section, ...]:
-        """Give its form, with the currency of its list."""
-        name = item.values["price_list"] if item else request.args.get("price_list", "")
+        """Give its form, with the currency of its list; of a new one, as that list's."""
+        name = item.values["price_list"] if item else self._list_of_new()
         currency = self._currency(name)
+        if item is None and currency:
+            # Which list it will be in is typed on the same form.
+            currency = _("%(currency)s (price list %(name)s)") % {
+                "currency": currency,
+                "name": name,
+            }
         return tuple(
             msgspec.structs.replace(
                 some,
@@ -190,6 +196,10 @@ class RatePages(RecordPages):
             )
             for some in self.look.sections
         )
+
+    def _list_of_new(self) -> str:
+        """Give which list a new one is for: what was typed, or what its form begins with."""
+        return (request.form.get("price_list") or self.begun().get("price_list") or "").strip()
 
     def begun(self) -> dict[str, Any]:
         """Give what the address says."""

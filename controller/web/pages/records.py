@@ -29,6 +29,7 @@ from controller.policy.records import Role
 from controller.web.pages.desks import Desks
 from controller.web.pages.entering import actor
 from controller.web.pages.forms import Form, Section
+from controller.web.pages.history import FIELDS
 from controller.web.pages.typed import beginning_of
 from controller.web.pages.words import _
 
@@ -100,6 +101,8 @@ class RecordPages:
     def register(self, app: Flask) -> None:
         """Add the views."""
         look, name = self.look, self.look.kind.value
+        fields = [field for section in look.sections for field in section.fields]
+        app.extensions.setdefault(FIELDS, {})[name] = {field.name: field for field in fields}
         for endpoint, path, method, view in (
             ("list", look.path, "GET", self.list),
             ("new", f"{look.path}/new", "GET", self.new),

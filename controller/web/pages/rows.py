@@ -47,6 +47,16 @@ def hours_rows(hours: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     return tuple(found)
 
 
+def hours_words(row: Sequence[str]) -> str:
+    """Write a row of working hours to be read: `Monday to Friday 08:00-18:00`."""
+    names = dict(DAYS)
+    first, last, begins, ends = row
+    days = _(names.get(first, first))
+    if last:
+        days = _("%(first)s to %(last)s") % {"first": days, "last": _(names.get(last, last))}
+    return f"{days} {begins}-{ends}" if begins else days
+
+
 def hours_of(rows: Iterable[Sequence[str]]) -> list[str]:
     """Give rows as working hours. Raises `Wrong`."""
     found = []

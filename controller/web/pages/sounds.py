@@ -10,10 +10,11 @@ from urllib.parse import quote
 import msgspec
 from flask import Flask, Response, make_response, render_template, request
 
-from controller.admin.model import Invalid, Item, Kind
+from controller.admin.model import Actor, Invalid, Item, Kind
 from controller.admin.sounding import KINDS, MOST_BYTES, MOST_SECONDS
 from controller.policy.sounds import is_name
 from controller.prompts.catalogue import languages
+from controller.web.api.turns import sender
 from controller.web.pages import uploads
 from controller.web.pages.entering import actor
 from controller.web.pages.forms import Field, Section
@@ -177,7 +178,7 @@ class SoundPages(RecordPages):
         # What somebody may not send is not read: it is found before.
         item = self._get(key)
         turns = self.desks.shares.sounds
-        with turns.body(actor().client or ""):
+        with turns.body(sender(actor())):
             data = uploads.read(MOST_BYTES)
             try:
                 with turns.turn():
@@ -197,14 +198,15 @@ class SoundPages(RecordPages):
 
     def pick(self) -> Response:
         """Give what the dialog of a field shows: sounds by part of their name, or a path."""
-        said = {name: request.args.get(name, "").strip() for name in ("q", "language")}
+        said = {name: request.args.get(name, "").strip() for name in ("q", "language", "client")}
+        who = _who_plays(said["client"])
         asked = {"name": said["q"], "language": said["language"]}
         error, more = "", False
         items: tuple[Item, ...] = ()
         try:
             page = self.desks.run(
                 self.desks.directory.list,
-                actor(),
+                who,
                 Kind.SOUND,
                 {name: value for name, value in asked.items() if value},
                 limit=OFFERED,
@@ -224,6 +226,18 @@ class SoundPages(RecordPages):
                 known_languages=languages(),
             )
         )
+
+
+def _who_plays(client: str) -> Actor:
+    """Give whose sounds there are to pick from: what this client's extensions can play (S1).
+
+    That is what the client itself sees, and never more than whoever asks. "": all that he sees.
+    """
+    who = actor()
+    if who.client is not None or not client:
+        return who
+    # PostgreSQL takes no NUL.
+    return msgspec.structs.replace(who, client=client if client.isprintable() else "-")
 
 
 def _is_own(item: Item) -> bool:

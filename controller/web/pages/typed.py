@@ -10,13 +10,15 @@ from controller.admin.callers_csv import BETWEEN
 from controller.policy.fields import MICRO
 from controller.web.pages import rows, shown
 from controller.web.pages.fields import Field, Sent, Typed, Widget, Wrong
-from controller.web.pages.words import _
+from controller.web.pages.words import N_, _
 
 #: What a field's secret is said to be where it is to be taken away.
 REMOVE: Final = "-remove"
 #: The parts of how often (`policy.fields.Rate`).
 RATE_PARTS: Final = ("minute", "hour", "day")
+_PARTS: Final = {"minute": N_("%s a minute"), "hour": N_("%s an hour"), "day": N_("%s a day")}
 _MOST_DIGITS: Final = 18
+_LINE_END: Final = re.compile(r"\r\n?")
 _WHOLE: Final = re.compile(r"-?[0-9]+\Z", re.ASCII)
 _AMOUNT: Final = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)\Z", re.ASCII)
 #: What may be a thousand as well as one.
@@ -63,8 +65,33 @@ def typed_of(field: Field, value: Any) -> Typed:  # noqa: ANN401
             return Typed(text="" if value is None else rows.moment_words(str(value)))
         case Widget.INSTANT:
             return Typed(text="" if value is None else rows.instant_words(int(value)))
+        case Widget.LONG:
+            return Typed(text="" if value is None else _LINE_END.sub("\n", str(value)))
         case _:
             return Typed(text="" if value is None else str(value))
+
+
+def in_words(field: Field, value: Any) -> str:  # noqa: ANN401
+    """Write what a field is, to be read on one line. What is switched on or off is not for it."""
+    typed = typed_of(field, value)
+    labels = dict(field.options)
+
+    def label(name: str) -> str:
+        return _(labels[name]) if name in labels else name
+
+    if typed.chosen:
+        return ", ".join(map(label, typed.chosen))
+    if typed.parts:
+        said = _PARTS if field.widget is Widget.RATE else {n: f"{label(n)}: %s" for n in labels}
+        return ", ".join(_(said[n]).replace("%s", text) for n, text in typed.parts.items() if text)
+    if field.widget is Widget.HOURS:
+        return ", ".join(map(rows.hours_words, typed.rows))
+    if typed.rows:
+        none = shown.NOTHING
+        return ", ".join(f"{name or none} → {label(text) or none}" for name, text in typed.rows)
+    text = label(typed.text) if labels else ", ".join(typed.text.splitlines())
+    counted = field.widget in (Widget.NUMBER, Widget.COUNT, Widget.MOMENT, Widget.INSTANT)
+    return f"{text} {_(field.unit)}" if text and counted and field.unit else text
 
 
 def _money(value: int | None) -> str:
@@ -88,66 +115,67 @@ def typed_by(field: Field, sent: Sent) -> Typed | None:
             parts = {part: sent.getlist(f"{field.name}.{part}") for part in RATE_PARTS}
             if not any(parts.values()):
                 return None
-            return Typed(parts={name: "".join(text[:1]).strip() for name, text in parts.items()})
+            return Typed(parts={name: "".join(text[:1]) for name, text in parts.items()})
         case Widget.SOUNDS:
             heard = {name: sent.getlist(f"{field.name}.{name}") for name, _ in field.options}
             if not any(heard.values()):
                 return None
-            return Typed(parts={name: "".join(text[:1]).strip() for name, text in heard.items()})
+            return Typed(parts={name: "".join(text[:1]) for name, text in heard.items()})
         case Widget.SECRET:
             gone = (REMOVE,) if any(sent.getlist(field.name + REMOVE)) else ()
             return Typed(text=said[0], chosen=gone) if said else None
-        case Widget.LONG:
-            return Typed(text=said[0].replace("\r\n", "\n")) if said else None
         case _:
-            # Browsers end lines as mail does.
-            return Typed(text=said[0].replace("\r\n", "\n").strip()) if said else None
+            # Browsers end lines as mail does. Spaces around it stay: whether it is what stood there
+            # is seen by them too.
+            return Typed(text=said[0].replace("\r\n", "\n")) if said else None
 
 
 def value_of(field: Field, typed: Typed) -> Any:  # noqa: ANN401
     """Give the value that was typed, as the API takes it; None: nothing, so its default.
 
-    What is no value of the record is the record's to say. Raises `Wrong` where it cannot be read.
+    Spaces around it are none of it, but for text of several lines. What is no value of the record
+    is the record's to say. Raises `Wrong` where it cannot be read.
     """
+    text = typed.text.strip()
     match field.widget:
         case Widget.CHECK:
             return bool(typed.chosen)
         case Widget.CHOICES | Widget.ORDER:
             return list(typed.chosen)
         case Widget.LINES:
-            return _lines(typed.text)
+            return _lines(text)
         case Widget.NUMBERS:
-            return [BETWEEN.sub("", line) for line in _lines(typed.text)]
+            return [BETWEEN.sub("", line) for line in _lines(text)]
         case Widget.TELEPHONE:
-            return BETWEEN.sub("", typed.text) or None
+            return BETWEEN.sub("", text) or None
         case Widget.PHONE:
-            return BETWEEN.sub("", typed.text) or None
+            return BETWEEN.sub("", text) or None
         case Widget.PAIRS:
-            return dict(_pair(line) for line in typed.text.splitlines() if line.strip())
+            return dict(_pair(line) for line in text.splitlines() if line.strip())
         case Widget.NUMBER | Widget.COUNT:
-            return _whole(typed.text)
+            return _whole(text)
         case Widget.MONEY:
-            return _micros(typed.text)
+            return _micros(text)
         case Widget.RATE:
-            found = {part: _whole(text) for part, text in typed.parts.items()}
+            found = {part: _whole(said.strip()) for part, said in typed.parts.items()}
             return {part: count for part, count in found.items() if count is not None}
         case Widget.SOUNDS:
-            return {name: path for name, path in typed.parts.items() if path}
+            return {name: path for name, said in typed.parts.items() if (path := said.strip())}
         case Widget.ROWS:
             return rows.pairs_of(typed.rows)
         case Widget.HOURS:
             return rows.hours_of(typed.rows)
         case Widget.PRICED:
-            costs = rows.priced(line.strip() for line in typed.text.splitlines() if line.strip())
+            costs = rows.priced(line.strip() for line in text.splitlines() if line.strip())
             return {name: _micros(cost) for name, cost in costs}
         case Widget.MOMENT:
-            return rows.moment_of(typed.text) if typed.text else None
+            return rows.moment_of(text) if text else None
         case Widget.INSTANT:
-            return rows.instant_of(typed.text) if typed.text else None
+            return rows.instant_of(text) if text else None
         case Widget.LONG:
             return typed.text or None
         case _:
-            return typed.text or None
+            return text or None
 
 
 def beginning_of(text: str) -> str:

@@ -40,7 +40,9 @@ def walk(
         found += page.items
         if page.next is None:
             return found
-        assert page.next == page.items[-1].key
+        last = page.items[-1]
+        owner = f"{last.values['owner']}/" if kind is Kind.ACCOUNT else ""
+        assert page.next == owner + last.key
         after = page.next
         between()
 
@@ -75,6 +77,8 @@ def test_a_place_that_is_none_is_refused(store: Directory) -> None:
         (Kind.CLIENT, ("a/b", "\x00", "\ud800", "x" * 300)),
         (Kind.CALLERID, ("100", "100/1/2", "\n/\n")),
         (Kind.SOUND, ("en", "")),
+        # Accounts are in the order of whose they are, and a key alone is no place among them.
+        (Kind.ACCOUNT, ("0" * 36, "\n/x", "x" * 201 + "/y", "")),
     ):
         for place in places:
             with pytest.raises(Invalid, match=r"^after: .*take the `next` of the page before"):
@@ -82,6 +86,36 @@ def test_a_place_that_is_none_is_refused(store: Directory) -> None:
     # One that is gone is a place all the same.
     assert keys(store.list(ADMIN, Kind.CLIENT, after="b").items) == ["main", "other"]
     assert store.list(ADMIN, Kind.CLIENT, after="zzz").items == ()
+
+
+def test_accounts_are_in_the_order_of_whose_they_are(store: Directory) -> None:
+    two_clients(store)
+    for number in range(9, 2, -1):
+        caller = f"+1212555019{number}"
+        create(store, Kind.CALLERID, {"extension": "100", "number": caller})
+        create(store, Kind.ACCOUNT, {"extension": "100", "caller": caller, "currency": "EUR"})
+    create(store, Kind.ACCOUNT, {"extension": "100", "currency": "EUR"})
+    # Whose they were stays said of those that are nobody's any more, and another may have the name.
+    for _ in range(2):
+        create(store, Kind.CALLERID, {"extension": "100", "number": "+12125550180"})
+        create(
+            store,
+            Kind.ACCOUNT,
+            {"extension": "100", "caller": "+12125550180", "currency": "EUR"},
+        )
+        store.delete(ADMIN, Kind.CALLERID, "100/+12125550180")
+    for limit in (1, 3):
+        found = walk(store, Kind.ACCOUNT, limit)
+        assert len(set(keys(found))) == 12
+        owners = [item.values["owner"] for item in found]
+        assert owners == sorted(owners)
+        assert owners.count("100/+12125550180") == 2
+        some = walk(store, Kind.ACCOUNT, limit, owner="100/+1212555019")
+        assert len(some) == 7
+    # Of an account that is gone its place stays.
+    assert keys(store.list(ADMIN, Kind.ACCOUNT, after="199/zzz").items) == [
+        item.key for item in found if item.values["owner"].startswith("2")
+    ]
 
 
 @settings(max_examples=many(20), suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -13,10 +13,11 @@ import pytest
 from sqlalchemy import Engine, event
 
 from controller.admin.callbacks import Callbacks
+from controller.admin.model import Kind
 from controller.guard.ranges import shipped
 from controller.store import live
 from controller.store.database import open_database
-from tests.seed import ADMIN
+from tests.seed import ADMIN, directory
 
 #: The index that has states first: almost all callbacks are over, or were refused.
 BY_STATE = "callback_request_due"
@@ -66,3 +67,11 @@ def test_o2_the_newest_that_are_over_are_read_from_the_end(engine: Engine, state
     assert BY_STATE not in told
     # Of those that are open there are few.
     assert BY_STATE in plan(engine, lambda: desk.list(ADMIN, {"state": "pending"}))
+
+
+def test_m1_accounts_are_read_in_the_order_of_their_owners(engine: Engine) -> None:
+    store = directory(engine)
+    first = plan(engine, lambda: store.list(ADMIN, Kind.ACCOUNT))
+    assert "account USING INDEX account_owner" in first
+    after = plan(engine, lambda: store.list(ADMIN, Kind.ACCOUNT, after="100/x"))
+    assert "account USING INDEX account_owner (owner>?)" in after

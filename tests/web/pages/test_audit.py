@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from html import unescape
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from controller.admin.model import Kind
+from controller.admin.model import Audited, Kind
+from controller.web.pages.history import differences
 from controller.web.pages.records import ON_PAGE
 from tests.web.pages.site import Site
 from tests.web.world import ADMIN, PASSWORD
@@ -59,7 +63,7 @@ def test_o2_what_is_gone_is_no_link(site: Site) -> None:
 def test_g1_no_secret_is_among_the_changes(site: Site) -> None:
     site.world.directory.change(ADMIN, Kind.EXTENSION, "1001", {"password": "111122223333"})
     text = site.get("/audit?kind=extension&key=1001").text
-    assert "Password set" in text
+    assert "<dt>Password</dt><dd><del>•••</del> → <ins>•••</ins></dd>" in text
     assert "111122223333" not in text
     assert PASSWORD not in text
     assert "argon2" not in text
@@ -105,3 +109,85 @@ def test_m1_money_that_was_changed_is_shown_as_money(site: Site) -> None:
         assert ">1.50<" in page
         assert ">2.000001<" in page
         assert "1500000" not in page
+
+
+def history(site: Site, kind: Kind, key: str) -> str:
+    """Give what the newest change of a record changed, as its page shows it."""
+    text = unescape(site.get(f"/history?kind={kind.value}&key={quote(key)}").text)
+    return " ".join(re.sub(r"<[^>]*>", " ", text.split("</details>")[0]).split())
+
+
+def test_o2_changes_are_told_in_the_words_of_the_form(site: Site) -> None:
+    """O2: lists, limits and choices too, and nothing as a program has it."""
+    changed: list[tuple[Kind, str, dict[str, Any], tuple[str, ...]]] = [
+        (
+            Kind.EXTENSION,
+            "1001",
+            {
+                "caller_id_number_from": "equipment",
+                "callbacks_per_number": {"hour": 3, "day": 20},
+                "blocked_prefixes": ["+1900", "+1976"],
+                "ring_seconds": 9,
+                "prompts": {"goodbye": "shared"},
+            },
+            (
+                "One of the assigned numbers The caller's own number",
+                "3 an hour, 20 a day",
+                "+1900, +1976",
+                "9 seconds",
+                "Goodbye: shared",
+            ),
+        ),
+        (
+            Kind.CHANNEL,
+            "pstn",
+            {
+                "destinations": {"+49": 12_500, "+1": 0},
+                "identity": ["p-asserted-identity", "from"],
+                "rewrite": {"00": "+"},
+                "hours": ["mon-fri 08:00-18:00", "sat 09:00-12:00"],
+            },
+            (
+                "+49 = 0.0125, +1 = 0.00",
+                "P-Asserted-Identity, From",
+                "00 → +",
+                "Monday to Friday 08:00-18:00, Saturday 09:00-12:00",
+            ),
+        ),
+        (
+            Kind.CLIENT,
+            "acme",
+            {"blocked_types": ["toll_free"], "blocked_countries": ["CU", "KP"]},
+            ("Blocked kinds of number Toll free", "Blocked countries CU, KP"),
+        ),
+        (Kind.PRICE_LIST, "retail", {"description": "ours"}, ("Description ours",)),
+    ]
+    for kind, key, patch, words in changed:
+        site.world.directory.change(ADMIN, kind, key, patch)
+        said = history(site, kind, key)
+        for word in words:
+            assert word in said, said
+        assert not set(said) & set('[]{}"'), said
+        everything = site.get("/audit").text
+        assert "[&#34;" not in everything
+        assert "{&#34;" not in everything
+
+
+def test_o2_what_an_older_release_noted_is_told_as_it_is(site: Site) -> None:
+    change = Audited(
+        id=1,
+        at=1,
+        actor="x",
+        action="change",
+        kind="extension",
+        key="1",
+        client=None,
+        before={"return_prefixes": 7, "callbacks_per_number": ["a"], "gone": {"a": [1, None]}},
+        after={"dids": {"x": None, "y": "+1"}},
+    )
+    with site.app.app_context():
+        found = {one.name: (one.before, one.after) for one in differences(change)}
+    assert found["return_prefixes"] == ("7", "")
+    assert found["callbacks_per_number"] == ("a", "")
+    assert found["gone"] == ("A 1, None", "")
+    assert found["dids"][1]

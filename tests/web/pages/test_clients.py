@@ -81,7 +81,33 @@ def test_o2_a_client_sees_itself_and_changes_its_words_only(site: Site) -> None:
     assert site.post("/clients/new", {"name": "other"}, "acme").status_code == 403
 
 
+def test_o2_a_client_finds_its_own_page_in_the_menu(site: Site) -> None:
+    """O2: and nobody else has such a line."""
+    own = '<a href="/clients/of/acme">Your own details</a>'
+    assert own in site.get("/extensions", "acme").text
+    page = site.get("/clients/of/acme", "acme").text
+    assert own.replace("acme", 'acme" aria-current="page', 1) in page
+    for who in ("ada", "rod", "bolt"):
+        assert own not in site.get("/extensions", who).text
+
+
 def test_g1_hostile_words_of_a_client_are_text(site: Site) -> None:
     site.world.make(Kind.CLIENT, name="odd", description="<script>alert(1)</script>")
     for path in ("/clients", "/clients/of/odd", "/audit?kind=client"):
         assert "<script>alert" not in site.get(path).text
+
+
+def test_o2_spaces_that_nobody_touched_stay(site: Site) -> None:
+    """O2: a text that came by the API is changed by nobody who changes something else."""
+    said = "  two  of them "
+    site.world.directory.change(ADMIN, Kind.CLIENT, "acme", {"description": said})
+    check_unchanged(site, "/clients/of/acme", Kind.CLIENT, "acme")
+    sent = fields(site.get("/clients/of/acme").text)
+    saved = site.post("/clients/of/acme", {**sent, "contact_name": " Acme Ltd "})
+    assert saved.location == "/clients/of/acme?done=saved"
+    values = site.world.directory.get(ADMIN, Kind.CLIENT, "acme").values
+    assert values["description"] == said
+    assert values["contact_name"] == "Acme Ltd"
+    site.post("/clients/of/acme", {"version": "3", "description": "two  of them"})
+    values = site.world.directory.get(ADMIN, Kind.CLIENT, "acme").values
+    assert values["description"] == "two  of them"

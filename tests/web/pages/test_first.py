@@ -10,6 +10,8 @@ import pytest
 
 from controller.admin.model import Kind
 from controller.store.database import open_database
+from controller.web.pages.first_steps import STEPS
+from tests.web.pages.forms import fields
 from tests.web.pages.site import Site
 from tests.web.world import ADMIN, PASSWORD, World
 
@@ -93,14 +95,55 @@ def test_o2_a_step_is_gone_back_to_and_changed(bare: Site) -> None:
     set_up(bare)
     page = bare.get("/first/channel").text
     assert 'value="sip.example.com"' in page
-    changed = {"version": "1", "proxy": "sip2.example.com", "username": "", "register": ""}
+    changed = {
+        **{"version": "1", "key": "trunk"},
+        **{"proxy": "sip2.example.com", "username": "", "register": ""},
+    }
     assert step(bare, "channel", changed) == "/first/number"
     channel = bare.world.directory.get(ADMIN, Kind.CHANNEL, "trunk").values
     assert channel["proxy"] == "sip2.example.com"
     # Somebody else has changed it since.
     stale = bare.post("/first/channel", {**changed, "proxy": "sip3.example.com"})
     assert stale.status_code == 409
-    assert "changed meanwhile" in stale.text
+    assert "Somebody else saved it while this page was open" in stale.text
+    assert 'value="sip3.example.com"' in stale.text
+
+
+def test_o2_of_two_who_do_the_same_step_the_second_is_told(bare: Site) -> None:
+    """O2: what the first one made is not changed by a page that never showed it."""
+    other = fields(bare.get("/first/channel").text)
+    step(bare, "channel", {"name": "trunk", "proxy": "sip.example.com"})
+    late = bare.post("/first/channel", {**other, "name": "mine", "proxy": "sip2.example.com"})
+    assert late.status_code == 409
+    assert "Somebody else did this step while this page was open" in late.text
+    channel = bare.world.directory.get(ADMIN, Kind.CHANNEL, "trunk").values
+    assert channel["proxy"] == "sip.example.com"
+    # What is there now is below, and who saves that has seen it.
+    now = fields(late.text)
+    assert (now["key"], now["version"]) == (["trunk"], ["1"])
+    assert now["proxy"] == ["sip.example.com"]
+    assert step(bare, "channel", {**now, "proxy": "sip3.example.com"}) == "/first/number"
+
+
+def test_o2_a_step_changes_what_it_showed_and_no_other(bare: Site) -> None:
+    step(bare, "channel", {"name": "trunk", "proxy": "sip.example.com"})
+    shown = fields(bare.get("/first/channel").text)
+    # It comes first in the list, and has the same version.
+    bare.world.make(Kind.CHANNEL, name="another")
+    late = bare.post("/first/channel", {**shown, "proxy": "sip2.example.com"})
+    assert late.status_code == 409
+    assert bare.world.directory.get(ADMIN, Kind.CHANNEL, "another").values["proxy"] is None
+
+
+def test_o2_a_step_says_what_is_wrong_as_other_forms_do(bare: Site) -> None:
+    """A4: a password that was typed is asked for again, and fields are called as they are there."""
+    step(bare, "channel", {"name": "trunk"})
+    step(bare, "number", {"number": "+12025550100"})
+    page = bare.post("/first/extension", {**EXTENSION, "dids": "555"}).text
+    assert "type it once more" in page
+    assert PASSWORD not in page
+    label = next(f.label for f in STEPS[Kind.EXTENSION].fields if f.name == "dids")
+    assert f'href="#field-dids">{label}</a>' in page
 
 
 @pytest.mark.parametrize(

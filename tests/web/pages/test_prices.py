@@ -167,6 +167,25 @@ def test_m2_a_rate_begins_like_another(site: Site) -> None:
     assert len([key for key in keys(site) if key.startswith("retail/+49/")]) == 2
 
 
+def test_m2_a_rates_form_says_the_currency_of_its_own_list(site: Site) -> None:
+    """M2: whatever the address says; of a new one also which list that is, as it can be typed."""
+    key = site.world.make(Kind.RATE, price_list="spare", prefix="+33", since=LATER, per_minute=9)
+    of_spare, of_retail = "USD (price list spare)", "EUR (price list retail)"
+    own = site.get(f"/price-lists/rates/of/{key}?price_list=retail").text
+    assert ">USD<" in own
+    assert "EUR" not in own
+    assert of_retail in site.get("/price-lists/rates/new?price_list=retail").text
+    like = site.get(f"/price-lists/rates/new?like={key.replace('+', '%2B')}").text
+    assert of_spare in like
+    wrong = site.post(
+        "/price-lists/rates/new?price_list=retail",
+        {"price_list": " spare ", "prefix": "+44", "per_minute": "much"},
+    ).text
+    assert of_spare in wrong
+    assert of_retail not in wrong
+    assert "(price list" not in site.get("/price-lists/rates/new").text
+
+
 def test_m2_a_rate_that_has_begun_is_ended_and_never_changed(site: Site) -> None:
     path = f"/price-lists/rates/of/{GERMANY}"
     page = site.get(path).text

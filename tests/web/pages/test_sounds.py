@@ -222,6 +222,26 @@ def test_s1_a_sound_is_picked_for_a_field(site: Site) -> None:
     assert "No sound is called so." in site.get("/sounds/pick?found=1&q=zzz").text
 
 
+def test_s1_of_sounds_those_are_picked_from_that_the_extension_can_play(site: Site) -> None:
+    """S1: its client's own, and everybody's; what a call would not find is not offered."""
+    page = site.get("/extensions/of/1001").text
+    assert page.count('hx-include="#client"') == page.count('hx-get="/sounds/pick') > 3
+    dialog = site.get("/sounds/pick?for=warning_sound&client=acme").text
+    assert '<input type="hidden" name="client" value="acme">' in dialog
+    part = site.get("/sounds/pick?for=warning_sound&found=1&client=acme").text
+    for text in (dialog, part):
+        assert 'data-value="heard-acme"' in text
+        assert 'data-value="shared"' in text
+        assert "heard-bolt" not in text
+    assert "heard-bolt" in site.get("/sounds/pick?for=warning_sound").text
+    # Who is a client is offered no more than his own by it.
+    assert "heard-bolt" not in site.get("/sounds/pick?for=x&client=bolt", "acme").text
+    for client in ("nobody", "%00", "x" * 5000):
+        answer = site.get(f"/sounds/pick?found=1&client={client}")
+        assert answer.status_code == 200
+        assert "heard-" not in answer.text
+
+
 def test_g1_what_is_asked_of_the_dialog_is_text(site: Site) -> None:
     asked = quote('"><script>alert(1)</script>')
     for path in (f"for={asked}", f"q={asked}", f"language={asked}", "q=%00", f"q={'x' * 5000}"):

@@ -74,6 +74,28 @@ def test_o2_what_stands_in_a_field_is_read_as_what_it_was(widget: Widget, data: 
 
 
 @given(text=some.text())
+@pytest.mark.parametrize("widget", [Widget.TEXT, Widget.LONG])
+def test_o2_a_text_that_nobody_touched_is_what_stood_there(widget: Widget, text: str) -> None:
+    """O2: with spaces around it, and ends of lines as nobody types them."""
+    if widget is Widget.TEXT:
+        text = text.replace("\r", "").replace("\n", "")
+    field = Field(name="it", label="", help="", widget=widget)
+    assert typed_by(field, sent(field, text)) == typed_of(field, text)
+
+
+@pytest.mark.parametrize("widget", [Widget.TEXT, Widget.NUMBER, Widget.PHONE, Widget.MOMENT])
+def test_o2_spaces_around_what_is_typed_are_none_of_it(widget: Widget) -> None:
+    field = Field(name="it", label="", help="", widget=widget)
+    typed = typed_by(field, MultiDict({"it": " 2027 "})) or Typed()
+    if widget is Widget.MOMENT:
+        typed = Typed(text=" 2027-01-31 ")
+        assert value_of(field, typed) == "2027-01-31T00:00:00.000000Z"
+    else:
+        assert value_of(field, typed) == (2027 if widget is Widget.NUMBER else "2027")
+    assert value_of(field, Typed(text="  ")) is None
+
+
+@given(text=some.text())
 @pytest.mark.parametrize(
     "widget",
     [Widget.PRICED, Widget.MOMENT, Widget.INSTANT, Widget.MONEY, Widget.PAIRS, Widget.NUMBER],
