@@ -10,7 +10,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import update
 
+from controller.store import schema
 from controller.web.pages.application import COOKIE
 from tests.live_calls import put
 from tests.web.pages.site import SESSIONS, Site, served
@@ -41,6 +43,17 @@ def test_o2_each_call_says_what_it_is_at_in_words(site: Site) -> None:
         "1\N{EN DASH}6 of 6",
     ):
         assert words in page, words
+
+
+def test_o2_an_extension_that_cannot_be_read_keeps_nobody_from_live_calls(site: Site) -> None:
+    """A newer release wrote it, say; nor is anybody led to the first set-up then."""
+    with site.world.engine.begin() as connection:
+        connection.execute(update(schema.extension).values(policy="{"))
+    put(site.world.engine, 100, "talking", extension="1001", now=site.world.now)
+    for _ in range(2):
+        answer = site.get("/live")
+        assert answer.status_code == 200
+        assert "Talking with" in text(answer.text)
 
 
 def test_o2_how_often_it_was_tried_is_counted_as_people_do(site: Site) -> None:
