@@ -132,10 +132,11 @@ class Figures:
         # Parts begin where hours and days do (UTC), so that the same call is always in the same.
         since = until - until % wanted.step - (wanted.count - 1) * wanted.step
         owners = [one for one in (client, actor.client) if one is not None]
+        which = _Which(since, until, wanted.step, extension, owners)
         with self._reader.connect() as connection:
-            asked = _asked(connection, since, until, wanted.step, extension, owners)
-            made = _made(connection, since, until, wanted.step, extension, owners)
-            spent = _spent(connection, since, until, wanted.step, extension, owners)
+            asked = _asked(connection, which)
+            made = _made(connection, which)
+            spent = _spent(connection, which)
         return FiguresShown(
             since=since,
             until=until,
@@ -151,25 +152,34 @@ class Figures:
 # --- what is counted -----------------------------------------------------------------------------
 
 
-def _asked(
-    connection: Connection,
-    since: int,
-    until: int,
-    step: int,
-    extension: str | None,
-    owners: Sequence[str],
-) -> Sequence[Any]:
+class _Which(msgspec.Struct, frozen=True):
+    """What is counted: what began in a time, in parts; of an extension, of owners, or of all."""
+
+    since: int
+    until: int
+    step: int
+    extension: str | None
+    owners: Sequence[str]
+
+    def conditions(
+        self, begun: ColumnElement[int], extension: ColumnElement[str]
+    ) -> list[ColumnElement[bool]]:
+        """Give the conditions but for those of the owners."""
+        within = [begun >= self.since, begun < self.until]
+        return within if self.extension is None else [*within, extension == self.extension]
+
+    def part(self, at: ColumnElement[int]) -> ColumnElement[int]:
+        """Give in which part a time is: whole numbers divide so in both databases."""
+        return (at - self.since) // self.step
+
+
+def _asked(connection: Connection, which: _Which) -> Sequence[Any]:
     """Give how many callbacks there were by part, state and outcome."""
-    conditions: list[ColumnElement[bool]] = [
-        requests.c.created >= since,
-        requests.c.created < until,
-    ]
-    if extension is not None:
-        conditions.append(requests.c.extension == extension)
-    for owner in owners:
+    conditions = which.conditions(requests.c.created, requests.c.extension)
+    for owner in which.owners:
         own = select(extensions.c.extension).where(extensions.c.client == owner)
         conditions.append(requests.c.extension.in_(own))
-    part = _whole(requests.c.created, since, step)
+    part = which.part(requests.c.created)
     return connection.execute(
         select(
             part.label("part"),
@@ -182,14 +192,7 @@ def _asked(
     ).all()
 
 
-def _made(
-    connection: Connection,
-    since: int,
-    until: int,
-    step: int,
-    extension: str | None,
-    owners: Sequence[str],
-) -> Sequence[Any]:
+def _made(connection: Connection, which: _Which) -> Sequence[Any]:
     """Give how many return calls were made, and answered, by part.
 
     A try has a leg on each channel that failed before the one that was answered: it is one call,
@@ -200,11 +203,11 @@ def _made(
             func.min(legs.c.begun).label("begun"),
             func.max(legs.c.answered).label("answered"),
         )
-        .where(*_legs(since, until, extension, owners), legs.c.side == Side.RETURN.value)
+        .where(*_legs(which), legs.c.side == Side.RETURN.value)
         .group_by(legs.c.call)
         .subquery()
     )
-    part = _whole(tries.c.begun, since, step)
+    part = which.part(tries.c.begun)
     return connection.execute(
         select(
             part.label("part"),
@@ -214,16 +217,9 @@ def _made(
     ).all()
 
 
-def _spent(
-    connection: Connection,
-    since: int,
-    until: int,
-    step: int,
-    extension: str | None,
-    owners: Sequence[str],
-) -> Sequence[Any]:
+def _spent(connection: Connection, which: _Which) -> Sequence[Any]:
     """Give what legs cost and how long they were, by part, side and currencies."""
-    part = _whole(legs.c.begun, since, step)
+    part = which.part(legs.c.begun)
     return connection.execute(
         select(
             part.label("part"),
@@ -236,23 +232,14 @@ def _spent(
             func.sum(legs.c.uncovered).label("uncovered"),
             func.sum(legs.c.cost).label("cost"),
         )
-        .where(*_legs(since, until, extension, owners))
+        .where(*_legs(which))
         .group_by("part", legs.c.side, legs.c.currency, legs.c.cost_currency)
     ).all()
 
 
-def _legs(
-    since: int, until: int, extension: str | None, owners: Sequence[str]
-) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [legs.c.begun >= since, legs.c.begun < until]
-    if extension is not None:
-        conditions.append(legs.c.extension == extension)
-    return conditions + [legs.c.client == owner for owner in owners]
-
-
-def _whole(at: ColumnElement[int], since: int, step: int) -> ColumnElement[int]:
-    """Give in which part a time is: whole numbers divide so in both databases."""
-    return (at - since) // step
+def _legs(which: _Which) -> list[ColumnElement[bool]]:
+    conditions = which.conditions(legs.c.begun, legs.c.extension)
+    return conditions + [legs.c.client == owner for owner in which.owners]
 
 
 # --- what is made of it --------------------------------------------------------------------------

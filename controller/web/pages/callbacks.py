@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import msgspec
 from flask import Flask, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as Answer
 
@@ -26,7 +25,16 @@ from controller.web.pages import outcomes, shown
 from controller.web.pages.calls import add_words, micros
 from controller.web.pages.desks import Desks
 from controller.web.pages.entering import actor
-from controller.web.pages.fields import Field, FormField, FormSection, Section, Typed, Widget, Wrong
+from controller.web.pages.fields import (
+    Asked,
+    Field,
+    FormField,
+    FormSection,
+    Section,
+    Typed,
+    Widget,
+    Wrong,
+)
 from controller.web.pages.live import PATH as LIVE
 from controller.web.pages.live import LivePages, may_end
 from controller.web.pages.typed import typed_by, value_of
@@ -94,16 +102,6 @@ WANTED: Final = Section(
         ),
     ),
 )
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """A filter as it is shown."""
-
-    name: str
-    label: str
-    said: str
-    options: tuple[tuple[str, str], ...]
-    type: str
 
 
 class CallbackPages:

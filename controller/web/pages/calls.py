@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode
 
-import msgspec
 from flask import Flask, Response, render_template, request
 
 from controller.admin.call_files import FORMATS, lines
@@ -20,6 +19,7 @@ from controller.web.api.files import CSV, Files
 from controller.web.pages import causes, outcomes, rules, shown
 from controller.web.pages.desks import Desks
 from controller.web.pages.entering import actor
+from controller.web.pages.fields import Asked
 from controller.web.pages.words import N_, _
 
 #: So many stand on a page.
@@ -62,16 +62,6 @@ _OPTIONS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "uncovered": _YES_NO,
 }
 _TIMES: Final = ("since", "until")
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """A filter as it is shown: what was typed, and what there is to choose from."""
-
-    name: str
-    label: str
-    said: str
-    options: tuple[tuple[str, str], ...]
-    type: str
 
 
 class CallPages:

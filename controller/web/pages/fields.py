@@ -137,6 +137,16 @@ class FormField(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """A filter as it is shown: what was typed, and what there is to choose from."""
+
+    name: str
+    label: str
+    said: str
+    options: tuple[tuple[str, str], ...]
+    type: str
+
+
 class FormSection(msgspec.Struct, frozen=True):
     """A section as it is shown."""
 

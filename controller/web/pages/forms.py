@@ -27,7 +27,7 @@ from controller.web.pages.fields import (
     Wrong,
 )
 from controller.web.pages.typed import RATE_PARTS, REMOVE, typed_by, typed_of, value_of
-from controller.web.pages.words import N_, _
+from controller.web.pages.words import N_, _, said
 
 __all__ = [
     "RATE_PARTS",
@@ -124,9 +124,9 @@ class Form:
         name, part = _parted(head.removeprefix("$."))
         if not colon or name not in self._typed:
             return False
-        rest = self.in_words(rest)
         if any(f.name == name and f.widget in (Widget.MONEY, Widget.PRICED) for f in self.fields()):
             rest = in_money(rest)
+        rest = self.in_words(rest)
         self.errors[name] = f"{part}: {rest}" if part else rest
         return True
 
@@ -138,20 +138,20 @@ class Form:
             field = known.get(found[1])
             if field is None:
                 return found[0]
-            said = f"“{_(field.label)}”"
+            name = f"“{_(field.label)}”"
             if found[3] is None:
-                return said + found[0][len(found[1]) :]
-            choice = next((_(label) for name, label in field.options if name == found[3]), found[3])
-            return f"{said}{found[2] or ' as'} “{choice}”"
+                return name + found[0][len(found[1]) :]
+            choice = next((_(label) for one, label in field.options if one == found[3]), found[3])
+            return f"{name}{found[2] or ' as'} “{choice}”"
 
-        return _NAMED.sub(named, message)
+        return _NAMED.sub(named, said(message))
 
     def ask_again(self) -> None:
         """Ask for secrets once more that were typed: they are not sent back with the form."""
         for field in self.fields():
             if field.widget is Widget.SECRET and self._typed[field.name].text:
-                said = _("type it once more: what was typed here is never sent back")
-                self.errors.setdefault(field.name, said)
+                again = _("type it once more: what was typed here is never sent back")
+                self.errors.setdefault(field.name, again)
 
     def shown(self) -> tuple[FormSection, ...]:
         """Give the form as it is shown."""
@@ -224,8 +224,8 @@ def default_words(kind: Kind, field: Field) -> str:
     if value in (None, "") or isinstance(value, dict | list | tuple):
         return ""
     unit = _(field.unit) if field.unit else ""
-    said = shown.money(value) if field.widget is Widget.MONEY else value
-    return f"{said} {unit}".strip()
+    text = shown.money(value) if field.widget is Widget.MONEY else value
+    return f"{text} {unit}".strip()
 
 
 #: Options that many fields have.

@@ -7,6 +7,7 @@ are written: English.
 from __future__ import annotations
 
 import gettext as catalogues
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -29,9 +30,38 @@ def _(text: str) -> str:
     return _current().gettext(text)
 
 
+def said(message: str) -> str:
+    """Translate what a desk says is wrong: a sentence that is known, also with a bound in it.
+
+    What it says beyond that names records and values, and stays as it is.
+    """
+    if not message:
+        # The empty text stands for a catalogue's own head.
+        return message
+    for text, known in _BOUNDED:
+        found = known.fullmatch(message)
+        if found is not None:
+            return _(text) % {"bound": found[1]}
+    return _(message)
+
+
 def ngettext(one: str, many: str, count: int) -> str:
     """Translate words that depend on a count."""
     return _current().ngettext(one, many, count)
+
+
+#: What desks say with a bound in it (`admin.wording`), and how that is recognised.
+_BOUNDED: Final = tuple(
+    (text, re.compile(re.escape(text).replace(re.escape("%(bound)s"), "(-?[0-9.]+)")))
+    for text in (
+        N_("write a whole number, at least %(bound)s"),
+        N_("write a whole number, at most %(bound)s"),
+        N_("is too long; write at most %(bound)s characters"),
+        N_("is too short; write at least %(bound)s characters"),
+        N_("are too many; write at most %(bound)s of them"),
+        N_("are too few; write at least %(bound)s of them"),
+    )
+)
 
 
 def languages() -> list[str]:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from gettext import NullTranslations
+
+import pytest
+
 from controller.admin.model import Kind
+from controller.web.pages import words
 from controller.web.pages.clients import CLIENTS
+from controller.web.pages.forms import Form
 from tests.web.pages.forms import check_unchanged, check_whole, fields
 from tests.web.pages.site import Site
 from tests.web.world import ADMIN
@@ -48,6 +54,30 @@ def test_o2_what_is_wrong_stands_beside_its_field(site: Site) -> None:
     assert 'id="callbacks-error"' in page.text
     assert "write a whole number" in page.text
     assert 'value="kept"' in page.text
+
+
+class Loud(NullTranslations):
+    """A language that is English, written large."""
+
+    def gettext(self, message: str) -> str:
+        """Translate."""
+        return message.upper().replace("%(BOUND)S", "%(bound)s")
+
+
+def test_o2_what_desks_say_is_translated_where_it_is_known(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O2: also where a bound stands in it; what is unknown to a catalogue stays English."""
+    monkeypatch.setattr(words, "_catalogue", lambda language: Loud())
+    form = Form(Kind.CLIENT, CLIENTS.sections)
+    for message, translated in (
+        ("contact_name: is too long; write at most 40 characters", "WRITE AT MOST 40 CHARACTERS"),
+        ("concurrent_calls: write a whole number, at least 1", "WRITE A WHOLE NUMBER, AT LEAST 1"),
+        ("concurrent_calls: write a whole number", "WRITE A WHOLE NUMBER"),
+    ):
+        assert form.note(message)
+        assert translated in form.errors[message.partition(":")[0]]
+    assert form.in_words("") == ""
 
 
 def test_o2_every_field_of_a_client_is_on_its_page(site: Site) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from werkzeug.test import Client as Browser
 from werkzeug.test import TestResponse
 
 from controller.admin.model import Kind
 from controller.web.api.files import MOST_CSV_BYTES
 from controller.web.pages import rates
-from controller.web.pages.application import COOKIE
 from controller.web.pages.prices import PRICE_LISTS
 from controller.web.pages.rates import RATES
 from tests.web.pages.forms import check_unchanged, check_whole, fields
-from tests.web.pages.site import SESSIONS, Site
+from tests.web.pages.site import Site
 from tests.web.world import ADMIN, SINCE
 
 GERMANY = f"retail/+49/{SINCE}"
@@ -24,18 +22,7 @@ def send(
     site: Site, data: bytes, do: str, who: str = "ada", *, csrf: str | None = None
 ) -> TestResponse:
     """Send a file of rates as the page's script does."""
-    browser = Browser(site.app)
-    browser.set_cookie(COOKIE, who)
-    return browser.post(
-        f"/price-lists/import/retail?do={do}&filename=a.csv",
-        data=data,
-        headers={
-            "Sec-Fetch-Site": "same-origin",
-            "X-CSRF-Token": SESSIONS[who].csrf if csrf is None else csrf,
-            "HX-Request": "true",
-            "Content-Type": "application/octet-stream",
-        },
-    )
+    return site.send(f"/price-lists/import/retail?do={do}&filename=a.csv", data, who, token=csrf)
 
 
 def keys(site: Site) -> list[str]:

@@ -6,18 +6,16 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from werkzeug.test import Client as Browser
 from werkzeug.test import TestResponse
 
 from controller.admin.model import Kind
 from controller.sounds.model import MOST_BYTES
 from controller.web.api import turns
-from controller.web.pages.application import COOKIE
 from controller.web.pages.sounds import SOUNDS, SoundPages
 from tests.sounding import recording
 from tests.unit.sounds.given import samples
 from tests.web.pages.forms import check_unchanged, check_whole, fields
-from tests.web.pages.site import SESSIONS, Site, desks
+from tests.web.pages.site import Site, desks
 from tests.web.world import ADMIN, World
 
 
@@ -32,18 +30,8 @@ def send(
     csrf: str | None = None,
 ) -> TestResponse:
     """Send a file as the page's script does."""
-    browser = Browser(site.app)
-    browser.set_cookie(COOKIE, who)
-    return browser.post(
-        f"/sounds/upload/{key}?version={version}&filename={quote(name)}",
-        data=data,
-        headers={
-            "Sec-Fetch-Site": "same-origin",
-            "X-CSRF-Token": SESSIONS[who].csrf if csrf is None else csrf,
-            "HX-Request": "true",
-            "Content-Type": "application/octet-stream",
-        },
-    )
+    path = f"/sounds/upload/{key}?version={version}&filename={quote(name)}"
+    return site.send(path, data, who, token=csrf)
 
 
 def said(site: Site, key: str = "en/heard-acme") -> dict[str, Any]:
