@@ -9,6 +9,7 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Pages
 from tests.browser.window import Window
+from tests.web.world import ADMIN
 
 #: An EventSource that a test speaks through: `streams` has all that were begun.
 _STREAMS: Final = """
@@ -122,3 +123,43 @@ def test_o2_what_cannot_be_had_is_said_once_until_it_can(pages: Pages) -> None:
     # htmx writes what fails to the console; that was meant.
     assert all("/nodes/now" in fault or "htmx" in fault for fault in window.faults), window.faults
     window.faults.clear()
+
+
+@pytest.mark.parametrize("how", ["the stream says so", "it is asked why it was refused"])
+def test_o2_who_is_logged_out_comes_to_the_log_in_and_sends_nothing_again(
+    pages: Pages, window: Window, how: str
+) -> None:
+    """Also where the page is what came of a button: its form is not sent a second time."""
+    window.expected = {409}
+    id_ = pages.world.acme_callback
+    button = window.page.locator(f"#call-{id_} button")
+    pages.world.callbacks.cancel(ADMIN, id_)
+    button.click()
+    window.page.locator("#dialog").get_by_role("button", name="Yes").click()
+    expect(window.page.locator("main").get_by_role("alert")).to_be_visible()
+    asked: list[str] = []
+    window.page.on("request", lambda request: asked.append(request.method))
+    window.context.clear_cookies()
+    if how == "the stream says so":
+        window.page.evaluate("() => streams[0].say('out')")
+    else:
+        window.page.evaluate("() => { streams[0].close(); streams[0].say('error'); }")
+        window.page.clock.run_for(6_000)
+    window.page.wait_for_url("**/login?to=%2Flive")
+    assert "POST" not in asked
+
+
+def test_o2_a_page_that_says_what_was_not_done_is_loaded_anew_as_itself(
+    pages: Pages, window: Window
+) -> None:
+    """By whoever presses F5: he is not asked whether he wants to send his form again."""
+    window.expected = {409}
+    id_ = pages.world.acme_callback
+    button = window.page.locator(f"#call-{id_} button")
+    pages.world.callbacks.cancel(ADMIN, id_)
+    button.click()
+    window.page.locator("#dialog").get_by_role("button", name="Yes").click()
+    expect(window.page.locator("main").get_by_role("alert")).to_be_visible()
+    assert window.page.url == f"{window.address}/live"
+    window.page.reload()
+    expect(window.page.locator("main").get_by_role("alert")).to_have_count(0)

@@ -73,10 +73,10 @@ class LivePages:
             error=error,
             wrong=wrong,
             views=[(view.value, label) for view, label in VIEWS.items()],
-            events=f"{PATH}/events?{_query(asked)}",
-            here_again=f"{PATH}?{_query(asked)}",
-            earlier=f"{PATH}?{_query(asked, asked.page - 1)}",
-            later=f"{PATH}?{_query(asked, asked.page + 1)}",
+            events=f"{PATH}/events{_query(asked)}",
+            here_again=f"{PATH}{_query(asked)}",
+            earlier=f"{PATH}{_query(asked, asked.page - 1)}",
+            later=f"{PATH}{_query(asked, asked.page + 1)}",
             more=look.more,
             operators=actor().client is None,
             may_end=may_end(actor()),
@@ -134,14 +134,15 @@ _ASKED: Final = ("view", "extension", "number", "page")
 
 
 def _query(asked: LiveAsked, page: int | None = None) -> str:
-    """Give what an address says of what is asked for."""
+    """Give what an address says of what is asked for, with its `?` where it says anything."""
     said = {
         "view": "" if asked.view is LiveView.ALL else asked.view.value,
         "extension": asked.extension,
         "number": asked.number,
         "page": asked.page if page is None else page,
     }
-    return urlencode({name: value for name, value in said.items() if value not in ("", 1)})
+    query = urlencode({name: value for name, value in said.items() if value not in ("", 1)})
+    return f"?{query}" if query else ""
 
 
 def _seen_by(who: Actor) -> dict[str, bool]:

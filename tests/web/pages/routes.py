@@ -96,7 +96,7 @@ FORMS: Final[dict[str, tuple[dict[str, Any], ...]]] = {
         },
     ),
     "extension.save": ({"ring_seconds": "9"}, {"password": "123456"}),
-    "first.save": ({"proxy": "sip.example.com", "version": "{of_channel}"},),
+    "first.save": ({"proxy": "sip.example.com", "key": "pstn", "version": "{of_channel}"},),
     "lockout.release": ({"key": "{lockout}"},),
     "login.enter": ({"name": "{client}", "password": "long enough to be one"},),
     "login.enter_code": ({"code": "123456"},),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from html import unescape
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
 from sqlalchemy import select
@@ -27,6 +27,7 @@ from tests.web.pages.routes import (
     path_of,
     rules,
     send,
+    things,
 )
 from tests.web.pages.site import Site
 from tests.web.world import ADMIN, PASSWORD, PIN
@@ -105,6 +106,39 @@ def test_o2_nothing_of_another_client_is_shown(site: Site, who: str, owner: str)
         if not rule.arguments:
             check_tells_nothing(site, site.get(path.partition("?")[0], who), owner, "")
     assert stored(site) == before
+    assert site.faults == 0
+
+
+def begun(site: Site, path: str, who: str) -> TestResponse:
+    """Ask for what goes on and on, and give it with the first thing that it says."""
+    answer = site.get(path, who)
+    if answer.content_type.startswith("text/event-stream"):
+        first = next(answer.iter_encoded())
+        answer.close()
+        answer.set_data(first)
+    return answer
+
+
+def events(site: Site, client: str) -> list[str]:
+    """Give the streams of what a client has."""
+    known = things(site.world, client)
+    asked = ("", f"?extension={known['extension']}", f"?number={quote(known['asked'])}")
+    paths = [path_of(site, rule, client) for rule in rules(site, "GET") if rule.endpoint in STREAMS]
+    assert len(paths) == len(STREAMS)
+    return [f"{path}{query}" for path in paths for query in asked]
+
+
+@pytest.mark.parametrize(("who", "owner"), STRANGERS)
+def test_o2_no_stream_tells_of_another_client(site: Site, who: str, owner: str) -> None:
+    """O2: neither what is seen at first, nor what is asked for by his extension or number."""
+    for path in events(site, owner):
+        answer = begun(site, path, who)
+        assert answer.status_code in (200, 404), path
+        check_tells_nothing(site, answer, owner, path)
+        # Nor anybody who is not logged in; and there is something to be told.
+        assert site.get(path, None).status_code == 303
+        for sees in ("ada", "rod", owner):
+            assert getattr(site.world, f"{owner}_callback") in begun(site, path, sees).text, path
     assert site.faults == 0
 
 

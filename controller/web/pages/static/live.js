@@ -9,6 +9,9 @@
   const said = document.getElementById("live-said");
   // How far the server's clock is ahead of ours, milliseconds.
   let ahead = Number(table.dataset.now) - Date.now();
+  // The page's own address. What came of a button has another one: loaded anew it would do it again.
+  const own = table.dataset.here;
+  if (new URL(own, location).pathname !== location.pathname) history.replaceState(null, "", own);
   // What is sent may have been seen so long ago; the clock of this machine may be set meanwhile.
   const OLD = 20000;
   // Something is heard more often than that, even where nothing is new: else nobody is there.
@@ -119,6 +122,11 @@
     source = null;
   };
 
+  const leave = () => {
+    close();
+    location.assign(own);
+  };
+
   const connect = () => {
     close();
     // A window that nobody sees watches nothing: a browser has few connections to one server.
@@ -133,7 +141,7 @@
     // It ends now and then, and is begun anew at once: nothing is wrong.
     on("again", connect);
     // The session is over: the log-in is where the page leads.
-    on("out", () => { close(); location.reload(); });
+    on("out", leave);
     here.addEventListener("error", () => {
       state("off", "bad");
       // It was refused, and the browser gives up: by a server that is full, or has just begun.
@@ -147,7 +155,7 @@
     try {
       const abort = new AbortController();
       const answer = await fetch(table.dataset.events, { signal: abort.signal, redirect: "manual" });
-      if (answer.type === "opaqueredirect") { location.reload(); return; }
+      if (answer.type === "opaqueredirect") { leave(); return; }
       abort.abort();
       if (answer.status === 503) {
         state("full", "warn");
