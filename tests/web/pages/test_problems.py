@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from werkzeug.formparser import FormDataParser
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.test import Client as Browser
 from werkzeug.test import TestResponse
 
-from controller.web.pages import reading
 from controller.web.pages.application import COOKIE
 from controller.web.pages.reading import MOST_BYTES, MOST_FIELDS
 from tests.web.pages.site import SESSIONS, Site
@@ -99,20 +100,20 @@ def test_g1_a_form_whose_length_is_not_said_is_bounded_too(
 ) -> None:
     """G1: it comes in chunks, and only the server knows where it ends."""
     read: list[int] = []
-    parse = reading.FormDataParser.parse
+    parse = FormDataParser.parse
 
     def parsed(self: Any, stream: Any, *args: Any) -> Any:
         read.append(len(stream.getvalue()))
         return parse(self, stream, *args)
 
-    monkeypatch.setattr(reading.FormDataParser, "parse", parsed)
+    monkeypatch.setattr(FormDataParser, "parse", parsed)
     browser = Browser(site.app)
     browser.set_cookie(COOKIE, "ada")
     for more, status in ((0, 422), (MOST_BYTES, 413)):
         form = (fields(2) + "x" * more).encode()
         answer = browser.post(
             "/stops",
-            input_stream=reading.io.BytesIO(form),
+            input_stream=io.BytesIO(form),
             content_type="application/x-www-form-urlencoded",
             headers={"Sec-Fetch-Site": "same-origin"},
             environ_overrides={"wsgi.input_terminated": True},
