@@ -184,7 +184,7 @@ def _templates(app: Flask) -> None:
         "moment": shown.moment,
         "money": shown.money,
         "seconds": shown.seconds,
-        "word": shown.word,
+        "word": lambda name: words._(shown.word(name)),
     }
     app.jinja_env.globals |= {"asset": assets.asset, "days": rows.DAYS}
     app.context_processor(_context)
@@ -214,6 +214,6 @@ def _problem(refusal: Refusal) -> Response:
     body = render_template(
         "_problem.html" if part else "problem.html",
         title=problems.title(refusal.status),
-        detail=refusal.detail or problems.advice(refusal.status),
+        detail=words.said(refusal.detail or problems.advice(refusal.status)),
     )
     return Response(body, refusal.status, refusal.headers, content_type="text/html; charset=utf-8")

@@ -131,7 +131,9 @@ class ExtensionPages(RecordPages):
         """Give whose numbers there are to choose from; None: everybody's."""
         if item is not None:
             return str(item.values["client"])
-        return actor().client or request.form.get("client") or request.args.get("client")
+        said = request.form.get("client") or request.args.get("client") or ""
+        # What cannot be a client is said beside its field; nobody's numbers are looked for then.
+        return actor().client or (said.strip() if said.isprintable() else "-") or None
 
     def _essentials(self, item: Item) -> Essentials:
         run, desks, who = self.desks.run, self.desks, actor()

@@ -49,7 +49,11 @@ def seconds(count: float | None) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+#: What is no word, and is written in its own way.
+_SPELT: Final = {"did": "DID", "dids": "DIDs", "id": "ID", "pin": "PIN", "voip": "VoIP"}
+
+
 def word(name: object) -> str:
     """Write a name of ours, such as `no_credit`, as words."""
-    text = str(name).replace("_", " ")
+    text = " ".join(_SPELT.get(part, part) for part in str(name).split("_"))
     return text[:1].upper() + text[1:]

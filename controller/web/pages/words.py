@@ -33,8 +33,10 @@ def _(text: str) -> str:
 def said(message: str) -> str:
     """Translate what a desk says is wrong: a sentence that is known, also with a bound in it.
 
-    What it says beyond that names records and values, and stays as it is.
+    What it says beyond that names records and values, and stays as it is. Commands and the ids of
+    rules are for those who type commands.
     """
+    message = _RULE.sub("", _COMMAND.sub("", message))
     if not message:
         # The empty text stands for a catalogue's own head.
         return message
@@ -50,6 +52,10 @@ def ngettext(one: str, many: str, count: int) -> str:
     return _current().ngettext(one, many, count)
 
 
+#: A command that puts something right, as desks say it last or in brackets.
+_COMMAND: Final = re.compile(r"\s\(callbackd [^()]*\)|[:;] callbackd .*\Z", re.DOTALL)
+#: A rule of the specification.
+_RULE: Final = re.compile(r" \([A-Z][0-9]{1,2}\)")
 #: What desks say with a bound in it (`admin.wording`), and how that is recognised.
 _BOUNDED: Final = tuple(
     (text, re.compile(re.escape(text).replace(re.escape("%(bound)s"), "(-?[0-9.]+)")))

@@ -366,6 +366,37 @@ def test_o2_what_is_wrong_stands_at_its_field(site: Site) -> None:
     assert stored(site) == before
 
 
+@pytest.mark.parametrize("client", ["acme\N{ZERO WIDTH SPACE}", "a\0b", "a\N{NO-BREAK SPACE}b"])
+def test_o2_a_client_that_cannot_be_read_is_wrong_at_its_field(site: Site, client: str) -> None:
+    """O2: as it may be pasted; what was typed is still there."""
+    page = site.post("/extensions/new", {"extension": "7777", "client": client})
+    assert page.status_code == 422
+    assert 'id="client-error"' in page.text
+    assert 'value="7777"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        (
+            {"caller_ids": "+12025550199"},
+            "+12025550199 is no public number of client acme; define it on a channel first<",
+        ),
+        ({"warning_sound": "gone"}, "client acme has no sound gone; upload it first, or write the"),
+        ({"client": "bolt"}, "is no public number of client bolt: it is acme&#39;s<"),
+    ],
+)
+def test_o2_pages_name_no_commands_and_no_rules_by_their_ids(
+    site: Site, typed: dict[str, str], says: str
+) -> None:
+    """O2: who has a page in front of him puts it right there."""
+    page = site.post("/extensions/of/1001", {"version": "1", **typed})
+    assert page.status_code in (409, 422)
+    assert says in page.text
+    assert "callbackd " not in page.text.partition("<main")[2]
+    assert "(I8)" not in page.text
+
+
 def test_o2_whoever_was_first_is_not_overwritten(site: Site) -> None:
     """O2: what was typed is kept, and the page says what to do."""
     sent = fields(site.get(PATH).text)
