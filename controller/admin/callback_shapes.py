@@ -83,6 +83,8 @@ class Callback(msgspec.Struct, frozen=True, kw_only=True):
         destination: the number that was dialled last.
         source, actor, key: how it was asked for; through the API: by whom, and with which key.
         joined: how many more asked for it while it was open (T6).
+        rang_milliseconds: how long the call that asked rang until its end; None: nobody knows, or
+            nobody rang.
         attempts: how many times it was tried.
         channel, node: the trunk that the call came over, the switch of the last try; the operator
             alone sees them.
@@ -108,6 +110,7 @@ class Callback(msgspec.Struct, frozen=True, kw_only=True):
     ended: int | None
     joined: int
     attempts: int
+    rang_milliseconds: int | None
     channel: str | None
     node: str | None
 

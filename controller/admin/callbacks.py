@@ -43,6 +43,7 @@ from controller.store.destinations import destinations_of
 from controller.store.extensions import Extensions
 from controller.store.holding import hold
 from controller.store.journal import Writing, nobody, writing
+from controller.store.live import of_client
 from controller.store.requests import Request, Requests
 from controller.store.schema import callback_request as requests
 from controller.store.schema import extension as extensions
@@ -155,12 +156,14 @@ class Callbacks:
     ) -> CallbackPage:
         """Give callbacks, the newest first. Raises `Invalid` for a filter there is not."""
         conditions = [_condition(name, value) for name, value in filters.items()]
-        if actor.client is not None:
-            own = select(extensions.c.extension).where(extensions.c.client == actor.client)
-            conditions.append(requests.c.extension.in_(own))
+        client = actor.client
+        if client is not None and _is_narrow(filters):
+            # They are found by that, and not by whose they are.
+            conditions += of_client(client)
+            client = None
         limit = max(1, min(limit, MOST_ITEMS))
         with self._reader.connect() as connection:
-            found = asked.page(connection, conditions, _place(after), limit + 1)
+            found = asked.page(connection, conditions, _place(after), limit + 1, client=client)
         items = tuple(_shown(actor, request) for request in found[:limit])
         more = len(found) > limit
         return CallbackPage(items, f"{items[-1].created}:{items[-1].id}" if more else None)
@@ -314,6 +317,13 @@ def find_callback(
     if actor.client not in (None, owner):
         raise missing
     return found, owner
+
+
+def _is_narrow(filters: Mapping[str, str | int]) -> bool:
+    """Whether an index leads to what is looked for, whosever it is."""
+    if filters.get("state", State.DONE) not in (State.DONE, State.REFUSED):
+        return True
+    return not filters.keys().isdisjoint(("extension", "number", "outcome"))
 
 
 def _condition(name: str, value: str | int) -> ColumnElement[bool]:

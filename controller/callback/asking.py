@@ -53,6 +53,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
         stopped: O6, callbacks of this extension are stopped.
         reason: why there is none for certain, whatever else is found.
         leg, channel: the trigger call's, and the trunk that it came over.
+        rang_milliseconds: how long it rang until its end; None: nobody rang, or a clock is wrong.
         actor, key: through the API: who asks, and his key for it.
 
     """
@@ -68,6 +69,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     leg: str | None = None
     channel: str | None = None
+    rang_milliseconds: int | None = None
     actor: str | None = None
     key: str | None = None
 

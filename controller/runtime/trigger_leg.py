@@ -49,6 +49,8 @@ _PID = (IdentityHeader.P_ASSERTED_IDENTITY, IdentityHeader.P_PREFERRED_IDENTITY)
 NOBODY, NOWHERE = "nobody", "nowhere"
 #: By what a call is read that came over no trunk of ours: defaults.
 _NO_TRUNK = Channel(name="none")
+#: Nothing rings longer: the longest X is a minute.
+LONGEST_RINGING = 3600
 #: What stands for a value that is there and cannot be read: several values, or odd bytes.
 UNREADABLE = "unavailable"
 
@@ -96,7 +98,8 @@ class TriggerLeg(Leg[TriggerSession]):
         began = services.clock.now()
         # The machine's deadlines and the store's times go by clocks of their own.
         ends = services.clock.micros() + int((request.ends - began) * 1_000_000)
-        asking = self._asking(request.did, request.caller, ends)
+        rang = _rang(request.ends - self.session.since)
+        asking = self._asking(request.did, request.caller, ends, rang)
         second_of = self.second_of if request.second else None
         stored = services.keep(ask_or_join, services.requests, asking, second_of)
         services.metrics.store_seconds.observe(services.clock.now() - began)
@@ -113,7 +116,8 @@ class TriggerLeg(Leg[TriggerSession]):
 
     def _note(self, did: str, caller: Caller, reason: str) -> None:
         services = self.services
-        asking = self._asking(did, caller, services.clock.micros(), reason)
+        rang = _rang(services.clock.now() - self.session.since)
+        asking = self._asking(did, caller, services.clock.micros(), rang, reason)
         stored = services.keep(ask, services.requests, asking)
         outcome = stored.outcome or reason
         services.metrics.triggers.labels(outcome).inc()
@@ -138,7 +142,9 @@ class TriggerLeg(Leg[TriggerSession]):
         elif earlier.waits:
             services.keep(services.requests.put_off, caller, ends)
 
-    def _asking(self, did: str, caller: Caller, now: int, reason: str | None = None) -> Asking:
+    def _asking(
+        self, did: str, caller: Caller, now: int, rang: int | None, reason: str | None = None
+    ) -> Asking:
         policy = self.session.policy
         return Asking(
             policy=policy,
@@ -151,7 +157,13 @@ class TriggerLeg(Leg[TriggerSession]):
             reason=reason,
             leg=self.uuid,
             channel=self.channel,
+            rang_milliseconds=rang,
         )
+
+
+def _rang(seconds: float) -> int | None:
+    """Give how long a leg rang, milliseconds; None where a clock must have been set meanwhile."""
+    return round(seconds * 1000) if 0 <= seconds <= LONGEST_RINGING else None
 
 
 def ask_or_join(requests: Requests, asking: Asking, second_of: str | None) -> Request:

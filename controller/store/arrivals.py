@@ -101,7 +101,7 @@ def _storing(insert: Any, *, by_call: bool) -> Any:  # noqa: ANN401  (of either 
     another = case((requests.c.leg == leg, 0), else_=1) if by_call else literal(1)
     anew = {
         name: bindparam(f"new_{name}", type_=requests.c[name].type)
-        for name in (*_LAST_CALL, "due", "expires")
+        for name in (*_LAST_CALL, "due", "expires", "rang_milliseconds")
     }
     return (
         insert(requests)
@@ -121,9 +121,13 @@ def _storing(insert: Any, *, by_call: bool) -> Any:  # noqa: ANN401  (of either 
 def _by_call(anew: dict[str, Any]) -> dict[str, Any]:
     """The delay counts from the end of the last trigger call (T5)."""
     pending = requests.c.state == "pending"
+    # Stored ahead, it ends otherwise than was expected (T2).
+    same = (requests.c.leg == anew["leg"]) & (requests.c.joined == 0)
+    rang = requests.c.rang_milliseconds
     return {
         "due": case((pending, anew["due"]), else_=requests.c.due),
         "expires": case((pending, anew["expires"]), else_=requests.c.expires),
+        "rang_milliseconds": case((same, anew["rang_milliseconds"]), else_=rang),
         **{name: anew[name] for name in _LAST_CALL},
     }
 
@@ -136,7 +140,7 @@ def _by_api(anew: dict[str, Any]) -> dict[str, Any]:
 
 _STORED: Final = (
     "id", "extension", "did", "number", "state", "created", "due", "joined", "attempts", "caller",
-    "said", "source", "actor", "key", *_LAST_CALL, "expires",
+    "said", "source", "actor", "key", *_LAST_CALL, "expires", "rang_milliseconds",
 )  # fmt: skip
 
 
@@ -200,7 +204,8 @@ class Arrivals(RequestRows):
             "due": wanted.due,
             "expires": wanted.expires,
         }
-        anew = {f"new_{name}": values[name] for name in (*_LAST_CALL, "due", "expires")}
+        renewed = (*_LAST_CALL, "due", "expires", "rang_milliseconds")
+        anew = {f"new_{name}": values[name] for name in renewed}
         with self._transaction(within) as connection:
             row = connection.execute(self._storing[asking.leg is not None], values | anew).one()
         return request_of(row)
@@ -299,6 +304,7 @@ def _values(asking: Asking) -> dict[str, Any]:
         "leg": asking.leg,
         "channel": asking.channel,
         "rang": asking.now,
+        "rang_milliseconds": asking.rang_milliseconds,
     }
 
 

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select
 
+from controller.store.live import of_client
 from controller.store.request_rows import FIELDS, Request, request_of
 from controller.store.schema import callback_key as keys
 from controller.store.schema import callback_request as requests
+from controller.store.schema import extension as extensions
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -35,17 +37,45 @@ def page(
     conditions: Sequence[ColumnElement[bool]],
     after: Place | None,
     limit: int,
+    *,
+    client: str | None = None,
 ) -> list[Request]:
-    """Give callbacks, the newest first, those behind a place."""
-    statement = select(*FIELDS).where(*conditions)
+    """Give callbacks, the newest first, those behind a place; `client`: of his extensions alone."""
+    wanted = [*conditions]
     if after is not None:
         # Written so that an index by time is used.
-        statement = statement.where(
-            requests.c.created <= after.created,
-            or_(requests.c.created < after.created, requests.c.id < after.id),
-        )
+        wanted.append(requests.c.created <= after.created)
+        wanted.append(or_(requests.c.created < after.created, requests.c.id < after.id))
+    if client is not None and connection.dialect.name == "sqlite":
+        return _of_each(connection, wanted, limit, client)
+    statement = select(*FIELDS).where(*wanted, *of_client(client))
     ordered = statement.order_by(requests.c.created.desc(), requests.c.id.desc()).limit(limit)
     return [request_of(row) for row in connection.execute(ordered)]
+
+
+def _of_each(
+    connection: Connection, wanted: Sequence[ColumnElement[bool]], limit: int, client: str
+) -> list[Request]:
+    """Give the newest of a client: of the newest of each of his extensions.
+
+    SQLite knows not how many there are of whom, and would sort all that he ever had.
+    """
+    each = (
+        select(requests.c.id)
+        .where(requests.c.extension == extensions.c.extension, *wanted)
+        .order_by(requests.c.created.desc(), requests.c.id.desc())
+        .limit(limit)
+        .correlate(extensions)
+    )
+    found = requests.alias("found")
+    statement = (
+        select(*(found.c[field.name] for field in FIELDS))
+        .select_from(extensions.join(found, found.c.id.in_(each)))
+        .where(extensions.c.client == client)
+        .order_by(found.c.created.desc(), found.c.id.desc())
+        .limit(limit)
+    )
+    return [request_of(row) for row in connection.execute(statement)]
 
 
 def get(connection: Connection, request: str, *, lock: bool = False) -> Request | None:

@@ -50,6 +50,7 @@ class Request(msgspec.Struct, frozen=True):
     last_name: str | None = None
     lease_until: int | None = None
     holder: str | None = None
+    rang_milliseconds: int | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True):

@@ -63,6 +63,8 @@ callback_request: Final = Table(
     Column("channel", String(64)),
     Column("leg", String(64)),
     Column("rang", BigInteger, nullable=False, server_default="0"),
+    # How long the first one rang until its end; NULL: nobody rang, or nobody knows.
+    Column("rang_milliseconds", Integer),
     # No more is tried after that.
     Column("expires", BigInteger, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),
@@ -73,6 +75,14 @@ callback_request: Final = Table(
     Index("callback_request_number", "number", "created"),
     Index("callback_request_of", "extension", "created"),
     Index("callback_request_created", "created"),
+    # Written when a try ends, and by none of the moves before.
+    Index(
+        "callback_request_outcome",
+        "outcome",
+        "created",
+        sqlite_where=text("outcome IS NOT NULL"),
+        postgresql_where=text("outcome IS NOT NULL"),
+    ),
     Index("callback_request_key", "actor", "key", unique=True),
     Index("callback_request_leg", "leg"),
     # Nobody is called by two extensions at once (SPEC T7), whoever begins.

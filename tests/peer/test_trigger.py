@@ -65,6 +65,9 @@ def test_t1_a_carriers_second_try_is_refused_at_once_and_joins(world: World) -> 
 
     rang = {leg: at("refused", leg) - at("ringing", leg) for leg in (first, second)}
     assert rang[second] < 5 - 0.1 < rang[first]
+    # O3: it is kept of the first one, which rang X.
+    assert request.rang_milliseconds is not None
+    assert request.rang_milliseconds >= 5_000
 
 
 def test_t1_after_the_callback_a_caller_rings_anew(world: World) -> None:
@@ -93,6 +96,11 @@ def test_t2_who_hangs_up_and_rings_again_at_once_is_called_back(world: World) ->
     world.idle()
     assert [r.outcome for r in requests] == ["hung_up_early", "busy"]
     assert requests[1].leg == again
+    # O3: how long each rang is kept.
+    early, whole = (r.rang_milliseconds for r in requests)
+    assert early is not None
+    assert whole is not None
+    assert 0 < early < 5_000 <= whole
 
 
 def test_t1_a_store_that_does_not_answer_keeps_nobody_ringing(

@@ -53,6 +53,7 @@ def test_t11_a_callback_is_asked_for_and_shown(world: World) -> None:
         "ended": None,
         "joined": 0,
         "attempts": 0,
+        "rang_milliseconds": None,
         "channel": None,
         "node": None,
     }

@@ -93,8 +93,11 @@ def story(callback: WholeCallback) -> list[Moment]:
 
 
 def _trigger(callback: WholeCallback) -> Iterator[Moment]:
-    over = _("It came over channel %(channel)s.") % {"channel": callback.channel}
-    more = [over] if callback.channel else []
+    more = []
+    if callback.rang_milliseconds is not None:
+        more.append(_("It rang %(time)s.") % {"time": tenths(callback.rang_milliseconds)})
+    if callback.channel:
+        more.append(_("It came over channel %(channel)s.") % {"channel": callback.channel})
     if callback.source is Source.API:
         text = _("%(who)s asked for a callback to %(number)s.") % {
             "who": callback.actor or _("Somebody"),
@@ -103,10 +106,11 @@ def _trigger(callback: WholeCallback) -> Iterator[Moment]:
         if callback.key:
             more.append(_("With the key %(key)s.") % {"key": callback.key})
     else:
-        text = _("%(who)s rang %(did)s; the call was refused, and cost nothing.") % {
-            "who": callback.caller or _("Somebody"),
-            "did": callback.did,
-        }
+        values = {"who": callback.caller or _("Somebody"), "did": callback.did}
+        if callback.outcome == "hung_up_early":
+            text = _("%(who)s rang %(did)s, and hung up by himself; it cost nothing.") % values
+        else:
+            text = _("%(who)s rang %(did)s; the call was refused, and cost nothing.") % values
         if callback.caller is None and callback.said:
             more.append(_("The trunk said of the caller: %(said)s") % {"said": callback.said})
         elif callback.caller is None:
@@ -121,6 +125,11 @@ def _trigger(callback: WholeCallback) -> Iterator[Moment]:
             % {"count": callback.joined}
         )
     yield Moment(at=callback.created, kind="trigger", text=text, more=tuple(more))
+
+
+def tenths(milliseconds: int) -> str:
+    """Write how long a call rang, as exactly as it is refused (T1)."""
+    return f"{milliseconds / 1000:.1f} s"
 
 
 def _waiting(callback: WholeCallback) -> Iterator[Moment]:

@@ -16,7 +16,7 @@ from controller.web.pages.charts import Phase, TimeLine, time_line
 from controller.web.pages.desks import Desks
 from controller.web.pages.entering import actor
 from controller.web.pages.outcomes import tone, why
-from controller.web.pages.story import story
+from controller.web.pages.story import story, tenths
 from controller.web.pages.words import _
 
 _MICROS: Final = 1_000_000
@@ -74,11 +74,19 @@ def drawn(callback: WholeCallback, now: int) -> tuple[TimeLine | None, bool]:
     waited = sum(phase.ended - phase.begun for phase in waiting[:1])
     too_long = bool(tries) and waited > _MOST_WAITING * max(calls, _MICROS)
     lanes = [
+        (_("Trigger call"), [] if too_long else list(_trigger(callback))),
         (_("Waiting"), waiting[1:] if too_long else waiting),
         (_("Return call"), tries),
         (_("Destination"), destinations),
     ]
     return time_line([lane for lane in lanes if lane[1]], shown.seconds), too_long
+
+
+def _trigger(callback: WholeCallback) -> Iterator[Phase]:
+    if callback.rang_milliseconds is not None:
+        begun = callback.created - callback.rang_milliseconds * 1000
+        text = _("It rang %(time)s") % {"time": tenths(callback.rang_milliseconds)}
+        yield Phase(begun, callback.created, "ringing", text)
 
 
 def _waiting(callback: WholeCallback, last: int) -> Iterator[Phase]:

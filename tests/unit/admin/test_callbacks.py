@@ -123,6 +123,7 @@ def test_t11_what_is_asked_for_is_in_the_queue(callbacks: Callbacks, requests: R
         ended=None,
         joined=0,
         attempts=0,
+        rang_milliseconds=None,
         channel=None,
         node=None,
     )

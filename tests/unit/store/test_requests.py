@@ -44,7 +44,9 @@ def state(requests: Requests, request: Request) -> tuple[str, str | None]:
 
 def test_t1_a_request_is_stored_as_it_was_asked_for(requests: Requests) -> None:
     caller = Caller(number=CALLER, name="Ann")
-    request = stored(requests, expires=900, leg="leg-1", channel="pstn", caller=caller)
+    request = stored(
+        requests, expires=900, leg="leg-1", channel="pstn", caller=caller, rang_milliseconds=5_001
+    )
     assert request == Request(
         id=request.id,
         extension="100",
@@ -73,6 +75,7 @@ def test_t1_a_request_is_stored_as_it_was_asked_for(requests: Requests) -> None:
         last_caller=CALLER,
         last_did=DID,
         last_name="Ann",
+        rang_milliseconds=5_001,
     )
     assert requests.get(request.id) == request
     assert requests.all() == [request]
@@ -156,6 +159,23 @@ def test_i1_the_name_is_that_of_the_last_trigger_call(requests: Requests) -> Non
     assert named("") is None
     own = stored(requests, "+12125550198", actor="ops")
     assert own.last_name is None
+
+
+def test_o3_how_long_it_rang_is_that_of_the_call_that_asked_first(requests: Requests) -> None:
+    def rang(number: str = CALLER, **more: Any) -> int | None:
+        return stored(requests, number, **more).rang_milliseconds
+
+    assert rang(leg="leg-1", rang_milliseconds=5_000) == 5_000
+    # It was stored ahead (T2), and ended sooner.
+    assert rang(leg="leg-1", rang_milliseconds=2_400) == 2_400
+    assert rang(leg="leg-2", rang_milliseconds=9_000) == 2_400
+    assert rang(leg="leg-2", rang_milliseconds=9_100) == 2_400
+    assert rang(actor="ops") == 2_400
+    # Through the API nobody rang, whoever joins it.
+    assert rang("+12125550198", actor="ops") is None
+    assert rang("+12125550198", leg="leg-3", rang_milliseconds=5_000) is None
+    kept = requests.refuse(asking(leg="leg-4", rang_milliseconds=800), "hung_up_early")
+    assert kept.rang_milliseconds == 800
 
 
 def test_o7_the_name_of_a_call_that_is_refused_is_not_kept(requests: Requests) -> None:

@@ -119,6 +119,25 @@ def test_t10_a_refusal_is_told_with_its_reason(site: Site) -> None:
     assert "<svg" not in main(page.text)
 
 
+def test_o3_how_long_it_rang_is_told_and_drawn(site: Site) -> None:
+    """O3: trigger, refusal, return call; of one that nobody kept nothing is said."""
+    id_ = talked(site.world, rang_milliseconds=5_049)
+    page = site.get(f"/callbacks/{id_}")
+    assert "and cost nothing. It rang 5.0 s." in said(page.text)
+    line, _ = drawn(whole(site, id_), 0)
+    assert line is not None
+    assert line.lanes[0].name == "Trigger call"
+    assert [bar.said for bar, _ in line.lanes[0].bars] == ["It rang 5.0 s"]
+    assert "It rang" not in said(site.get(f"/callbacks/{refused(site.world)}").text)
+
+
+def test_t2_who_hangs_up_is_not_told_to_have_been_refused(site: Site) -> None:
+    id_ = refused(site.world, "hung_up_early", rang_milliseconds=812)
+    text = said(site.get(f"/callbacks/{id_}").text)
+    assert "rang +12025550210, and hung up by himself; it cost nothing. It rang 0.8 s." in text
+    assert "the call was refused" not in text
+
+
 def test_t4_a_hidden_caller_is_none(site: Site) -> None:
     """T4: what the trunk said instead is shown, and nothing is made of it."""
     id_ = refused(site.world, "hidden", number=None)

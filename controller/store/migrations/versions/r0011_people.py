@@ -1,6 +1,7 @@
 """People who log in to the pages: users, their sessions, links that let them in.
 
-Before, there were none: whoever has the machine lets the first one in.
+Before, there were none: whoever has the machine lets the first one in. And what the pages ask of
+callbacks: by what they ended, and how long the trigger call rang; of those of before nobody knows.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ down_revision = "0010"
 
 
 def upgrade() -> None:
-    """Add the tables."""
+    """Add the tables, and of callbacks a column and an index."""
     op.create_table(
         "user",
         sa.Column("name", sa.String(64), primary_key=True),
@@ -64,3 +65,12 @@ def upgrade() -> None:
         sa.Column("last", sa.BigInteger, nullable=False),
     )
     op.create_index("log_in_failure_last", "log_in_failure", ["last"])
+    op.add_column("callback_request", sa.Column("rang_milliseconds", sa.Integer))
+    # What is to be made has no outcome, and is not in it: it is written when a try ends.
+    op.create_index(
+        "callback_request_outcome",
+        "callback_request",
+        ["outcome", "created"],
+        sqlite_where=sa.text("outcome IS NOT NULL"),
+        postgresql_where=sa.text("outcome IS NOT NULL"),
+    )
