@@ -165,14 +165,19 @@ def cookie_name() -> str:
 def _to_login() -> Response:
     # A part of a page cannot be replaced by the log-in: the whole page goes there.
     if "HX-Request" in request.headers:
-        return Response(status=204, headers={"HX-Redirect": "/login"})
+        _, _, seen = request.headers.get("HX-Current-URL", "").partition(request.host_url)
+        return Response(status=204, headers={"HX-Redirect": _login(f"/{seen}")})
     said = request.query_string.decode("latin-1")
     wanted = quote(request.path, safe="/+:@") + (f"?{said}" if said else "")
     # What was to be done is not done after it; what was to be seen is.
-    to = "" if request.method != "GET" or wanted == "/" else f"?{urlencode({'to': wanted})}"
-    response = redirect(f"/login{to}", 303)
+    response = redirect(_login(wanted if request.method == "GET" else "/"), 303)
     assert isinstance(response, Response)
     return response
+
+
+def _login(wanted: str) -> str:
+    """Give where somebody logs in who wanted to go there; whether that is ours is seen to there."""
+    return "/login" if wanted == "/" else f"/login?{urlencode({'to': wanted})}"
 
 
 def _templates(app: Flask) -> None:
@@ -215,5 +220,7 @@ def _problem(refusal: Refusal) -> Response:
         "_problem.html" if part else "problem.html",
         title=problems.title(refusal.status),
         detail=words.said(refusal.detail or problems.advice(refusal.status)),
+        # What else is refused says itself what to do.
+        advice=problems.advice(404) if refusal.status == 404 and refusal.detail else "",
     )
     return Response(body, refusal.status, refusal.headers, content_type="text/html; charset=utf-8")

@@ -126,6 +126,15 @@ def test_o2_where_there_is_no_page_there_is_the_menu_for_whoever_is_in(door: Doo
 def test_o2_a_part_of_a_page_goes_to_the_log_in_as_a_whole(door: Door) -> None:
     answer = door.get("/history?kind=client&key=acme", headers={"HX-Request": "true"})
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (204, "/login")
+    # And comes back to it.
+    for seen, to in (
+        ("http://localhost/nodes?a=1", "/login?to=%2Fnodes%3Fa%3D1"),
+        ("http://localhost/", "/login"),
+        ("https://evil.example/x", "/login"),
+        ("http://localhost.evil.example/x", "/login"),
+    ):
+        headers = {"HX-Request": "true", "HX-Current-URL": seen}
+        assert door.get("/nodes/now", headers=headers).headers["HX-Redirect"] == to
 
 
 @pytest.mark.parametrize(

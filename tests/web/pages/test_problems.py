@@ -40,6 +40,12 @@ def send(site: Site, form: str | bytes, path: str = "/stops", **headers: str) ->
 # --- how it is said ----------------------------------------------------------------------------
 
 
+def test_o2_what_is_not_there_is_said_with_what_to_do(site: Site) -> None:
+    page = said(site.get("/clients/of/nobody").text)
+    assert "there is no client nobody" in page
+    assert "Look for it in its list" in page
+
+
 @pytest.mark.parametrize(
     ("path", "who", "status", "title", "advice"),
     [
