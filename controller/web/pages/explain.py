@@ -5,6 +5,7 @@ It is asked in the address, so that other pages lead to an answer. Nothing is di
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +22,7 @@ from controller.admin.searching import Hits
 from controller.web.pages.calls import add_words
 from controller.web.pages.desks import Desks
 from controller.web.pages.entering import actor
+from controller.web.pages.remedies import remedy
 from controller.web.pages.words import N_, _
 
 #: What can be asked, and how long each may be: as the API has it.
@@ -92,6 +94,7 @@ class ExplainPages:
             route=route,
             seen=shown,
             wrong=wrong,
+            remedy=partial(remedy, who=who),
             operator=who.client is None,
         )
 

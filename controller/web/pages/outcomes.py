@@ -114,6 +114,9 @@ UNPLACED: Final[dict[str, str]] = {
     "suspicion_sudden_spend": N_(
         "It looks like fraud: suddenly much more was spent there than is usual."
     ),
+    # Of return calls these say something else.
+    "country_not_allowed": N_("The extension calls no numbers in that country."),
+    "type_not_allowed": N_("The extension calls no numbers of that kind."),
     "special_number": N_("It is a short number that is nobody's telephone."),
     "late": N_("Finding a way to it took too long."),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 from flask import Flask, render_template
@@ -16,6 +17,7 @@ from controller.web.pages.charts import Phase, TimeLine, time_line
 from controller.web.pages.desks import Desks
 from controller.web.pages.entering import actor
 from controller.web.pages.outcomes import tone, why
+from controller.web.pages.remedies import remedy
 from controller.web.pages.story import story, tenths
 from controller.web.pages.words import _
 
@@ -49,6 +51,7 @@ class TimelinePages:
             held=[one for one in held if one.ended is None],
             why=why(callback.state.value, callback.outcome),
             tone=tone(callback.state.value, callback.outcome),
+            remedy=partial(remedy, who=actor()),
             line=line,
             without_waiting=without_waiting,
         )
