@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from controller.admin import finding
 from controller.admin.model import Actor, Conflict, Forbidden, Kind
 from controller.store.kept import Stored
+
+#: What is said of a name that somebody has already.
+TAKEN: Final = "is there already"
 
 
 def check_own(connection: Connection, actor: Actor, kind: Kind, stored: Stored) -> str | None:
@@ -53,4 +56,4 @@ def check_both(
 def taken(kind: Kind, value: Any) -> Conflict:  # noqa: ANN401  (a model)
     """Give the error for a name that somebody has already."""
     name = finding.name_of(kind, value)
-    return Conflict(f"{kind.word} {name} is there already; change it, or choose another")
+    return Conflict(f"{kind.word} {name} {TAKEN}; change it, or choose another")

@@ -165,7 +165,7 @@ class AccountPages(RecordPages):
             )
             found, following = lines.items, lines.next
         except Invalid as error:
-            found, following, wrong = (), None, str(error)
+            found, following, wrong = (), None, str(error).partition(": ")[2]
         asked = {name: value for name, value in said.items() if value}
         return {
             "standing": self.desks.run(directory.standings, who, [item.key]).get(item.key),

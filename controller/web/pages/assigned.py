@@ -29,6 +29,8 @@ from controller.admin.rights import may_change
 from controller.web.pages import rules
 from controller.web.pages.desks import Desks
 from controller.web.pages.entering import actor
+from controller.web.pages.extension_shown import CALLERID
+from controller.web.pages.forms import Form
 from controller.web.pages.records import read_version
 from controller.web.pages.typed import beginning_of
 from controller.web.pages.words import _
@@ -160,6 +162,7 @@ class AssignedPages:
             said = str(wrong)
             head, colon, rest = said.partition(": ")
             said = rest if colon and " " not in head else said
+            said = Form(Kind.EXTENSION, CALLERID).in_words(said)
             status = 409 if isinstance(wrong, Conflict) else 422
             status = 403 if isinstance(wrong, Forbidden) else status
             return make_response(self._page(item, said), status)

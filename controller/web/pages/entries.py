@@ -23,7 +23,7 @@ from controller.web.pages.entering import actor
 from controller.web.pages.fields import Field, Typed, Widget, Wrong
 from controller.web.pages.forms import in_money
 from controller.web.pages.typed import value_of
-from controller.web.pages.words import N_
+from controller.web.pages.words import N_, said
 
 #: What of it is typed.
 TYPED: Final = ("kind", "amount", "order_number", "notes")
@@ -88,8 +88,8 @@ class EntryPages:
             standing=self._standing(account),
             sent=sent,
             choices=CHOICES,
-            errors={at: in_money(message) if at == "amount" else message} if at else {},
-            wrong="" if at else wrong,
+            errors={at: said(in_money(message) if at == "amount" else message)} if at else {},
+            wrong="" if at else said(wrong),
         )
         return make_response(body, status or (422 if wrong else 200))
 

@@ -144,7 +144,7 @@ class Form:
             choice = next((_(label) for one, label in field.options if one == found[3]), found[3])
             return f"{name}{found[2] or ' as'} “{choice}”"
 
-        return _NAMED.sub(named, said(message))
+        return said(_NAMED.sub(named, message))
 
     def ask_again(self) -> None:
         """Ask for secrets once more that were typed: they are not sent back with the form."""

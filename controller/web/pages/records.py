@@ -24,6 +24,7 @@ from controller.admin.model import (
     Kind,
     Stale,
 )
+from controller.admin.owning import TAKEN
 from controller.admin.shapes import FIXED, KEYS
 from controller.policy.records import Role
 from controller.web.pages.desks import Desks
@@ -31,7 +32,7 @@ from controller.web.pages.entering import actor
 from controller.web.pages.forms import Form, Section
 from controller.web.pages.history import FIELDS
 from controller.web.pages.typed import beginning_of
-from controller.web.pages.words import _
+from controller.web.pages.words import _, said
 
 #: So many records stand on a page of a list.
 ON_PAGE: Final = 50
@@ -151,10 +152,10 @@ class RecordPages:
     def list(self) -> str:
         """Show a page of records."""
         self._check_seen()
-        said = {f.name: request.args.get(f.name, "").strip() for f in self.look.filters}
-        asked = {name: _read(value) for name, value in said.items() if value}
-        for name in (f.name for f in self.look.filters if f.telephone and said[f.name]):
-            asked[name] = beginning_of(said[name])
+        typed = {f.name: request.args.get(f.name, "").strip() for f in self.look.filters}
+        asked = {name: _read(value) for name, value in typed.items() if value}
+        for name in (f.name for f in self.look.filters if f.telephone and typed[f.name]):
+            asked[name] = beginning_of(typed[name])
         after = request.args.get("after") or None
         error = ""
         try:
@@ -168,14 +169,14 @@ class RecordPages:
             )
             items, following = page.items, page.next
         except Invalid as wrong:
-            items, following, error = (), None, str(wrong)
-        filtered = {name: value for name, value in said.items() if value}
+            items, following, error = (), None, self._of_filter(str(wrong))
+        filtered = {name: value for name, value in typed.items() if value}
         behind = urlencode({**filtered, "after": following or ""})
         return render_template(
             self.look.list_template,
             look=self.look,
             items=items,
-            said=said,
+            said=typed,
             error=error,
             following=f"{self.look.path}?{behind}" if following else "",
             first=after is None,
@@ -255,6 +256,12 @@ class RecordPages:
     def _get(self, key: str) -> Item:
         return self.desks.run(self.desks.directory.get, actor(), self.look.kind, key)
 
+    def _of_filter(self, message: str) -> str:
+        """Say what is wrong with what the list is filtered by, as the filter is called."""
+        name, colon, rest = message.partition(": ")
+        label = next((f.label for f in self.look.filters if f.name == name), "")
+        return f"{_(label)}: {said(rest)}" if colon and label else said(message)
+
     def _check_seen(self) -> None:
         """Check that whoever asks sees such records at all. Raises `Forbidden`."""
         if actor().client is not None and self.look.kind in rights.UNSCOPED_ONLY:
@@ -291,11 +298,15 @@ class RecordPages:
 
     def _wrong(self, item: Item | None, form: Form, wrong: Exception | None) -> Response:
         """Show the form again, with what is wrong at its field, or above all of it."""
-        said = "" if wrong is None or form.note(str(wrong)) else form.in_words(str(wrong))
+        message = "" if wrong is None or form.note(str(wrong)) else form.in_words(str(wrong))
+        if item is None and isinstance(wrong, Conflict) and TAKEN in message:
+            # By its key, or by whose it is: that is what is to be typed otherwise.
+            names = (KEYS[self.look.kind][-1], *FIXED.get(self.look.kind, ()))
+            message = "" if any(form.note(f"{name}: {message}") for name in names) else message
         form.ask_again()
         status = 409 if isinstance(wrong, Conflict | Stale) else 422
         status = 403 if isinstance(wrong, Forbidden) else status
-        page = self._page(item, form, said, stale=isinstance(wrong, Stale))
+        page = self._page(item, form, message, stale=isinstance(wrong, Stale))
         return make_response(page, status)
 
 

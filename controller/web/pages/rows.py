@@ -28,6 +28,7 @@ DAYS: Final = (
 HOURS_PARTS: Final = 4
 
 _HOURS: Final = re.compile(r"([a-z]{3})(?:-([a-z]{3}))? ([0-9:]{5})-([0-9:]{5})\Z")
+_CLOCK: Final = re.compile(r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9]|24:00", re.ASCII)
 #: Never a mere space between: `+49 1` may be a beginning as well as a price.
 _PRICED: Final = re.compile(r"(\+[0-9 ()/-]*?)\s*[=;\t]\s*([0-9]+(?:[.,][0-9]+)?)\Z", re.ASCII)
 _MOMENT: Final = re.compile(
@@ -69,8 +70,10 @@ def hours_of(rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _clock(text: str) -> str:
-    """Give a time of day as it is kept: `8:00` is 08:00."""
-    return text.rjust(5, "0") if re.fullmatch("[0-9]:[0-9]{2}", text, re.ASCII) else text
+    """Give a time of day as it is kept: `8:00` is 08:00. Raises `Wrong`."""
+    if not _CLOCK.fullmatch(text):
+        raise Wrong(_("%(text)s is no time of day; write one such as 08:00") % {"text": text})
+    return text.rjust(5, "0")
 
 
 def pairs_of(rows: Iterable[Sequence[str]]) -> dict[str, str]:

@@ -11,8 +11,10 @@ from werkzeug.wrappers import Response as Answer
 from controller.admin import rights
 from controller.admin.callback_shapes import ScopeName, Stopped, StopScope
 from controller.admin.model import Actor, AdminError, Forbidden, Invalid, NotFound
+from controller.web.pages import words
 from controller.web.pages.desks import Desks
 from controller.web.pages.entering import actor
+from controller.web.pages.login import at_field
 from controller.web.pages.words import N_, _
 
 SCOPES: Final[dict[str, str]] = {
@@ -60,9 +62,12 @@ class StopPages:
         return redirect("/stops?done=made_again", 303)
 
     def _wrong(self, said: dict[str, str], wrong: AdminError) -> Response:
-        return make_response(self._page(said, str(wrong)), 422)
+        # What there is not was typed as the name.
+        message = f"name: {wrong}" if isinstance(wrong, NotFound) else str(wrong)
+        return make_response(self._page(said, message), 422)
 
     def _page(self, said: dict[str, str], wrong: str = "") -> str:
+        field, message = at_field(words.said(wrong), ("scope", "name", "reason"))
         who = actor()
         items = self._desks.run(self._desks.stopping.stops, who)
         scopes = [
@@ -79,7 +84,8 @@ class StopPages:
             items=items,
             scopes=scopes,
             said={**said, "scope": chosen},
-            wrong=wrong,
+            wrong="" if field else message,
+            errors={field: message} if field else {},
             resumable=[
                 stop
                 for stop in items

@@ -17,7 +17,7 @@ from controller.web.pages.entering import actor
 from controller.web.pages.fields import Field, FormField, FormSection, Section, Typed, Widget
 from controller.web.pages.login import at_field
 from controller.web.pages.typed import typed_by, typed_of, value_of
-from controller.web.pages.words import N_
+from controller.web.pages.words import N_, said
 
 PATH: Final = "/users"
 #: So many stand on a page, and so many clients are offered while one is typed.
@@ -104,8 +104,11 @@ class UserPages:
             user, secret = self._run(
                 self._people.make, actor(), {n: v for n, v in values.items() if v is not None}
             )
-        except (Invalid, Conflict) as wrong:
+        except Invalid as wrong:
             return self._form(None, values, wrong)
+        except Conflict as wrong:
+            # The name is somebody's.
+            return self._form(None, values, Conflict(f"name: {wrong}"))
         return self._link(user, secret)
 
     def edit(self, name: str) -> Answer:
@@ -142,7 +145,7 @@ class UserPages:
     ) -> Response:
         section = NEW if user is None else OLD
         names = tuple(field.name for field in section.fields)
-        field, message = at_field(str(wrong or ""), names)
+        field, message = at_field(said(str(wrong or "")), names)
         if values is None:
             assert user is not None
             values = {name: getattr(user, name) for name in names}
@@ -160,7 +163,9 @@ class UserPages:
             section=FormSection(section, shown),
             clients=self._clients(),
             version=request.form.get("version") or (user.version if user else ""),
-            wrong="" if field else str(wrong or ""),
+            wrong="" if field else message,
+            stale=isinstance(wrong, Stale),
+            path_of=path_of,
         )
         status = 200
         if wrong is not None:

@@ -36,7 +36,7 @@ def said(message: str) -> str:
     What it says beyond that names records and values, and stays as it is. Commands and the ids of
     rules are for those who type commands.
     """
-    message = _RULE.sub("", _COMMAND.sub("", message))
+    message = _RULE.sub(lambda found: found[1] or "", _COMMAND.sub("", message))
     if not message:
         # The empty text stands for a catalogue's own head.
         return message
@@ -44,7 +44,7 @@ def said(message: str) -> str:
         found = known.fullmatch(message)
         if found is not None:
             return _(text) % {"bound": found[1]}
-    return _(message)
+    return _CODE.sub(r"“\1”", _(message))
 
 
 def ngettext(one: str, many: str, count: int) -> str:
@@ -55,7 +55,9 @@ def ngettext(one: str, many: str, count: int) -> str:
 #: A command that puts something right, as desks say it last or in brackets.
 _COMMAND: Final = re.compile(r"\s\(callbackd [^()]*\)|[:;] callbackd .*\Z", re.DOTALL)
 #: A rule of the specification.
-_RULE: Final = re.compile(r" \([A-Z][0-9]{1,2}\)")
+_RULE: Final = re.compile(r" \([A-Z][0-9]{1,2}\)|( \()[A-Z][0-9]{1,2}: ")
+#: What is to be written as it stands.
+_CODE: Final = re.compile(r"`([^`]*)`")
 #: What desks say with a bound in it (`admin.wording`), and how that is recognised.
 _BOUNDED: Final = tuple(
     (text, re.compile(re.escape(text).replace(re.escape("%(bound)s"), "(-?[0-9.]+)")))

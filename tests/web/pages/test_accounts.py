@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from controller.admin.model import Kind, Line
+from controller.web.pages import records
 from controller.web.pages.amount_words import in_words
 from tests.web.pages.site import Site
 from tests.web.world import ADMIN
@@ -417,3 +418,39 @@ def test_g1_hostile_words_are_words(site: Site) -> None:
         assert "<script>alert" not in page.text
         assert "<img src=x" not in page.text
     assert site.faults == 0
+
+
+def test_m1_an_account_that_is_there_already_is_told_at_whose_it_is(site: Site) -> None:
+    """M1: one each."""
+    made = {"extension": "2001", "currency": "EUR"}
+    site.post("/accounts/new", made)
+    again = site.post("/accounts/new", made)
+    assert again.status_code == 409
+    assert 'id="extension-error"' in again.text
+
+
+def test_m8_what_is_to_be_written_stands_in_quotes(site: Site) -> None:
+    """M8, O2: as people write, and not as programs do."""
+    account = site.world.acme_account
+    page = site.post(f"/accounts/enter/{account}", entry(site, account, amount="-5"))
+    assert page.status_code == 422
+    assert "write kind “correction” to take away" in page.text
+    assert "`" not in page.text
+
+
+def test_o2_accounts_are_listed_by_their_owners_page_after_page(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O2: in the order that is shown, wherever a page ends."""
+    monkeypatch.setattr(records, "ON_PAGE", 1)
+    for extension, caller in (("2001", "+12025550320"), ("1001", "+12025550310")):
+        site.world.make(Kind.ACCOUNT, extension=extension, caller=caller, currency="EUR")
+    seen: list[str] = []
+    path = "/accounts"
+    while path:
+        text = site.get(path).text
+        seen += re.findall(r'<a href="/accounts/of/[^"]+">([^<]+)</a>', text)
+        more = re.search(r'<a href="([^"]+)" rel="next"', text)
+        path = more[1].replace("&amp;", "&") if more else ""
+    assert seen == sorted(seen)
+    assert len(seen) == len(set(seen)) == len(site.world.directory.list(ADMIN, Kind.ACCOUNT).items)

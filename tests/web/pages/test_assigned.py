@@ -247,3 +247,13 @@ def test_i9_the_preview_is_on_the_extensions_page_too(site: Site) -> None:
     assert 'hx-get="/extensions/preview/1001"' in page
     assert f"<strong>{FIRST}</strong>" in page
     assert f'href="{PATH}"' in page
+
+
+def test_o2_what_cannot_be_assigned_is_said_in_words(site: Site) -> None:
+    """I8, O2: without commands, ids of rules and names of programs."""
+    path = "/extensions/assigned/1001"
+    page = site.post(path, {"version": "1", "number": "+12025550199"})
+    assert page.status_code == 409
+    assert "is no public number of client acme; define it on a channel first<" in page.text
+    page = site.post(path, {"version": "1", "default": "+12025550199"})
+    assert "write one of “Assigned numbers”" in page.text

@@ -121,6 +121,21 @@ def test_o2_a_client_finds_its_own_page_in_the_menu(site: Site) -> None:
         assert own not in site.get("/extensions", who).text
 
 
+def test_o2_a_name_that_is_taken_is_wrong_at_its_field(site: Site) -> None:
+    answer = site.post("/clients/new", {"name": "acme", "description": "kept"})
+    assert answer.status_code == 409
+    assert 'id="name-error"' in answer.text
+    assert "client acme is there already" in answer.text
+    assert 'value="kept"' in answer.text
+    user = site.post("/users/new", {"name": "rod", "role": "read_only", "enabled": "on"})
+    assert user.status_code == 409
+    assert 'id="name-error"' in user.text
+
+
+def test_o2_what_a_list_is_filtered_by_wrongly_is_called_as_there(site: Site) -> None:
+    assert "Owner begins with: cannot be read" in site.get("/accounts?owner=%00").text
+
+
 def test_g1_hostile_words_of_a_client_are_text(site: Site) -> None:
     site.world.make(Kind.CLIENT, name="odd", description="<script>alert(1)</script>")
     for path in ("/clients", "/clients/of/odd", "/audit?kind=client"):

@@ -384,6 +384,7 @@ def test_o2_a_client_that_cannot_be_read_is_wrong_at_its_field(site: Site, clien
         ),
         ({"warning_sound": "gone"}, "client acme has no sound gone; upload it first, or write the"),
         ({"client": "bolt"}, "is no public number of client bolt: it is acme&#39;s<"),
+        ({"caller_ids": ""}, "no call could be made (nothing is ever invented)"),
     ],
 )
 def test_o2_pages_name_no_commands_and_no_rules_by_their_ids(

@@ -182,7 +182,7 @@ def test_o6_callbacks_are_stopped_and_resumed(
         ({"scope": "client", "name": ""}, "say which client"),
         ({"scope": "extension", "name": "9999"}, "there is no extension 9999"),
         ({"scope": "client", "name": "a\0b"}, "there is no such client"),
-        ({"scope": "extension", "name": "1001", "reason": "x" * 300}, "reason"),
+        ({"scope": "extension", "name": "1001", "reason": "x" * 300}, "is too long"),
     ],
 )
 def test_o6_what_is_wrong_is_said_and_what_was_typed_stays(
@@ -195,6 +195,25 @@ def test_o6_what_is_wrong_is_said_and_what_was_typed_stays(
     assert sentence in said(answer.text)
     assert form.get("reason", "kept for sure") in answer.text
     assert stopped(site) == before
+
+
+@pytest.mark.parametrize(
+    ("form", "field"),
+    [
+        ({"scope": "extension", "name": ""}, "name"),
+        ({"scope": "client", "name": "nobody"}, "name"),
+        ({"scope": "extension", "name": "1001", "reason": "x" * 201}, "reason"),
+    ],
+)
+def test_o6_what_is_wrong_with_a_stop_stands_beside_its_field(
+    site: Site, form: dict[str, str], field: str
+) -> None:
+    before = site.world.stopping.stops(ADMIN)
+    answer = site.post("/stops", {"reason": "kept", **form})
+    assert answer.status_code == 422
+    assert f'id="{field}-error"' in answer.text
+    assert f'aria-describedby="{field}-help {field}-error" aria-invalid="true"' in answer.text
+    assert site.world.stopping.stops(ADMIN) == before
 
 
 def test_o6_the_smallest_switch_is_the_one_that_is_chosen(site: Site) -> None:

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from controller.policy.moments import written
 from controller.web.pages.fields import Field, Typed, Widget, Wrong
-from controller.web.pages.rows import instant_of, moment_of, moment_words
+from controller.web.pages.rows import hours_of, instant_of, moment_of, moment_words
 from controller.web.pages.typed import beginning_of, typed_by, typed_of, value_of
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -204,3 +204,13 @@ def test_m1_an_amount_has_a_point_or_a_comma(text: str, micros: int) -> None:
 def test_o2_numbers_are_looked_for_as_they_are_typed(text: str, read: str) -> None:
     """O2: what stands between the digits is left out; all numbers begin with a plus."""
     assert beginning_of(text) == read
+
+
+@pytest.mark.parametrize(
+    "text", ["25:00", "8", "08:60", "24:01", "\N{ARABIC-INDIC DIGIT ZERO}8:00", "noon"]
+)
+def test_o2_what_is_no_time_of_day_is_said_to_be_none(text: str) -> None:
+    """O2: in the words of the row, and not of the text that is kept."""
+    with pytest.raises(Wrong, match="is no time of day; write one such as 08:00"):
+        hours_of([("mon", "fri", "8:00", text)])
+    assert hours_of([("mon", "fri", "8:00", "24:00")]) == ["mon-fri 08:00-24:00"]
