@@ -261,6 +261,7 @@ def test_no_list_has_anything_of_bolts(still: World, token: str) -> None:
             "2001",
             "2001/+12025550320",
             still.bolt_account,
+            f"2001/{still.bolt_account}",
             "en/bolt",
             f"1795000001000000:{still.bolt_callback}",
             f"1795000001000000:{still.bolt_leg}",
@@ -284,6 +285,8 @@ def test_no_filter_finds_what_is_bolts(still: World, token: str) -> None:
         "name": ("bolt", "nope"),
         "channel": ("pstx", "nope"),
         "enabled": ("false", "false"),
+        # Each of them has one.
+        "pin_set": ("false", "false"),
         "role": ("admin", "admin"),
         "currency": ("USD", "CHF"),
         "price_list": ("retail", "rewind"),
