@@ -20,6 +20,7 @@ from controller.web.pages import causes, outcomes, rules, shown
 from controller.web.pages.desks import Desks
 from controller.web.pages.entering import actor
 from controller.web.pages.fields import Asked
+from controller.web.pages.told import told
 from controller.web.pages.words import N_, _
 
 #: So many stand on a page.
@@ -198,6 +199,7 @@ def add_words(app: Flask) -> None:
             _(outcomes.PASSED[reason]) if reason in outcomes.PASSED else reason
         ),
         "rule": rules.rule,
+        "told": told,
         "shown_as": rules.shown_as,
         "price": price_said,
         "side": lambda side: _(SIDES[side.value]),

@@ -46,7 +46,9 @@ DECIDED: Final[dict[str, str]] = {
     "password_wrong": N_("The password was wrong, or none was typed."),
     "connected": N_("The destination answered: people talk."),
     "taken_over": N_("Another controller went on with the call."),
-    "number_not_allowed": N_("The number may not be called; the caller was told so."),
+    "number_not_allowed": N_(
+        "The number may not be called; the caller was told so. “Why?” says which rule forbids it."
+    ),
     "number_wrong": N_("What was typed is no number; the caller was told so."),
     "redial_unknown": N_("There is no number to dial again."),
     "speed_dial_unknown": N_("There is no such speed dial."),

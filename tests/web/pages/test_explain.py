@@ -34,7 +34,8 @@ def test_t10_a_number_that_got_no_callback_is_told_why_and_what_would_be_now(sit
     text = ask(site, number="(212) 555-0199")
     assert "no callback The number is not among the extension's authorised CallerIDs" in text
     assert "If he rang +12025550210 now He would not be called back." in text
-    assert "T3 Who is called back : `authorized`: +12125550199 is not on the list" in text
+    mode = "“Authorised CallerIDs only, at their own callback number if they have one”"
+    assert f"T3 Who is called back : {mode}: +12125550199 is not on the list" in text
     site.world.make(Kind.CALLERID, extension="1001", number=CALLER)
     text = ask(site, number=CALLER)
     assert "It is an authorised CallerID of: 1001" in text
@@ -121,3 +122,12 @@ def test_g1_what_was_typed_is_text(site: Site) -> None:
         page = site.get(f"/explain?{urlencode(asked)}")
         assert page.status_code == 200
         assert "<script>alert" not in page.text
+
+
+def test_i9_rules_name_fields_as_the_form_does(site: Site) -> None:
+    """I9: and not as the API does; what a trunk said is shown as it came."""
+    site.world.directory.change(ADMIN, Kind.EXTENSION, "1001", {"blocked_prefixes": ["+1212555"]})
+    text = ask(site, number=CALLER, did=DID)
+    assert "it is blocked (“Never to these beginnings”: +1212555)" in text
+    text = ask(site, number="return_calls `fixed`", did=DID)
+    assert "“return_calls `fixed`” is no telephone number." in text
