@@ -7,7 +7,7 @@ what stands in quotation marks is a field or a heading of a page.
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -31,6 +31,8 @@ class Shown(msgspec.Struct, frozen=True):
     links: tuple[tuple[str, str], ...] = ()
 
 
+#: Lists that show what is an extension's.
+_OF_EXTENSION: Final = ("/callerids", "/accounts", "/lockouts")
 _EXTENSION: Final = ("/extensions",)
 _CLIENTS: Final = ("/clients",)
 _CREDIT: Final = ("/accounts",)
@@ -342,5 +344,6 @@ def remedy(
         if path == "/extensions" and extension:
             links.append((_("Extension"), f"{path}/of/{quote(extension, safe='')}"))
         elif path in seen:
-            links.append((_(seen[path]), path))
+            narrower = f"?{urlencode({'extension': extension})}" if path in _OF_EXTENSION else ""
+            links.append((_(seen[path]), path + (narrower if extension else "")))
     return Shown(_(found.text), tuple(links))
