@@ -26,7 +26,7 @@ from controller.web.pages.fields import (
     Widget,
     Wrong,
 )
-from controller.web.pages.typed import RATE_PARTS, REMOVE, typed_by, typed_of, value_of
+from controller.web.pages.typed import RATE_PARTS, REMOVE, typed_by, typed_of, value_of, with_unit
 from controller.web.pages.words import N_, _, said
 
 __all__ = [
@@ -223,9 +223,8 @@ def default_words(kind: Kind, field: Field) -> str:
             return _(label)
     if value in (None, "") or isinstance(value, dict | list | tuple):
         return ""
-    unit = _(field.unit) if field.unit else ""
-    text = shown.money(value) if field.widget is Widget.MONEY else value
-    return f"{text} {unit}".strip()
+    text = shown.money(value) if field.widget is Widget.MONEY else str(value)
+    return with_unit(text, field.unit)
 
 
 #: Options that many fields have.

@@ -17,6 +17,8 @@ REMOVE: Final = "-remove"
 #: The parts of how often (`policy.fields.Rate`).
 RATE_PARTS: Final = ("minute", "hour", "day")
 _PARTS: Final = {"minute": N_("%s a minute"), "hour": N_("%s an hour"), "day": N_("%s a day")}
+#: Units of one.
+_ONE: Final = {"seconds": N_("second"), "times": N_("time"), "calls": N_("call")}
 _MOST_DIGITS: Final = 18
 _LINE_END: Final = re.compile(r"\r\n?")
 _WHOLE: Final = re.compile(r"-?[0-9]+\Z", re.ASCII)
@@ -91,7 +93,12 @@ def in_words(field: Field, value: Any) -> str:  # noqa: ANN401
         return ", ".join(f"{name or none} → {label(text) or none}" for name, text in typed.rows)
     text = label(typed.text) if labels else ", ".join(typed.text.splitlines())
     counted = field.widget in (Widget.NUMBER, Widget.COUNT, Widget.MOMENT, Widget.INSTANT)
-    return f"{text} {_(field.unit)}" if text and counted and field.unit else text
+    return with_unit(text, field.unit) if text and counted else text
+
+
+def with_unit(text: str, unit: str) -> str:
+    """Write a number with its unit, as it is marked for translation: `1 second`, `2 seconds`."""
+    return f"{text} {_(_ONE.get(unit, unit) if text == '1' else unit)}" if unit else text
 
 
 def _money(value: int | None) -> str:

@@ -170,7 +170,9 @@ def test_m2_a_rates_form_says_the_currency_of_its_own_list(site: Site) -> None:
     ).text
     assert of_spare in wrong
     assert of_retail not in wrong
-    assert "(price list" not in site.get("/price-lists/rates/new").text
+    empty = site.get("/price-lists/rates/new").text
+    assert "(price list" not in empty
+    assert "Default: 1 second." in empty
 
 
 def test_m2_a_rate_that_has_begun_is_ended_and_never_changed(site: Site) -> None:
