@@ -119,6 +119,7 @@ def test_o2_every_page_is_readable_at_any_width_and_by_ear(
             answer = window.open(path)
             assert answer.status == 200
             assert answer.headers["content-security-policy"] == POLICY
+            window.reveal()
             _check_headings(window)
             assert window.page.evaluate(_TWICE) == [], "two elements are called the same"
             wrong = []

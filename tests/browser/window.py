@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, expect
 
 from controller.web.pages.application import COOKIE
 
@@ -77,6 +77,15 @@ class Window:
         """Give what axe finds wrong; not `whole`: of colours only."""
         found = Axe().run(self.page, options=_AXE if whole else _CONTRAST)
         return str(found.generate_report()) if found.violations_count else ""
+
+    def reveal(self) -> None:
+        """See all that a page fetches when somebody gets to it, such as the changes of a record."""
+        fetched = self.page.locator("[hx-trigger=revealed]")
+        for number in range(fetched.count()):
+            fetched.nth(number).scroll_into_view_if_needed()
+            expect(fetched.nth(number)).not_to_contain_text("Loading…")
+        self.settle()
+        self.page.evaluate("window.scrollTo(0, 0)")
 
     def too_wide(self) -> list[str]:
         """Give what is wider than the window; what scrolls by itself may be."""
