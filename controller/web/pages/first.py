@@ -28,7 +28,7 @@ from controller.web.pages.first_steps import STEPS
 from controller.web.pages.first_trial import Trial, parts_of, works
 from controller.web.pages.forms import Form
 from controller.web.pages.records import read_version
-from controller.web.pages.words import N_, _
+from controller.web.pages.words import N_, _, said
 
 PATH: Final = "/first"
 #: Where those who have nothing set up yet are led away from, and what they say to stay.
@@ -135,11 +135,11 @@ class FirstRun:
                     self._desks.directory.change, actor(), kind, there.key, typed, version=version
                 )
         except (Invalid, Conflict, Forbidden, Stale) as wrong:
-            said = "" if form.note(str(wrong)) else form.in_words(str(wrong))
+            message = "" if form.note(str(wrong)) else form.in_words(str(wrong))
             form.ask_again()
             status = 422 if isinstance(wrong, Invalid) else 409
             stale = isinstance(wrong, Stale)
-            return make_response(self._page(kind, made, form, said, stale=stale), status)
+            return make_response(self._page(kind, made, form, message, stale=stale), status)
         return redirect(_next(self._made()) if there is None else _after(kind), 303)
 
     def attempt(self) -> Answer:
@@ -257,8 +257,8 @@ class FirstRun:
             route: ExplainedRoute = desk.route(who, **dialled)
             seen: ExplainedCallerId = desk.callerid(who, **dialled)
         except Invalid as wrong:
-            field, _, said = str(wrong).partition(": ")
-            return None, {field if field in asked else "caller": said or field}
+            field, _colon, rest = str(wrong).partition(": ")
+            return None, {field if field in asked else "caller": said(rest or field)}
         return Trial(extension, back, call, route, seen), {}
 
 

@@ -15,7 +15,7 @@ from controller.web.pages import options
 from controller.web.pages.entering import actor
 from controller.web.pages.forms import Field, Section, Widget
 from controller.web.pages.records import Column, Filter, Look, RecordPages
-from controller.web.pages.words import N_
+from controller.web.pages.words import N_, _
 
 TOKENS: Final = Look(
     kind=Kind.TOKEN,
@@ -84,6 +84,9 @@ class TokenPages(RecordPages):
         rights.may_make(actor(), Kind.TOKEN)
         form = self._form(None)
         values = {n: v for n, v in form.read(request.form).items() if v is not None}
+        ends = values.get("expires")
+        if ends is not None and ends * 1_000_000 <= self.desks.directory.now():
+            form.errors["expires"] = _("it is over already; nobody could use such a token")
         if form.errors:
             return self._wrong(None, form, None)
         try:

@@ -46,6 +46,15 @@ def test_o2_the_secret_of_a_token_is_told_once(
     assert secret not in caplog.text
 
 
+def test_o2_a_token_that_would_be_over_is_not_made(site: Site) -> None:
+    """O2: whoever mistypes the year is not given a secret that lets nobody in."""
+    page = site.post("/tokens/new", {"name": "late", "role": "admin", "expires": "2016-01-31"})
+    assert page.status_code == 422
+    assert 'id="expires-error"' in page.text
+    assert not SECRET.search(page.text)
+    assert site.get("/tokens/of/late").status_code == 404
+
+
 def test_o2_a_token_has_an_end_that_is_changed_and_is_removed(site: Site) -> None:
     site.world.issue("short", ADMIN.role)
     changed = site.post("/tokens/of/short", {"version": "1", "expires": "2026-01-01 12:00"})
