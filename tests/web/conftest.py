@@ -14,10 +14,13 @@ from controller.store import schema
 from controller.store.database import open_database
 from tests.conftest import DATABASES
 from tests.postgres import PostgreSQL, rows_of
+from tests.web.quick import compile_once
 from tests.web.world import World
 
 #: Makes the next world, in a directory of its own.
 Next = Callable[[Path], AbstractContextManager[World]]
+
+compile_once()
 
 
 @pytest.fixture(scope="session")
