@@ -132,7 +132,7 @@ def looked_at(
     besides it all that goes on where many ring.
     """
     with copied(first, tmp_path_factory.mktemp("looked-at")) as world:
-        told = talked(world)
+        told = talked(world, rang_milliseconds=5_020)
         busy(world)
         world.make(Kind.CALLERID, extension="1001", number=CALLER)
         with served(world, browser) as made:
