@@ -112,7 +112,7 @@ def _trigger(callback: WholeCallback) -> Iterator[Moment]:
         if callback.outcome == "hung_up_early":
             text = _("%(who)s rang %(did)s, and hung up by himself; it cost nothing.") % values
         else:
-            text = _("%(who)s rang %(did)s; the call was never answered, and cost nothing.") % values
+            text = _("%(who)s rang %(did)s; it was never answered, and cost nothing.") % values
         if callback.caller is None and callback.said:
             more.append(_("The trunk said of the caller: %(said)s") % {"said": callback.said})
         elif callback.caller is None:

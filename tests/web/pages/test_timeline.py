@@ -39,7 +39,7 @@ def test_o3_a_callback_is_told_from_its_trigger_to_its_end(site: Site) -> None:
     page = said(site.get(f"/callbacks/{talked(site.world)}").text)
     sentences = (
         "People talked: the caller was connected with whom he dialled.",
-        "+12125550199 rang +12025550210; the call was never answered, and cost nothing.",
+        "+12125550199 rang +12025550210; it was never answered, and cost nothing.",
         "It came over channel pstn.",
         "A callback to +12125550199 was due; it waited 4 s.",
         "Try 1: +12125550199 was called.",
