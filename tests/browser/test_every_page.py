@@ -125,7 +125,8 @@ def test_o2_every_page_is_readable_at_any_width_and_by_ear(
             wrong = []
             for width, scheme, picture in (*LOOKS, _NARROW_DARK):
                 window.show(width, scheme)
-                wide, axe = window.too_wide(), window.axe()
+                # In the dark the same elements are there, in other colours.
+                wide, axe = window.too_wide(), window.axe(whole=scheme == "light")
                 wrong += [f"{width} {scheme}: {said}" for said in (wide, axe) if said]
                 if picture is not None:
                     take(window.page, name + picture)

@@ -218,15 +218,17 @@ class World:
         """The questions that were asked, by their last file: "please enter", whatever it is."""
         return [file.rpartition("/")[2] for file in self.heard("enter")]
 
-    def ended(self, count: int = 1) -> list[Request]:
+    def ended(self, count: int = 1, seconds: float = PATIENCE) -> list[Request]:
         """Wait until so many requests have ended; give all, the oldest first."""
-        with gevent.Timeout(PATIENCE, AssertionError(f"not ended: {self.requests.all()}")):
+        found: list[Request] = []
+        with gevent.Timeout(seconds, False):
             while True:
                 found = sorted(self.requests.all(), key=lambda r: (r.created, r.id))
                 if sum(r.state in ("done", "refused") for r in found) >= count:
                     return found
                 # The database tells nobody: looking again is the only way to know.
                 gevent.sleep(0.02)
+        raise AssertionError(f"{count} had not ended after {seconds:g} s: {found}")
 
     def idle(self) -> None:
         """Wait until the switch has no leg, and no controller of this process holds one."""
