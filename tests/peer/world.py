@@ -221,14 +221,19 @@ class World:
     def ended(self, count: int = 1, seconds: float = PATIENCE) -> list[Request]:
         """Wait until so many requests have ended; give all, the oldest first."""
         found: list[Request] = []
-        with gevent.Timeout(seconds, False):
-            while True:
-                found = sorted(self.requests.all(), key=lambda r: (r.created, r.id))
-                if sum(r.state in ("done", "refused") for r in found) >= count:
-                    return found
-                # The database tells nobody: looking again is the only way to know.
-                gevent.sleep(0.02)
-        raise AssertionError(f"{count} had not ended after {seconds:g} s: {found}")
+        late = gevent.Timeout(seconds)
+        with late:
+            try:
+                while True:
+                    found = sorted(self.requests.all(), key=lambda r: (r.created, r.id))
+                    if sum(r.state in ("done", "refused") for r in found) >= count:
+                        return found
+                    # The database tells nobody: looking again is the only way to know.
+                    gevent.sleep(0.02)
+            except gevent.Timeout as timeout:
+                if timeout is not late:
+                    raise
+                raise AssertionError(f"{count} had not ended in {seconds:g} s: {found}") from None
 
     def idle(self) -> None:
         """Wait until the switch has no leg, and no controller of this process holds one."""
