@@ -67,7 +67,7 @@ def test_t1_a_carriers_second_try_is_refused_at_once_and_joins(world: World) -> 
     assert rang[second] < 5 - 0.1 < rang[first]
     # O3: it is kept of the first one, which rang X.
     assert request.rang_milliseconds is not None
-    assert request.rang_milliseconds >= 5_000
+    assert request.rang_milliseconds > 5_000 - 100
 
 
 def test_t1_after_the_callback_a_caller_rings_anew(world: World) -> None:
@@ -100,7 +100,7 @@ def test_t2_who_hangs_up_and_rings_again_at_once_is_called_back(world: World) ->
     early, whole = (r.rang_milliseconds for r in requests)
     assert early is not None
     assert whole is not None
-    assert 0 < early < 5_000 <= whole
+    assert 0 < early < 5_000 - 100 < whole
 
 
 def test_t1_a_store_that_does_not_answer_keeps_nobody_ringing(
