@@ -22,10 +22,6 @@ _AXE: Final = {
     "resultTypes": ["violations"],
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
 }
-_CONTRAST: Final = {
-    "resultTypes": ["violations"],
-    "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
-}
 
 
 class Window:
@@ -73,9 +69,9 @@ class Window:
         self.page.set_viewport_size({"width": width, "height": _HEIGHT})
         self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
 
-    def axe(self, *, whole: bool = True) -> str:
-        """Give what axe finds wrong; not `whole`: of colours only."""
-        found = Axe().run(self.page, options=_AXE if whole else _CONTRAST)
+    def axe(self) -> str:
+        """Give what axe finds wrong."""
+        found = Axe().run(self.page, options=_AXE)
         return str(found.generate_report()) if found.violations_count else ""
 
     def reveal(self) -> None:
