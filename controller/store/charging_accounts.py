@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, or_, select, text, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from controller.callback.events import Credit
 from controller.store.notices import leave
 from controller.store.schema import account as accounts
 from controller.store.schema import account_entry as entries
+from controller.store.schema_money import OPEN_HOLD
 from controller.store.schema_money import credit_hold as holds
 
 
@@ -65,13 +66,11 @@ def _last(column: Any) -> Any:  # noqa: ANN401  (a column, and a query of it)
     )
 
 
-# Written out, as in the index: no index is found by a condition of parameters.
-_OPEN: Final = text("ended IS NULL")
 _STANDING: Final = select(
     func.coalesce(_last(entries.c.left_after), 0),
     func.coalesce(_last(entries.c.position), 0),
     select(func.coalesce(func.sum(holds.c.amount), 0))
-    .where(holds.c.account == bindparam("id"), _OPEN, holds.c.call != bindparam("but"))
+    .where(holds.c.account == bindparam("id"), OPEN_HOLD, holds.c.call != bindparam("but"))
     .scalar_subquery(),
 )
 _TOLD: Final = (

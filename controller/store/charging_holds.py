@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from controller.credit.deciding import Decision
 from controller.credit.model import Granted, Held, Price
@@ -18,6 +18,7 @@ from controller.credit.rating import charge
 from controller.store.charging_prices import read_price, write_price
 from controller.store.schema_callbacks import callback_attempt as attempts
 from controller.store.schema_callbacks import callback_request as requests
+from controller.store.schema_money import OPEN_HOLD
 from controller.store.schema_money import call_leg as legs
 from controller.store.schema_money import credit_hold as holds
 
@@ -178,16 +179,16 @@ _HELD: Final = select(
     .correlate(holds)
     .scalar_subquery(),
 )
-# Written out, as in the index: no index is found by a condition of parameters.
-_OPEN: Final = text("credit_hold.ended IS NULL")
 _OVERDUE: Final = (
-    _HELD.where(_OPEN, holds.c.until < bindparam("now")).order_by(holds.c.until).limit(MOST_GIVEN)
+    _HELD.where(OPEN_HOLD, holds.c.until < bindparam("now"))
+    .order_by(holds.c.until)
+    .limit(MOST_GIVEN)
 )
 # Of those that are open, and not of all attempts there ever were; by `until` they are an index.
 _NODE: Final = (
     select(attempts.c.node).where(attempts.c.id == holds.c.call).correlate(holds).scalar_subquery()
 )
-_ON: Final = _HELD.where(_OPEN, holds.c.until >= 0, bindparam("node") == _NODE).order_by(
+_ON: Final = _HELD.where(OPEN_HOLD, holds.c.until >= 0, bindparam("node") == _NODE).order_by(
     holds.c.until
 )
 

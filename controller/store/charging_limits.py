@@ -17,6 +17,7 @@ from controller.credit.deciding import Payer, room_of
 from controller.credit.model import Begin, Dial, Extend, Identify
 from controller.store.charging_accounts import Account, Standing
 from controller.store.schema import account as accounts
+from controller.store.schema_money import OPEN_HOLD
 from controller.store.schema_money import call_leg as legs
 from controller.store.schema_money import credit_hold as holds
 
@@ -52,7 +53,7 @@ _SPENT: Final = select(
     .where(
         holds.c.extension == bindparam("extension"),
         accounts.c.currency == bindparam("currency"),
-        text("credit_hold.ended IS NULL"),
+        OPEN_HOLD,
         holds.c.call != bindparam("but"),
     )
     .scalar_subquery(),

@@ -7,22 +7,20 @@ as many rows as it has, and counts read one entry for each call that is open.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, func, or_, select, text, union_all
 
 from controller.store.request_rows import FIELDS, OPEN, Request, request_of
 from controller.store.schema import account as accounts
-from controller.store.schema import account_entry as entries
 from controller.store.schema import extension as extensions
 from controller.store.schema_callbacks import callback_attempt as attempts
 from controller.store.schema_callbacks import callback_destination as destinations
 from controller.store.schema_callbacks import callback_request as requests
+from controller.store.schema_money import OPEN_HOLD
 from controller.store.schema_money import credit_hold as holds
-
-#: Written out, as in the index: no index is found by a condition of parameters.
-_HELD: Final = text("credit_hold.ended IS NULL")
+from controller.store.standings import HELD, LEFT
 
 
 class OpenHold(msgspec.Struct, frozen=True):
@@ -116,7 +114,7 @@ def money(connection: Connection, client: str | None) -> tuple[Money, ...]:
         select(
             holds.c.account, func.sum(holds.c.amount).label("amount"), func.count().label("calls")
         )
-        .where(_HELD, *(() if client is None else (of,)))
+        .where(OPEN_HOLD, *(() if client is None else (of,)))
         .group_by(holds.c.account)
         .subquery()
     )
@@ -149,7 +147,7 @@ def count(
 
 
 def _settling(conditions: Sequence[ColumnElement[bool]]) -> tuple[ColumnElement[bool], ...]:
-    held = select(holds.c.request).where(_HELD)
+    held = select(holds.c.request).where(OPEN_HOLD)
     # No index of states is to be used: almost all that there ever was is over.
     return (requests.c.state.concat("") == "done", requests.c.id.in_(held), *conditions)
 
@@ -297,7 +295,7 @@ def _holds(connection: Connection, ids: Sequence[str]) -> Mapping[str, OpenHold]
             holds.c.destination_seconds,
         )
         .join(accounts, accounts.c.id == holds.c.account)
-        .where(holds.c.call.in_(ids), _HELD)
+        .where(holds.c.call.in_(ids), OPEN_HOLD)
     ).all()
     free = _free(connection, sorted({row.account for row in rows}))
     return {
@@ -310,26 +308,7 @@ def _free(connection: Connection, ids: Sequence[str]) -> Mapping[str, int]:
     """Give what is on accounts and held for no call."""
     if not ids:
         return {}
-    # The last line alone has what is left: a ledger may be long.
-    left = (
-        select(entries.c.left_after)
-        .where(entries.c.account == accounts.c.id)
-        .order_by(entries.c.position.desc())
-        .limit(1)
-        .correlate(accounts)
-        .scalar_subquery()
-    )
-    held = (
-        select(func.sum(holds.c.amount))
-        .where(_HELD, holds.c.account == accounts.c.id)
-        .correlate(accounts)
-        .scalar_subquery()
-    )
-    rows = connection.execute(
-        select(accounts.c.id, func.coalesce(left, 0), func.coalesce(held, 0)).where(
-            accounts.c.id.in_(ids)
-        )
-    )
+    rows = connection.execute(select(accounts.c.id, LEFT, HELD).where(accounts.c.id.in_(ids)))
     return {account: int(on_it) - int(taken) for account, on_it, taken in rows}
 
 

@@ -109,6 +109,10 @@ credit_hold: Final = Table(
     ),
 )
 
+#: Of holds, those of calls that go on. Written out, as in the indexes: no index is found by a
+#: condition of parameters.
+OPEN_HOLD: Final = text("credit_hold.ended IS NULL")
+
 #: One leg that is over (M7): what the switch said of it, and what it has cost.
 call_leg: Final = Table(
     "call_leg",

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, select, text
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from controller.store.schema import account as accounts
 from controller.store.schema import account_entry as entries
 from controller.store.schema import callback_request as requests
+from controller.store.schema_money import OPEN_HOLD
 from controller.store.schema_money import credit_hold as holds
 
 
@@ -58,28 +59,24 @@ class Holding(msgspec.Struct, frozen=True):
     created: int
 
 
-# The last line has the sum of all: the database's triggers see to that.
-_LEFT: Final = (
+def _of_holds(what: ColumnElement[int]) -> ColumnElement[int]:
+    found = select(what).where(holds.c.account == accounts.c.id, OPEN_HOLD)
+    return func.coalesce(found.correlate(accounts).scalar_subquery(), 0)
+
+
+#: What is on an account of the statement around it. The last line has the sum of all: the
+#: database's triggers see to that, and a ledger may be long.
+LEFT: Final = func.coalesce(
     select(entries.c.left_after)
     .where(entries.c.account == accounts.c.id)
     .order_by(entries.c.position.desc())
     .limit(1)
     .correlate(accounts)
-    .scalar_subquery()
+    .scalar_subquery(),
+    0,
 )
-# Written out, as in the index: no index is found by a condition of parameters.
-_OPEN: Final = text("credit_hold.ended IS NULL")
-
-
-def _of_holds(what: ColumnElement[int]) -> ColumnElement[int]:
-    return (
-        select(what)
-        .where(holds.c.account == accounts.c.id, _OPEN)
-        .correlate(accounts)
-        .scalar_subquery()
-    )
-
-
+#: What calls that go on hold of it.
+HELD: Final = _of_holds(func.sum(holds.c.amount))
 _STANDINGS: Final = select(
     accounts.c.id,
     accounts.c.extension,
@@ -87,9 +84,9 @@ _STANDINGS: Final = select(
     accounts.c.currency,
     accounts.c.unlimited,
     accounts.c.low_credit,
-    func.coalesce(_LEFT, 0),
-    func.coalesce(_of_holds(func.sum(holds.c.amount)), 0),
-    func.coalesce(_of_holds(func.count()), 0),
+    LEFT,
+    HELD,
+    _of_holds(func.count()),
 )
 _HOLDING: Final = (
     select(
@@ -103,7 +100,7 @@ _HOLDING: Final = (
         holds.c.created,
     )
     .join(requests, requests.c.id == holds.c.request)
-    .where(_OPEN)
+    .where(OPEN_HOLD)
     .order_by(holds.c.created)
 )
 
