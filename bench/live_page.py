@@ -274,8 +274,8 @@ def run(seconds: float = SECONDS) -> dict[str, Any]:
         }
         for name, one in found.items()
     ]
-    worst = statistics.fmean([result["value"] for result in results])
-    return {**results[0], "mean": round(worst, 2), "others": results[1:]}
+    mean = statistics.fmean([result["value"] for result in results])
+    return {**results[0], "mean": round(mean, 2), "others": results[1:]}
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, select
 
 from controller.admin import audit, drafts, finding, rights
 from controller.admin.call_records import of_callback
@@ -43,7 +43,7 @@ from controller.store.destinations import destinations_of
 from controller.store.extensions import Extensions
 from controller.store.holding import hold
 from controller.store.journal import Writing, nobody, writing
-from controller.store.live import of_client
+from controller.store.live import about, of_client
 from controller.store.requests import Request, Requests
 from controller.store.schema import callback_request as requests
 from controller.store.schema import extension as extensions
@@ -338,7 +338,7 @@ def _condition(name: str, value: str | int) -> ColumnElement[bool]:
     if name == "number":
         if not is_e164(value):
             raise Invalid("number: write it as E.164, such as +12025550100")
-        return or_(requests.c.number == value, requests.c.caller == value)
+        return about(value)
     if name == "state" and value in (State.DONE, State.REFUSED):
         # No index of states is to be used: almost all are so, and all of them would be sorted.
         return requests.c.state.concat("") == value

@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, func, select
 from controller.admin.model import Actor, Invalid
 from controller.credit.model import Side
 from controller.store.database import reader
+from controller.store.live import of_client
 from controller.store.schema import callback_request as requests
-from controller.store.schema import extension as extensions
 from controller.store.schema_money import call_leg as legs
 
 _HOUR: Final = 3_600 * 1_000_000
@@ -177,8 +177,7 @@ def _asked(connection: Connection, which: _Which) -> Sequence[Any]:
     """Give how many callbacks there were by part, state and outcome."""
     conditions = which.conditions(requests.c.created, requests.c.extension)
     for owner in which.owners:
-        own = select(extensions.c.extension).where(extensions.c.client == owner)
-        conditions.append(requests.c.extension.in_(own))
+        conditions += of_client(owner)
     part = which.part(requests.c.created)
     return connection.execute(
         select(

@@ -68,18 +68,6 @@ class Switches(Protocol):
         ...
 
 
-class Nobody:
-    """Whoever has no link to any switch."""
-
-    def reaches(self, node: str) -> bool:
-        """Say no."""
-        return False
-
-    def hang_up(self, node: str, attempt: str, channels: int) -> bool:
-        """End nothing: nobody asks for it."""
-        raise Unavailable("there is no link to any switch here")
-
-
 class _Rings(msgspec.Struct):
     """What a stored policy says of how long the caller's telephone rings, whatever else it says."""
 

@@ -207,8 +207,7 @@ class LogIns:
             if user.totp is not None:
                 # Or whoever knows the password could try codes for ever.
                 self._uncount(transaction, tried)
-                return self._begin(transaction, user, peer, whole=False)
-            return self._begin(transaction, user, peer, whole=True)
+            return self._begin(transaction, user, peer, whole=user.totp is None)
 
     def _still(self, transaction: Writing, tried: Tried) -> User | None:
         """Give the user as he is, where what was checked is still so."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, ParamSpec
 
 from controller.admin.model import Actor, Forbidden, Kind
 from controller.policy.records import Role
+
+_P = ParamSpec("_P")
 
 #: What a client makes and removes by itself.
 CLIENT_MAKES: Final = frozenset({Kind.CALLERID, Kind.SOUND})
@@ -61,6 +63,15 @@ OPERATOR_FIELDS: Final = frozenset(
 #: What nobody sees who sees one client only. Prices are the operator's, his costs among them; what
 #: a call has cost is in the ledger of whoever paid.
 UNSCOPED_ONLY: Final = frozenset({Kind.CHANNEL, Kind.TOKEN, Kind.PRICE_LIST, Kind.RATE})
+
+
+def allowed(check: Callable[_P, object], *args: _P.args, **named: _P.kwargs) -> bool:
+    """Whether one of the checks here lets somebody: for whoever shows what he could do."""
+    try:
+        check(*args, **named)
+    except Forbidden:
+        return False
+    return True
 
 
 def may_make(actor: Actor, kind: Kind) -> None:

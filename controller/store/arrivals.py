@@ -89,6 +89,8 @@ _WAITS: Final = select(
 )
 #: What is kept of the last call that asked.
 _LAST_CALL: Final = ("last_caller", "last_did", "last_name", "leg", "channel", "rang")
+#: What a call that joins may write anew.
+_RENEWED: Final = (*_LAST_CALL, "due", "expires", "rang_milliseconds")
 
 
 def _storing(insert: Any, *, by_call: bool) -> Any:  # noqa: ANN401  (of either dialect)
@@ -99,10 +101,7 @@ def _storing(insert: Any, *, by_call: bool) -> Any:  # noqa: ANN401  (of either 
     values: dict[str, Any] = {name: bindparam(name) for name in _STORED}
     leg = bindparam("new_leg", type_=requests.c.leg.type)
     another = case((requests.c.leg == leg, 0), else_=1) if by_call else literal(1)
-    anew = {
-        name: bindparam(f"new_{name}", type_=requests.c[name].type)
-        for name in (*_LAST_CALL, "due", "expires", "rang_milliseconds")
-    }
+    anew = {name: bindparam(f"new_{name}", type_=requests.c[name].type) for name in _RENEWED}
     return (
         insert(requests)
         .values(**values)
@@ -204,8 +203,7 @@ class Arrivals(RequestRows):
             "due": wanted.due,
             "expires": wanted.expires,
         }
-        renewed = (*_LAST_CALL, "due", "expires", "rang_milliseconds")
-        anew = {f"new_{name}": values[name] for name in renewed}
+        anew = {f"new_{name}": values[name] for name in _RENEWED}
         with self._transaction(within) as connection:
             row = connection.execute(self._storing[asking.leg is not None], values | anew).one()
         return request_of(row)

@@ -17,12 +17,10 @@ from werkzeug.routing import Rule
 from controller.web.pages.guarding import POLICY
 from tests.browser.conftest import Pages
 from tests.browser.pictures import take
-from tests.browser.window import NARROW, WIDE, Window
+from tests.browser.window import LOOKS, WIDE, Window
 from tests.web.pages.routes import NO_PAGES, path_of, rules
 from tests.web.pages.stories import CALLER
 
-#: As they are looked at: how wide, in which colours, and as which picture.
-LOOKS: Final = ((WIDE, "light", ""), (NARROW, "dark", "-narrow"))
 #: Nobody presses a key so often on one page.
 _MOST_TABS: Final = 600
 

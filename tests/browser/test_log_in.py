@@ -15,7 +15,7 @@ from controller.web.pages.application import create_pages
 from controller.web.pages.every import every_page
 from tests.browser.conftest import Pages, copied
 from tests.browser.pictures import take
-from tests.browser.window import NARROW, WIDE, Window
+from tests.browser.window import LOOKS, WIDE, Window
 from tests.people import OTHER, PASSWORD, digits
 from tests.web.pages.site import Site
 from tests.web.server import running
@@ -67,7 +67,7 @@ def leave(window: Window) -> None:
 
 def looks(window: Window, name: str) -> None:
     """Look at a page at each width and in each colour, and make its pictures."""
-    for width, scheme, picture in ((WIDE, "light", ""), (NARROW, "dark", "-narrow")):
+    for width, scheme, picture in LOOKS:
         window.show(width, scheme)
         assert (window.too_wide(), window.axe()) == ([], "")
         take(window.page, name + picture)

@@ -15,6 +15,8 @@ from controller.web.pages.application import COOKIE
 NARROW: Final = 360
 WIDE: Final = 1400
 _HEIGHT: Final = 900
+#: As pages are looked at: how wide, in which colours, and as which picture.
+LOOKS: Final = ((WIDE, "light", ""), (NARROW, "dark", "-narrow"))
 #: What a browser says of an answer that is none of 2xx: where a test asks for one, it is no fault.
 _STATUS: Final = re.compile(r"the server responded with a status of (\d+)")
 #: Standards that axe goes by: WCAG 2.2 A and AA, and what its makers know to be good besides.

@@ -25,7 +25,7 @@ from controller.admin.model import (
     Kind,
     Stale,
 )
-from controller.admin.rights import may_change
+from controller.admin.rights import allowed, may_change
 from controller.web.pages import rules
 from controller.web.pages.desks import Desks
 from controller.web.pages.entering import actor
@@ -189,9 +189,7 @@ class AssignedPages:
         else:
             # What is not there, or another client's, is not there for this either.
             self._get(extension)
-        return render_template(
-            "_preview.html", found=found, error=error, typed=bool(said["to"]), rule=rules.rule
-        )
+        return render_template("_preview.html", found=found, error=error, rule=rules.rule)
 
     # --- parts --------------------------------------------------------------------------------
 
@@ -239,8 +237,4 @@ def _typed(name: str) -> str:
 
 
 def _may_assign(who: Actor) -> bool:
-    try:
-        may_change(who, Kind.EXTENSION, _FIELDS)
-    except Forbidden:
-        return False
-    return True
+    return allowed(may_change, who, Kind.EXTENSION, _FIELDS)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from flask import request
 
 from controller.admin import rights
-from controller.admin.model import Forbidden, Item, Kind
+from controller.admin.model import Item, Kind
 from controller.web.pages.entering import actor
 from controller.web.pages.fields import Field, Section, Widget
 from controller.web.pages.records import Column, Filter, Look, RecordPages, may_change
@@ -173,8 +173,4 @@ def asked(said: Mapping[str, str]) -> dict[str, str | bool]:
 
 def may_enter() -> bool:
     """Whether whoever asks may make entries of accounts."""
-    try:
-        rights.may_enter(actor())
-    except Forbidden:
-        return False
-    return True
+    return rights.allowed(rights.may_enter, actor())

@@ -18,7 +18,6 @@ from controller.admin.callback_shapes import Callback, State, Stopped, StopScope
 from controller.admin.model import (
     Actor,
     Conflict,
-    Forbidden,
     Invalid,
     Item,
     Kind,
@@ -179,11 +178,7 @@ def _cause(name: str) -> str:
 
 
 def _may_ask(who: Actor) -> bool:
-    try:
-        rights.may_ask(who)
-    except Forbidden:
-        return False
-    return True
+    return rights.allowed(rights.may_ask, who)
 
 
 def _key() -> str:

@@ -26,13 +26,10 @@ from controller.web.pages.fields import (
     Widget,
     Wrong,
 )
-from controller.web.pages.typed import RATE_PARTS, REMOVE, typed_by, typed_of, value_of, with_unit
-from controller.web.pages.words import N_, _, said
+from controller.web.pages.typed import typed_by, typed_of, value_of, with_unit
+from controller.web.pages.words import _, said
 
 __all__ = [
-    "RATE_PARTS",
-    "REMOVE",
-    "YES_NO",
     "Field",
     "Form",
     "FormField",
@@ -225,7 +222,3 @@ def default_words(kind: Kind, field: Field) -> str:
         return ""
     text = shown.money(value) if field.widget is Widget.MONEY else str(value)
     return with_unit(text, field.unit)
-
-
-#: Options that many fields have.
-YES_NO: Final = (("true", N_("Yes")), ("false", N_("No")))

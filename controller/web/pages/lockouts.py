@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as Answer
 
 from controller.admin import rights
 from controller.admin.lockouts import Lockout
-from controller.admin.model import Actor, Forbidden, Invalid, NotFound
+from controller.admin.model import Actor, Invalid, NotFound
 from controller.guard.locking import LockKind, target_of
 from controller.web.pages.desks import Desks
 from controller.web.pages.entering import actor
@@ -111,8 +111,4 @@ def _filters(said: dict[str, str]) -> dict[str, str | bool]:
 
 
 def _may(who: Actor) -> bool:
-    try:
-        rights.may_release(who)
-    except Forbidden:
-        return False
-    return True
+    return rights.allowed(rights.may_release, who)

@@ -10,7 +10,7 @@ from flask import Flask, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as Answer
 
 from controller.admin import rights
-from controller.admin.model import Actor, Forbidden, Invalid, Kind, NotFound
+from controller.admin.model import Actor, Invalid, Kind, NotFound
 from controller.admin.node_shapes import NodeShown
 from controller.web.pages.application import unused_view
 from controller.web.pages.desks import Desks
@@ -163,11 +163,7 @@ def _tag(part: str) -> str:
 
 
 def _may_drain(who: Actor) -> bool:
-    try:
-        rights.may_drain(who)
-    except Forbidden:
-        return False
-    return True
+    return rights.allowed(rights.may_drain, who)
 
 
 def _said(nodes: tuple[NodeShown, ...]) -> str:

@@ -39,10 +39,7 @@ ON_PAGE: Final = 50
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A column of a list. `show`: a filter of templates (`money`), or "".
-
-    `switch`: on or off, said in words.
-    """
+    """A column of a list. `switch`: on or off, said in words."""
 
     name: str
     label: str
@@ -76,7 +73,6 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         filters: of its list (`shapes.FILTERS`).
         template: of its form's page; it extends `record.html`.
         list_template: of its list's page; it extends `records.html`.
-        made_by_clients: whether clients make and remove them (`rights.CLIENT_MAKES` decides).
 
     """
 
@@ -312,14 +308,9 @@ class RecordPages:
 
 def may_change(who: Actor, kind: Kind, name: str, item: Item | None) -> bool:
     """Whether whoever asks may set this field."""
-    try:
-        if item is None:
-            rights.may_make(who, kind)
-        else:
-            rights.may_change(who, kind, [name])
-    except Forbidden:
-        return False
-    return True
+    if item is None:
+        return rights.allowed(rights.may_make, who, kind)
+    return rights.allowed(rights.may_change, who, kind, [name])
 
 
 def _why_not(kind: Kind, name: str, item: Item | None) -> str | None:
@@ -330,22 +321,13 @@ def _why_not(kind: Kind, name: str, item: Item | None) -> str | None:
 
 
 def _may_make(kind: Kind) -> bool:
-    try:
-        rights.may_make(actor(), kind)
-    except Forbidden:
-        return False
-    return True
+    return rights.allowed(rights.may_make, actor(), kind)
 
 
 def _read(text: str) -> str | bool:
     return {"true": True, "false": False}.get(text, text)
 
 
-def read_version(text: str) -> int | None:
+def read_version(text: str) -> int:
     """Read which version was looked at; what is none of ours stands for none that there is."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-
-
-def choices(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Give options of a field or a filter, translated."""
-    return tuple((name, _(label)) for name, label in values.items())

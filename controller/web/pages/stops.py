@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as Answer
 
 from controller.admin import rights
 from controller.admin.callback_shapes import ScopeName, Stopped, StopScope
-from controller.admin.model import Actor, AdminError, Forbidden, Invalid, NotFound
+from controller.admin.model import Actor, AdminError, Invalid, NotFound
 from controller.web.pages import words
 from controller.web.pages.desks import Desks
 from controller.web.pages.entering import actor
@@ -125,8 +125,4 @@ def _read(said: dict[str, str]) -> tuple[StopScope, str]:
 
 
 def _may(who: Actor, *, everywhere: bool) -> bool:
-    try:
-        rights.may_stop(who, everywhere=everywhere)
-    except Forbidden:
-        return False
-    return True
+    return rights.allowed(rights.may_stop, who, everywhere=everywhere)

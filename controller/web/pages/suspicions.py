@@ -10,7 +10,7 @@ from flask import Flask, redirect, render_template, request
 from werkzeug.wrappers import Response as Answer
 
 from controller.admin import rights
-from controller.admin.model import Actor, Forbidden, Invalid, NotFound
+from controller.admin.model import Actor, Invalid, NotFound
 from controller.admin.suspicions import Suspicion
 from controller.guard.patterns import Pattern
 from controller.web.pages import shown
@@ -102,8 +102,4 @@ def _filters(said: dict[str, str]) -> dict[str, str | bool]:
 
 
 def _may(who: Actor) -> bool:
-    try:
-        rights.may_release_suspicion(who)
-    except Forbidden:
-        return False
-    return True
+    return rights.allowed(rights.may_release_suspicion, who)

@@ -20,9 +20,11 @@ _CHOICES: Final = dict(
         if field.name == "return_calls"
     )
 )
+#: It knows the fields' names; nothing is written in it.
+_FORM: Final = Form(Kind.EXTENSION, EXTENSIONS.sections)
 
 
 def told(text: str) -> str:
     """Write what came of a rule as the form has it; what it names no field of stays as it is."""
     named = _MODES.sub(lambda found: f"“{_(_CHOICES[found[1]])}”", text)
-    return Form(Kind.EXTENSION, EXTENSIONS.sections).in_words(named)
+    return _FORM.in_words(named)

@@ -16,6 +16,7 @@ from controller.web.pages.desks import Desks
 from controller.web.pages.entering import actor
 from controller.web.pages.fields import Field, FormField, FormSection, Section, Typed, Widget
 from controller.web.pages.login import at_field
+from controller.web.pages.records import read_version
 from controller.web.pages.typed import typed_by, typed_of, value_of
 from controller.web.pages.words import N_, said
 
@@ -118,7 +119,7 @@ class UserPages:
     def save(self, name: str) -> Answer:
         """Change a user, or do something with his log-in."""
         user = self._run(self._people.get, actor(), name)
-        version = _version(request.form.get("version", ""))
+        version = read_version(request.form.get("version", ""))
         try:
             match request.form.get("do", ""):
                 case "link":
@@ -195,7 +196,3 @@ def _read(section: Section) -> dict[str, Any]:
 
 def _typed(field: Field, values: dict[str, Any]) -> Typed:
     return typed_of(field, values.get(field.name))
-
-
-def _version(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

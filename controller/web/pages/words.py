@@ -72,10 +72,11 @@ _BOUNDED: Final = tuple(
 )
 
 
-def languages() -> list[str]:
+@cache
+def languages() -> tuple[str, ...]:
     """Give the languages that there are, English first."""
     found = sorted(path.parent.parent.name for path in LOCALES.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
-    return ["en", *(name for name in found if name != "en")]
+    return ("en", *(name for name in found if name != "en"))
 
 
 def choose(accepted: Sequence[str]) -> str:
