@@ -222,7 +222,9 @@ class Leg(Generic[S]):
         self._stop_timer()
         seconds = max(at - self.services.clock.now(), 0.0)
         timer = gevent.get_hub().loop.timer(seconds)
-        timer.start(gevent.spawn, self.post, TimerFired(number))
+        # Told, it counts from now: else from when the loop last looked at the clock, and all that
+        # was done since would be lacking at the end.
+        timer.start(gevent.spawn, self.post, TimerFired(number), update=True)
         self._timer = timer
 
     def _stop_timer(self) -> None:

@@ -19,7 +19,15 @@ from controller.app import Controller
 from controller.policy.channels import Channel
 from controller.policy.rules import validate
 from controller.settings import Dispatcher, Listen, Node, Settings, Web
-from controller.simulator import Behaviour, HangUp, Keys, Phone, Simulator, TriggerCall
+from controller.simulator import (
+    Behaviour,
+    HangUp,
+    JournalEntry,
+    Keys,
+    Phone,
+    Simulator,
+    TriggerCall,
+)
 from controller.store.database import open_database
 from controller.store.extensions import Extensions
 from controller.store.passwords import Passwords, load_pepper
@@ -36,6 +44,8 @@ OTHER = "16465550124"
 PASSWORD = "2468"
 #: How long is waited for what must come, seconds. Nothing is measured by it.
 PATIENCE = 60.0
+#: By how much two clocks that are read to the thousandth may differ, seconds.
+ROUNDED = 0.01
 
 
 def until(so: Callable[[], object]) -> None:
@@ -69,6 +79,10 @@ class World:
             globals={"callback_controllers": "|".join(f"127.0.0.1:{port}" for port in self.ports)},
         )
         self.switch.start()
+        #: When each leg began to ring, by the time that the switch gives controllers: X counts
+        #: from then on. Seconds since its start.
+        self.rang: dict[str, float] = {}
+        self.switch.on_journal(self._note)
         self.engine = open_database(url or new_file(directory / "callbackd.sqlite3"))
         self.extensions = Extensions(self.engine)
         self.requests = Requests(self.engine)
@@ -177,6 +191,11 @@ class World:
         host, port = self.web
         with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=PATIENCE) as answer:
             return str(answer.read().decode())
+
+    def _note(self, entry: JournalEntry) -> None:
+        if entry.what == "ringing":
+            times = self.switch.legs[entry.leg].profile.times
+            self.rang[entry.leg] = times.progress / 1_000_000 - self.switch.started
 
     # --- calls -------------------------------------------------------------------------------
 
