@@ -2,7 +2,7 @@
 
 No time limit on an example, since the machine may be busy. The gate (`CI` is set) takes the same
 examples each time, so that it says of one commit what it said before; by hand they are new ones.
-On a second Python fewer do (`TEST_EXAMPLES=few`): it is the same code.
+On a second Python fewer do (`TEST_EXAMPLES=few`), and of a test's cases some: it is the same code.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 from tests.databases import new_file
 from tests.postgres import PostgreSQL, running
 from tests.postgres_pair import Pair, pair
-from tests.unit.examples import many
+from tests.unit.examples import FEW, many, some
 
 settings.register_profile(
     "here",
@@ -29,6 +29,18 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("here")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Try some cases of each test where all were tried already."""
+    if not FEW:
+        return
+    tests: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    tried = {item for cases in tests.values() for item in some(cases)}
+    config.hook.pytest_deselected(items=[item for item in items if item not in tried])
+    items[:] = [item for item in items if item in tried]
 
 
 def pytest_collection_finish() -> None:

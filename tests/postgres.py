@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg import Connection as Postgres
+from psycopg.sql import SQL, Composed, Literal
 from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
@@ -63,6 +65,23 @@ def rows_of(url: str) -> Rows:
 def _tables(connection: Connection) -> list[str]:
     names = text("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'")
     return list(connection.execute(names).scalars())
+
+
+def put(connection: Postgres[Any], rows: Rows) -> None:
+    """Put rows into a new database, over any connection to it: in one journey, and as they are.
+
+    Neither what refuses changes nor what refers to other rows has a say.
+    """
+    said: list[SQL | Composed] = [SQL("SET LOCAL session_replication_role = replica")]
+    for name, held in rows.tables.items():
+        # What every new database holds is among them.
+        every = f"INSERT INTO {name} SELECT * FROM json_populate_recordset(NULL::{name}, {{}})"
+        said += [SQL(f"DELETE FROM {name}"), SQL(every).format(Literal(held))]
+    for name, number in rows.numbers.items():
+        last = SQL("SELECT setval({}::regclass, {})")
+        said.append(last.format(Literal(name), Literal(number)))
+    with connection.transaction():
+        connection.execute(SQL("; ").join(said))
 
 
 class _Database:

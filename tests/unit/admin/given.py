@@ -7,6 +7,7 @@ from typing import Any, Final
 from controller.admin.directory import Directory
 from controller.admin.model import Actor, Item, Kind
 from controller.policy.records import Role
+from tests.filled import filled
 from tests.seed import ADMIN
 
 ACME: Final = Actor(name="acme's", role=Role.CLIENT, client="acme")
@@ -115,6 +116,10 @@ def create(store: Directory, kind: Kind, values: dict[str, Any]) -> Item:
 
 def two_clients(store: Directory) -> dict[Kind, dict[str, str]]:
     """Make the clients `acme` and `other`, and give the keys of what each has; "" is nobody's."""
+    return filled(store, _two_clients)
+
+
+def _two_clients(store: Directory) -> dict[Kind, dict[str, str]]:
     keys: dict[Kind, dict[str, str]] = {kind: {} for kind in Kind}
 
     def made(kind: Kind, whose: str, **values: object) -> str:
