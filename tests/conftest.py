@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from controller.store import passwords
 from tests.databases import new_file
+from tests.hashing import HASHER
 from tests.postgres import PostgreSQL, running
 from tests.postgres_pair import Pair, pair
 from tests.unit.examples import FEW, many, some
@@ -29,6 +31,12 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("here")
+
+
+@pytest.fixture(autouse=True)
+def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash at no cost what is hashed within the tests; processes of their own do as they do."""
+    monkeypatch.setattr(passwords, "PasswordHasher", lambda: HASHER)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -6,18 +6,17 @@ import re
 from typing import Any, Final
 
 import pyotp
-from argon2 import PasswordHasher
 from sqlalchemy import Engine
 
 from controller.admin.people import People
 from controller.admin.people_shapes import SECOND
 from controller.store.passwords import LogInPasswords
+from tests.hashing import HASHER
 from tests.seed import ADMIN
 
 #: Long enough, and nobody's.
 PASSWORD: Final = "correct horse 7 battery"
 OTHER: Final = "another staple 8 horse"
-HASHER: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 class Counting(LogInPasswords):

@@ -1,4 +1,4 @@
-"""How much is tried: all of it on one Python, some of it on the others, where the code is the same."""
+"""How much is tried: all on one Python, and some on the others, since it is the same code."""
 
 from __future__ import annotations
 

@@ -8,7 +8,9 @@ from bench.attack import DAYS, MICROS, Result, compare, shown
 from bench.attack_callers import people
 from controller.numbers.e164 import is_costly, parse
 from tests.redis_servers import valkey_program
+from tests.unit.examples import FEW
 
+pytestmark = pytest.mark.skipif(FEW, reason="a day of the bench is the same on each Python")
 needs_valkey = pytest.mark.skipif(valkey_program() is None, reason="there is no Valkey")
 
 
