@@ -31,13 +31,16 @@ schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not i
 # Files are sent as they are, whatever they are said to be.
 schemathesis.serializer.alias(list(UPLOADED_AS[1:]), UPLOADED_AS[0])
 
+#: How many random examples each operation gets besides the edges of its schemas.
+RANDOM: Final = 20
+
 #: What refuses a request that cannot be; a fault of ours does not.
 REFUSED: Final = ["400", "401", "403", "404", "405", "409", "412", "415", "422", "428"]
 
 CONFIG: Final = {
     "seed": 20261124,
     "generation": {
-        "max-examples": 8,
+        "max-examples": RANDOM,
         "deterministic": True,
         "database": "none",
         # The token is ours in every request; what comes of others is a check of its own.
@@ -228,7 +231,7 @@ def call(world: World, stage: Stage, server: Running, session: Any) -> Callable[
 
 
 #: One world for all examples of an operation: what one changes the next one meets.
-one_world = settings(max_examples=50, suppress_health_check=list(HealthCheck))
+one_world = settings(max_examples=RANDOM, suppress_health_check=list(HealthCheck))
 
 
 @ADMINS.parametrize()  # type: ignore[untyped-decorator]
