@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from controller.admin.model import Kind
 from controller.store.database import open_database
@@ -24,6 +24,8 @@ from tests.web.world import ADMIN, World
 
 #: How long a page may take where much else goes on, seconds.
 SLOW = 60
+# Nothing is measured by it: what is expected of a page may come as late as the page.
+expect.set_options(timeout=SLOW * 1000)
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 #: No sandbox: tests run as root, too. It asks nobody but us.
 _OPTIONS = (

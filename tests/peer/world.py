@@ -248,7 +248,7 @@ class World:
                     if sum(r.state in ("done", "refused") for r in found) >= count:
                         return found
                     # The database tells nobody: looking again is the only way to know.
-                    gevent.sleep(0.02)
+                    gevent.sleep(0.05)
             except gevent.Timeout as timeout:
                 if timeout is not late:
                     raise
