@@ -6,6 +6,7 @@ took most of the time of many.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import copy
 import itertools
@@ -30,7 +31,7 @@ T = TypeVar("T")
 def filled(store: Directory, fill: Callable[[Directory], T]) -> T:
     """Let a store whose database is new hold what `fill` puts there, and give what that gives.
 
-    Where something was done in it before, it is filled as it is.
+    Nobody is told of changes. Where something was done in it before, it is filled as it is.
     """
     engine = store._engine
     with engine.connect() as connection:
@@ -50,17 +51,17 @@ def filled(store: Directory, fill: Callable[[Directory], T]) -> T:
 
 def _first(store: Directory, fill: Callable[[Directory], T], known: tuple[str, str]) -> T:
     asked = itertools.count()
-    now = store._now
+    now, announce = store._now, store._announce
 
     def counted() -> int:
         next(asked)
         return now()
 
-    store._now = counted
+    store._now, store._announce = counted, lambda change: None
     try:
         made = fill(store)
     finally:
-        store._now = now
+        store._now, store._announce = now, announce
     _FILLED[known] = copy.deepcopy(made), next(asked), _copies(store._engine)
     return made
 
@@ -75,6 +76,7 @@ def _copies(engine: Engine) -> Callable[[Any], None]:
 
         return over
     kept = sqlite3.connect(":memory:", check_same_thread=False)
+    atexit.register(kept.close)
     with contextlib.closing(engine.raw_connection()) as connection:
         cast(sqlite3.Connection, connection.driver_connection).backup(kept)
     return kept.backup

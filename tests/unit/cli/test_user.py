@@ -11,7 +11,8 @@ from controller.admin.people import People
 from controller.settings import Settings
 from controller.store.database import open_database
 from controller.store.passwords import LogInPasswords
-from tests.people import HASHER, PASSWORD
+from tests.hashing import HASHER
+from tests.people import PASSWORD
 
 from .running import Run, ok, refused, said, shown, told
 from .test_completion import complete

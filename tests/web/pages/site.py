@@ -25,7 +25,7 @@ from controller.web.pages.desks import Desks
 from controller.web.pages.entering import Session
 from controller.web.pages.every import every_page
 from controller.web.pages.pages import Pages
-from tests.people import HASHER
+from tests.hashing import HASHER
 from tests.web.server import Running, running
 from tests.web.world import World, at_once
 
