@@ -85,11 +85,11 @@ def test_two_applications_of_one_name_end_each_their_own_wait(
     first, one = begin(peer, session.playback, "a.wav")
     second, two = begin(peer, session.playback, "b.wav")
     assert one != two
-    peer.send(completed(two, Application_Response="B"))
-    assert second.get().application_response == "B"
+    peer.send(completed(two, variable_read_result="B"))
+    assert second.get().read_result == "B"
     assert not first.ready()
-    peer.send(completed(one, Application_Response="A"))
-    assert first.get().application_response == "A"
+    peer.send(completed(one, variable_read_result="A"))
+    assert first.get().read_result == "A"
 
 
 def test_an_end_of_another_application_wakes_nobody(peer: Peer, session: OutboundSession) -> None:
