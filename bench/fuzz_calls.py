@@ -17,7 +17,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, Final
@@ -144,12 +144,10 @@ class _Session(OutboundSession):
 
     sent = 0
 
-    def transmit(
-        self, command: bytes, on_reply: OnReply | None = None, *, first: bytes | None = None
-    ) -> None:
-        """Send a command, and count it."""
-        self.sent += 1 + (first is not None)
-        super().transmit(command, on_reply, first=first)
+    def _send_all(self, sent: Sequence[tuple[bytes, OnReply | None]]) -> None:
+        """Send commands, and count them."""
+        self.sent += len(sent)
+        super()._send_all(sent)
 
 
 class _Book:

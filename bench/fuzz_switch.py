@@ -7,7 +7,9 @@ takes it, and judged (`fuzz_judge`) before it is done.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final, cast
 
 from bench.recordings import framed
@@ -15,6 +17,14 @@ from controller.simulator.listener import Command, Disconnected, Listener
 
 EVENT: Final = "Content-Type: text/event-json"
 OK: Final = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
+
+
+@cache
+def _readable() -> int:
+    """Give a descriptor that always has something to read."""
+    reading, writing = os.pipe()
+    os.write(writing, b"x")
+    return reading
 
 
 class _Bytes:
@@ -66,16 +76,21 @@ class Switch:
     def setsockopt(self, *options: object) -> None:
         """Take an option."""
 
+    def fileno(self) -> int:
+        """Give what can always be read from."""
+        return _readable()
+
     def close(self) -> None:
         """Take the end."""
         self.over = True
 
-    def sendall(self, data: bytes) -> None:
-        """Take commands, and answer them."""
+    def send(self, data: bytes, flags: int, timeout: float) -> int:
+        """Take commands, all of them, and answer them."""
         for command in commands_in(data):
             self.commands += 1
             self._judge(command)
             self._inbox += self._answer(command)
+        return len(data)
 
     def _answer(self, command: Command) -> list[bytes]:
         word = command.line.partition(" ")[0]

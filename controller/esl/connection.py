@@ -30,6 +30,7 @@ from controller.esl.errors import (
     UnsafeText,
 )
 from controller.esl.events import Event, decode_event
+from controller.esl.readable import Readable
 from controller.esl.wire import Frame, FrameReader
 
 #: How long FreeSWITCH may take to answer a command, seconds. It answers within one of its 20 ms
@@ -86,6 +87,7 @@ class Connection:
         self._run = True
         self._lingering = False
         self._reader = FrameReader()
+        self._readable = Readable(sock)
         self._pending: deque[tuple[float, OnReply | None]] = deque()
         self._reply_timer: Any = None
         self._unsent = bytearray()
@@ -124,7 +126,7 @@ class Connection:
         error: EslError | None = None
         reader = self._reader
         try:
-            while self.connected:
+            while self._readable.wait():
                 data = self.sock.recv(_CHUNK)
                 if not data:
                     reader.end()
@@ -251,6 +253,12 @@ class Connection:
         return self.request(data.encode() + b"\n\n")
 
     def _write(self, data: bytes) -> None:
+        if not self._sending:
+            # Usually the kernel takes it all at once, and neither a buffer nor a timer is needed.
+            sent = self._sent_at_once(data)
+            if sent == len(data):
+                return
+            data = data[sent:]
         self._unsent += data
         if len(self._unsent) > MAX_UNSENT:
             self.close(CommandTimeout("the peer does not read what is sent to it"))
@@ -262,16 +270,13 @@ class Connection:
             while self._unsent:
                 data = bytes(self._unsent)
                 self._unsent.clear()
-                # Usually the kernel takes it all at once and nothing waits here.
                 with gevent.Timeout(self.command_seconds, CommandTimeout("sending stalled")):
                     self.sock.sendall(data)
         except CommandTimeout as error:
             self.close(error)
             raise
         except OSError as error:
-            failure = NotConnected(f"the connection broke: {error}")
-            self.close(failure)
-            raise failure from error
+            raise self._broken(error) from error
         except BaseException:
             # The greenlet was ended half-way through a command: what follows would be read as
             # the rest of it.
@@ -279,6 +284,20 @@ class Connection:
             raise
         finally:
             self._sending = False
+
+    def _sent_at_once(self, data: bytes) -> int:
+        """Give how many bytes the kernel took without waiting. Raises `NotConnected`."""
+        try:
+            return int(self.sock.send(data, 0, 0.0))
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise self._broken(error) from error
+
+    def _broken(self, error: OSError) -> NotConnected:
+        failure = NotConnected(f"the connection broke: {error}")
+        self.close(failure)
+        return failure
 
     def _arm(self, seconds: float) -> None:
         # One timer for all commands of the connection, and none while nothing is awaited.
@@ -312,6 +331,7 @@ class Connection:
         self._run = False
         self.closed_by = error
         self._disarm()
+        self._readable.close()
         self.sock.close()
         gone = error if error is not None else NotConnected("the connection has ended")
         while self._pending:

@@ -11,10 +11,13 @@ from __future__ import annotations
 import msgspec
 
 from controller.esl.errors import BadEvent
-from controller.esl.events import Event, Field
+from controller.esl.events import Field, LegOver
 
-#: The name that an event made of a record has; the switch has none of it.
-CALL_RECORD = "CALL_RECORD"
+
+class CallRecord(LegOver, frozen=True, gc=False):
+    """The end of a leg, as its record tells it; the switch has no event of this name."""
+
+    name = "CALL_RECORD"
 
 
 class _Variables(msgspec.Struct, gc=False):
@@ -41,7 +44,7 @@ class _Record(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Record).decode
 
 
-def decode_record(body: bytes) -> Event | None:
+def decode_record(body: bytes) -> CallRecord | None:
     """Read a call record as the end of a leg; None: it is JSON, and no record of the switch's.
 
     Raises `BadEvent` where it is no JSON: half written, or broken.
@@ -56,8 +59,7 @@ def decode_record(body: bytes) -> Event | None:
         if repaired == body:
             raise BadEvent(f"not JSON: {error}") from error
         return decode_record(repaired)
-    return Event(
-        name=CALL_RECORD,
+    return CallRecord(
         uuid=variables.uuid,
         hangup_cause=variables.hangup_cause,
         start_uepoch=variables.start_uepoch,

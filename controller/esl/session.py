@@ -90,9 +90,12 @@ class OutboundSession(Connection, GreenswitchSession):
 
         The filter goes first: without it `event` would bring every other call's events too.
         """
-        self.transmit(commands.linger(linger))
-        self.transmit(commands.filter_events("Unique-ID", leg))
-        self.transmit(commands.subscribe(names))
+        sent = (
+            commands.linger(linger),
+            commands.filter_events("Unique-ID", leg),
+            commands.subscribe(names),
+        )
+        self._send_all([(command, None) for command in sent])
 
     def _dispatch(self, event: Event) -> None:
         super()._dispatch(event)

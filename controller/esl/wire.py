@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from controller.esl.errors import (
     BadContentLength,
     BadEncoding,
@@ -32,19 +34,22 @@ MAX_HEADER_BLOCK: Final = 256 * 1024
 MAX_BODY: Final = 4 * 1024 * 1024
 #: The longest Content-Length, digits; `int` of an endless run of digits is itself an attack.
 _MAX_LENGTH_DIGITS: Final = 10
+#: How mod_event_socket writes the head of a JSON event; the digits of its length are between.
+_EVENT_BEGINS: Final = b"Content-Length: "
+_EVENT_ENDS: Final = b"\nContent-Type: text/event-json\n\n"
+_EVENT_BEGINS_LENGTH: Final = len(_EVENT_BEGINS)
+_EVENT_ENDS_LENGTH: Final = len(_EVENT_ENDS)
+_EVENT_REST: Final = _MAX_LENGTH_DIGITS + len(_EVENT_ENDS)
 
 
-class Frame:
+class Frame(msgspec.Struct, eq=False, gc=False):
     """One frame: its headers as they came (not url-decoded), its body as bytes.
 
     Where a header is repeated the first one counts: a later one can only be an addition.
     """
 
-    __slots__ = ("body", "headers")
-
-    def __init__(self, headers: dict[str, str], body: bytes) -> None:
-        self.headers = headers
-        self.body = body
+    headers: dict[str, str]
+    body: bytes
 
     @property
     def content_type(self) -> str:
@@ -68,6 +73,7 @@ class FrameReader:
     """
 
     __slots__ = (
+        "_at",
         "_body_length",
         "_buffer",
         "_error",
@@ -80,7 +86,10 @@ class FrameReader:
     def __init__(
         self, *, max_header_block: int = MAX_HEADER_BLOCK, max_body: int = MAX_BODY
     ) -> None:
-        self._buffer = bytearray()
+        #: What has come and is not used up: bytes as they came, or what was put together.
+        self._buffer: bytes | bytearray = b""
+        #: How much of it is used up, and how far it holds no end of a block.
+        self._at = 0
         self._looked = 0
         self._headers: dict[str, str] | None = None
         self._body_length = 0
@@ -91,13 +100,22 @@ class FrameReader:
     @property
     def buffered(self) -> int:
         """How many bytes are held that do not make a frame yet."""
-        return len(self._buffer)
+        return len(self._buffer) - self._at
 
     def feed(self, data: bytes) -> None:
         """Add bytes that arrived."""
         if self._error is not None:
             raise self._error
-        self._buffer += data
+        buffer = self._buffer
+        if not buffer:
+            self._buffer = data
+        elif len(buffer) <= len(data):
+            self._buffer = b"".join((buffer, data))
+        else:
+            # Much is held, and little comes: what is held is not to be copied each time.
+            if not isinstance(buffer, bytearray):
+                self._buffer = buffer = bytearray(buffer)
+            buffer += data
 
     def next_frame(self) -> Frame | None:
         """Give the next whole frame, or None where more bytes are needed.
@@ -107,12 +125,27 @@ class FrameReader:
         """
         if self._error is not None:
             raise self._error
-        try:
-            return self._next_frame()
-        except WireError as error:
-            self._error = error
-            self._buffer.clear()
-            raise
+        headers = self._headers
+        if headers is None:
+            try:
+                headers = self._take_event_head() or self._take_headers()
+            except WireError as error:
+                self._error = error
+                self._buffer = b""
+                self._at = 0
+                raise
+            if headers is None:
+                self._drop_used()
+                return None
+        buffer, at = self._buffer, self._at
+        end = at + self._body_length
+        if len(buffer) < end:
+            self._headers = headers
+            self._drop_used()
+            return None
+        self._headers = None
+        self._at = end
+        return Frame(headers, bytes(buffer[at:end]))
 
     def end(self) -> None:
         """Say that the peer has closed. Raises `TruncatedFrame` where it did so inside a frame."""
@@ -120,71 +153,76 @@ class FrameReader:
             raise self._error
         if self._headers is not None:
             self._error = TruncatedFrame(
-                f"the peer closed after {len(self._buffer)} of {self._body_length} bytes of a body"
+                f"the peer closed after {self.buffered} of {self._body_length} bytes of a body"
             )
-        elif self._buffer.strip(b"\n"):
+        elif self._buffer[self._at :].strip(b"\n"):
             self._error = TruncatedFrame(
-                f"the peer closed inside a header block, after {len(self._buffer)} bytes"
+                f"the peer closed inside a header block, after {self.buffered} bytes"
             )
         if self._error is not None:
             raise self._error
 
-    def _next_frame(self) -> Frame | None:
-        headers = self._headers
-        if headers is None:
-            block = self._take_block()
-            if block is None:
-                return None
-            headers = parse_block(block)
-            self._body_length = self._length(headers)
-            self._headers = headers
-        length = self._body_length
-        buffer = self._buffer
-        if len(buffer) < length:
-            return None
-        body = b""
-        if length:
-            body = bytes(buffer[:length])
-            del buffer[:length]
-        self._headers = None
-        return Frame(headers, body)
+    def _drop_used(self) -> None:
+        # Of what is used up nothing is held: so an idle connection holds nothing.
+        if self._at:
+            self._buffer = self._buffer[self._at :]
+            self._at = 0
 
-    def _take_block(self) -> bytes | None:
-        buffer = self._buffer
+    def _take_event_head(self) -> dict[str, str] | None:
+        # Most frames are events, whose head is always the same but for the digits: that is taken
+        # as it is, at a third of what `_take_headers` needs for it, which gets all else.
+        buffer, at = self._buffer, self._at
+        begin = at + _EVENT_BEGINS_LENGTH
+        end = buffer.find(_EVENT_ENDS, begin, begin + _EVENT_REST)
+        if end < 0 or not buffer.startswith(_EVENT_BEGINS, at):
+            return None
+        digits = buffer[begin:end]
+        if not digits.isdigit():
+            return None
+        length = int(digits)
+        end += _EVENT_ENDS_LENGTH
+        if length > self._max_body or end - at - 2 > self._max_header_block:
+            return None
+        self._body_length = length
+        self._looked = 0
+        self._at = end
+        return {"Content-Length": digits.decode(), "Content-Type": "text/event-json"}
+
+    def _take_headers(self) -> dict[str, str] | None:
+        buffer, at = self._buffer, self._at
         # FreeSWITCH ends some bodies with a line break more than it counts: empty lines between
         # frames are passed over, as its own library does.
-        if buffer.startswith(b"\n"):
-            empty = 1
-            while buffer.startswith(b"\n", empty):
-                empty += 1
-            del buffer[:empty]
-            self._looked = 0
-        end = buffer.find(b"\n\n", self._looked)
+        while buffer.startswith(b"\n", at):
+            at += 1
+        self._at = at
+        held = len(buffer) - at
+        if not held:
+            return None
+        end = buffer.find(b"\n\n", self._looked or at)
         if end < 0:
             # One byte more may be there: the first of the two line breaks that end the block.
-            if len(buffer) > self._max_header_block + 1:
+            if held > self._max_header_block + 1:
                 raise HeaderBlockTooLarge(
                     f"a header block of more than {self._max_header_block} bytes"
                 )
-            self._looked = max(0, len(buffer) - 1)
+            # From there on, once what is used up is dropped.
+            self._looked = held - 1
             return None
-        if end > self._max_header_block:
-            raise HeaderBlockTooLarge(f"a header block of {end} bytes")
-        block = bytes(buffer[:end])
-        del buffer[: end + 2]
+        if end - at > self._max_header_block:
+            raise HeaderBlockTooLarge(f"a header block of {end - at} bytes")
+        self._at = end + 2
         self._looked = 0
-        return block
+        headers = parse_block(bytes(buffer[at:end]))
+        self._take_length(headers.get("Content-Length", "0"))
+        return headers
 
-    def _length(self, headers: dict[str, str]) -> int:
-        text = headers.get("Content-Length")
-        if text is None:
-            return 0
+    def _take_length(self, text: str) -> None:
         if not (text.isascii() and text.isdigit() and len(text) <= _MAX_LENGTH_DIGITS):
             raise BadContentLength("Content-Length is not a number of bytes")
         length = int(text)
         if length > self._max_body:
             raise BodyTooLarge(f"a body of {length} bytes, over the limit of {self._max_body}")
-        return length
+        self._body_length = length
 
 
 def parse_block(block: bytes) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
 import gevent
@@ -253,6 +254,18 @@ def test_text_that_would_be_more_than_one_command_is_not_sent(
     wait = gevent.spawn(session.send, "api next")
     peer.answer("api next")
     wait.get()
+
+
+def test_commands_longer_than_the_kernel_takes_at_once_come_whole_and_in_their_order(
+    peer: Peer, session: OutboundSession
+) -> None:
+    session.sock.setsockopt(SOL_SOCKET, SO_SNDBUF, 4096)
+    sent = [commands.execute("set", letter * 300_000, "id") for letter in "abc"]
+    gevent.joinall([gevent.spawn(session.transmit, command) for command in sent[:2]], timeout=0)
+    # The first waits for the peer to read, the second for the first.
+    session.transmit(sent[2])
+    assert session._sending
+    assert [peer.command().encode() for _ in sent] == sent
 
 
 def test_a_peer_that_does_not_read_is_given_up(session: OutboundSession) -> None:

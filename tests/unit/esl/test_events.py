@@ -8,12 +8,22 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.esl.errors import BadEvent
-from controller.esl.events import ChannelData, Event, cause, channel_data, decode_event, text
+from controller.esl.events import (
+    KINDS,
+    ChannelData,
+    Event,
+    OtherEvent,
+    cause,
+    channel_data,
+    decode_event,
+    text,
+)
 from controller.esl.wire import Frame, FrameReader
 from tests import abuse
 
@@ -25,7 +35,7 @@ NAMED = "variable_callback_digits"
 
 def decoded(**fields: Any) -> Event:
     """Decode an event with these fields."""
-    return decode_event(json.dumps({"Event-Name": "CUSTOM", **fields}).encode())
+    return decode_event(json.dumps({"Event-Name": "CHANNEL_EXECUTE_COMPLETE", **fields}).encode())
 
 
 def connected(*lines: str) -> ChannelData:
@@ -42,12 +52,52 @@ def connected(*lines: str) -> ChannelData:
 
 def test_an_event_has_the_fields_that_are_used_and_none_for_the_absent() -> None:
     event = decoded(**{"Unique-ID": LEG, "Hangup-Cause": "USER_BUSY", "variable_unused": "1"})
-    assert (event.name, event.uuid, event.hangup_cause) == ("CUSTOM", LEG, "USER_BUSY")
-    assert event.digits is None
+    assert event.name == "CHANNEL_EXECUTE_COMPLETE"
+    assert (event.uuid, event.hangup_cause, event.digits) == (LEG, "USER_BUSY", None)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("beginning", [{}, {"Event-Subclass": "sofia::gateway_state"}])
+def test_each_kind_has_its_own_fields_and_of_the_others_none(
+    kind: type[Event], beginning: dict[str, str]
+) -> None:
+    """A module's own event begins with its subclass, all others with their name."""
+    names = {f.name: f.encode_name for one in KINDS for f in msgspec.structs.fields(one)}
+    own = {field.name for field in msgspec.structs.fields(kind)}
+    values = {name: f"value of {name}" for name in names.values()}
+    event = decode_event(
+        json.dumps({**beginning, "Event-Name": kind.name, "unused": "1", **values}).encode()
+    )
+    assert type(event) is kind
+    assert event.name == kind.name
+    assert {field: getattr(event, field) for field in names} == {
+        field: f"value of {name}" if field in own else None for field, name in names.items()
+    }
+
+
+def test_an_event_of_another_kind_has_its_name_and_its_leg() -> None:
+    event = decoded(**{"Event-Name": "CHANNEL_HOLD", "Unique-ID": LEG, NAMED: "1"})
+    assert (type(event), event.name, event.uuid, event.digits) == (
+        OtherEvent,
+        "CHANNEL_HOLD",
+        LEG,
+        None,
+    )
+
+
+@pytest.mark.parametrize("first", ["CHANNEL_BRIDGE", "CHANNEL_HOLD"])
+@pytest.mark.parametrize("last", ["DTMF", "CHANNEL_BROADCAST"])
+def test_of_a_name_said_twice_the_last_counts(first: str, last: str) -> None:
+    """As of any field that is there twice; the switch writes a list of both."""
+    event = decode_event(
+        f'{{"Event-Name":"{first}","DTMF-Digit":"1","Event-Name":"{last}"}}'.encode()
+    )
+    assert (event.name, event.digit) == (last, "1" if last == "DTMF" else None)
 
 
 def test_a_body_of_an_event_keeps_its_line_break() -> None:
-    assert decoded(_body="-ERR USER_BUSY\n").body == "-ERR USER_BUSY\n"
+    event = decoded(**{"Event-Name": "BACKGROUND_JOB", "_body": "-ERR USER_BUSY\n"})
+    assert event.body == "-ERR USER_BUSY\n"
 
 
 def test_a_repeated_header_is_a_list_and_no_value() -> None:
@@ -83,7 +133,8 @@ def test_how_something_ended_is_a_word_or_nothing(said: str | list[str], word: s
 @pytest.mark.parametrize("field", [NAMED, "variable_sip_from_display"])
 def test_broken_utf_8_in_one_value_does_not_lose_the_event(field: str) -> None:
     """One caller's name cannot end the connection that carries other people's events."""
-    body = json.dumps({"Event-Name": "CUSTOM", field: "X", "Unique-ID": LEG}).encode()
+    name = "CHANNEL_EXECUTE_COMPLETE"
+    body = json.dumps({"Event-Name": name, field: "X", "Unique-ID": LEG}).encode()
     event = decode_event(body.replace(b'"X"', b'"\xff\xc3("'))
     assert event.uuid == LEG
     assert text(event.digits) is None
@@ -123,6 +174,10 @@ def test_nesting_is_refused_whether_it_is_closed_or_not(tail: str) -> None:
         b'{"Event-Name": "A", "Unique-ID": 5}',
         b'{"Event-Name": "A", "Unique-ID": {"a": "b"}}',
         b'{"Event-Name": "A", "Unique-ID": ["a", 1]}',
+        b'{"Event-Name": "DTMF", "DTMF-Digit": 5}',
+        b'{"Event-Name": "DTMF", "Unique-ID": 5}',
+        b'{"Event-Name": "DTMF", "Event-Name": 5}',
+        b'{"Event-Name": "A", "Event-Name": "DTMF", "DTMF-Digit": 5}',
         b'{"Event-Name": "A"} trailing',
         b"\xff\xfe",
         b'{"Event-Name": "\\ud800"}',
@@ -147,8 +202,9 @@ def test_any_bytes_are_an_event_or_a_bad_event(body: bytes) -> None:
 def test_no_field_can_stand_in_for_another(others: dict[str, str], value: str) -> None:
     """G1: whatever other fields hold, a field is what its own name says."""
     others.pop(NAMED, None)
-    event = decoded(**{**others, "Event-Name": "CUSTOM", NAMED: value})
-    assert (event.name, event.digits) == ("CUSTOM", value)
+    name = "CHANNEL_EXECUTE_COMPLETE"
+    event = decoded(**{**others, "Event-Name": name, NAMED: value})
+    assert (event.name, event.digits) == (name, value)
 
 
 # --- the reply to `connect` ----------------------------------------------------------------

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.esl.errors import BadEvent
-from controller.esl.events import Event, moment
-from controller.esl.records import decode_record
+from controller.esl.events import moment
+from controller.esl.records import CallRecord, decode_record
 
 RECORDS = Path(__file__).parent / "records"
 PLAIN = RECORDS / "plain.cdr.json"
@@ -23,8 +23,7 @@ def test_m7_a_record_says_what_the_end_of_its_leg_says(name: str) -> None:
     """M7: with url-encoded values and without."""
     body = (RECORDS / f"{name}.cdr.json").read_bytes()
     times = json.loads(body)["callflow"][0]["times"]
-    assert decode_record(body) == Event(
-        name="CALL_RECORD",
+    assert decode_record(body) == CallRecord(
         uuid="5b7d9d6e-1f0c-4c5e-9d4e-0a8f6f1f3b11",
         hangup_cause="ALLOTTED_TIMEOUT",
         start_uepoch=times["created_time"],

@@ -78,6 +78,16 @@ def test_the_filter_is_asked_for_before_the_events(peer: Peer, session: Outbound
     peer.expect("linger 5", f"filter Unique-ID {LEG}", "event json CHANNEL_EXECUTE_COMPLETE ")
 
 
+def test_what_a_session_asks_for_is_one_write(
+    peer: Peer, session: OutboundSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each write is a call of the kernel, and may be a packet: they cost more than the text."""
+    written: list[bytes] = []
+    monkeypatch.setattr(session, "_write", written.append)
+    session.subscribe(LEG)
+    assert [one.count(b"\n\n") for one in written] == [3]
+
+
 def test_two_applications_of_one_name_end_each_their_own_wait(
     peer: Peer, session: OutboundSession
 ) -> None:
@@ -85,11 +95,11 @@ def test_two_applications_of_one_name_end_each_their_own_wait(
     first, one = begin(peer, session.playback, "a.wav")
     second, two = begin(peer, session.playback, "b.wav")
     assert one != two
-    peer.send(completed(two, Application_Response="B"))
-    assert second.get().application_response == "B"
+    peer.send(completed(two, variable_read_result="B"))
+    assert second.get().read_result == "B"
     assert not first.ready()
-    peer.send(completed(one, Application_Response="A"))
-    assert first.get().application_response == "A"
+    peer.send(completed(one, variable_read_result="A"))
+    assert first.get().read_result == "A"
 
 
 def test_an_end_of_another_application_wakes_nobody(peer: Peer, session: OutboundSession) -> None:

@@ -90,6 +90,41 @@ def test_a_content_length_that_is_no_number_of_bytes_is_refused(length: str) -> 
         read(FrameReader(**limits), [f"Content-Length: {length}\n\nbody".encode()])
 
 
+@pytest.mark.parametrize(
+    "length",
+    [
+        "2",
+        "02",
+        "0000000002",
+        "00000000002",
+        "100",
+        "101",
+        "9" * 10,
+        "-2",
+        "+2",
+        "\u0662",
+        "",
+        "2\r",
+    ],
+)
+@pytest.mark.parametrize("most", [40, 46, 47, 48, 49, 55, 1000])
+def test_the_head_of_an_event_is_read_as_any_other(length: str, most: int) -> None:
+    """It is taken as a whole where it is as always: the same is refused, and the same comes."""
+
+    def outcome(first: str) -> tuple[Parts, str]:
+        block = f"{first}Content-Length: {length}\nContent-Type: text/event-json"
+        limits = {"max_header_block": most + len(first), "max_body": 100}
+        try:
+            frames = read(FrameReader(**limits), [f"{block}\n\n{{}}".encode(), b"x" * 98, reply()])
+        except WireError as error:
+            return [], error.kind
+        for headers, _ in frames:
+            headers.pop("X", None)
+        return frames, ""
+
+    assert outcome("") == outcome("X: 1\n")
+
+
 @pytest.mark.parametrize("length", [MAX_BODY + 1, 2147483647, 9999999999])
 def test_a_body_over_the_limit_is_refused_before_a_byte_of_it_is_held(length: int) -> None:
     reader = FrameReader()

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, insert, select
 from controller.callback.return_session import destination_legs
 from controller.credit.model import Begin, Dial, Granted, LegEnd
 from controller.esl.errors import NotConnected
-from controller.esl.events import Event
+from controller.esl.events import LegOver
 from controller.metrics import Metrics
 from controller.runtime.settling import Settling
 from controller.runtime.unsettled import Unsettled
@@ -174,7 +174,7 @@ class Bench:
         return None if row.ended is not None else int(row.amount)
 
 
-def ending(of: str = CALL, seconds: int = 90, **values: Any) -> Event:
+def ending(of: str = CALL, seconds: int = 90, **values: Any) -> LegOver:
     """The last event of a return leg that was answered at `NOW`, unless told otherwise."""
     given: dict[str, Any] = {
         "uuid": of,
@@ -187,10 +187,10 @@ def ending(of: str = CALL, seconds: int = 90, **values: Any) -> Event:
         "call": CALL,
         "channel": "pstn",
     }
-    return Event(name="CHANNEL_HANGUP_COMPLETE", **given | values)
+    return LegOver(**given | values)
 
 
-def write_record(directory: Path, event: Event, *, age: float = 10.0) -> Path:
+def write_record(directory: Path, event: LegOver, *, age: float = 10.0) -> Path:
     """Write the record of a leg, so many seconds ago."""
     names = {"leg": "callback_leg", "request": "callback_request", "call": "callback_call"}
     names |= {"position": "callback_position", "channel": "callback_channel"}

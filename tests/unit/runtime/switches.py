@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from controller.esl.events import Event
+from controller.esl.events import Event, JobAnswered, LegOver
 from controller.simulator.dialstring import DialString, parse
 
 MICROS: Final = 1_000_000
@@ -164,9 +164,7 @@ class Node:
     def _job_over(self, job: Job, answer: str) -> None:
         if not any(leg.job.attempt == job.attempt for leg in self.legs.values()):
             self.over.add(job.attempt)
-        self._around.says(
-            self, Event(name="BACKGROUND_JOB", job_uuid=job.attempt, body=f"{answer}\n")
-        )
+        self._around.says(self, JobAnswered(job_uuid=job.attempt, body=f"{answer}\n"))
 
     def answer(self, uuid: str) -> None:
         """The person takes the call: it runs into the dialplan, and its own limit counts."""
@@ -184,8 +182,7 @@ class Node:
             return
         self._around.says(
             self,
-            Event(
-                name="CHANNEL_HANGUP_COMPLETE",
+            LegOver(
                 uuid=uuid,
                 hangup_cause=cause,
                 answer_uepoch=str(leg.answered or 0),

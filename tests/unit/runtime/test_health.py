@@ -12,7 +12,7 @@ import structlog
 from gevent.event import Event as Flag
 
 from controller.esl.errors import NotConnected
-from controller.esl.events import Event
+from controller.esl.events import Event, GatewayTold
 from controller.esl.switch import SwitchLink
 from controller.metrics import Metrics
 from controller.routing.failures import TRIAL_SECONDS
@@ -83,9 +83,9 @@ class World:
         return self.metrics.registry.get_sample_value(f"callbackd_channel_{name}", labels)
 
 
-def state(gateway: str, status: str, registration: str = "NOREG") -> Event:
+def state(gateway: str, status: str, registration: str = "NOREG") -> GatewayTold:
     """Make the event by which a switch tells a gateway's state."""
-    return Event(name="CUSTOM", gateway=gateway, gateway_state=registration, gateway_status=status)
+    return GatewayTold(gateway=gateway, gateway_state=registration, gateway_status=status)
 
 
 # --- what the switch says --------------------------------------------------------------------
@@ -159,7 +159,7 @@ def test_what_is_told_in_between_counts_at_once() -> None:
         world.health.told("one", state("pstn", "UP", "REGED"))
         assert world.troubles() == {}
         world.health.told("one", state("pstn", "UP", "REGISTER"))
-        world.health.told("one", Event(name="CUSTOM"))
+        world.health.told("one", GatewayTold())
         world.health.told("one", state("pstn", "\n"))
     assert [line["event"] for line in logs] == ["channel_down", "channel_up"]
 
