@@ -28,8 +28,16 @@ import msgspec
 from argon2 import PasswordHasher
 from sqlalchemy import Engine, insert
 
+from bench.processes import (
+    answers,
+    cpu_seconds,
+    free_port,
+    listens,
+    process,
+    wait_until,
+    waited_seconds,
+)
 from bench.switch_side import CALL_SECONDS, PASSWORD, PASSWORD_SECONDS, Plan, leg_of, request_of
-from bench.triggers import answers, cpu_seconds, free_port, listens, process, wait_until
 from controller.policy.rules import validate
 from controller.store.database import open_database
 from controller.store.passwords import Passwords, load_pepper
@@ -178,15 +186,6 @@ def drive(plan: Plan, peer: str = "", passwords: type[Passwords] = Quick) -> dic
         "switch_core_used": round(switch_spent / found["seconds"], 3),
         "cpu_ms_per_call": round(spent / max(found["calls_ended"], 1) * 1000, 1),
     }
-
-
-def waited_seconds(pid: int) -> float:
-    """Give for how long a process' main thread could have worked, and had no core.
-
-    Its own other threads and its store's server are among those that it waited for; whatever else
-    the machine does is too, and spoils what is measured.
-    """
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 def said(switch: subprocess.Popen[str], what: str) -> Any:  # noqa: ANN401
