@@ -32,6 +32,7 @@ from bench.processes import (
     listens,
     of_postgresql,
     process,
+    threads_worked,
     wait_until,
 )
 from bench.soak_site import PASSWORD, RING_SECONDS, Site, Switch, phones, site
@@ -120,8 +121,12 @@ def cost(
 def worked(place: Site) -> dict[str, float]:
     """Give what the controllers of a site, and what is theirs, have worked so far, seconds."""
     pids = [controller.pid for controller in place.controllers.values()]
+    threads = [(pid, *one) for pid in pids for one in threads_worked(pid)]
     return {
         "cpu": cpu_of(pids),
+        "main_thread": sum(user + system for pid, thread, user, system in threads if pid == thread),
+        "other_threads": sum(u + s for pid, thread, u, s in threads if pid != thread),
+        "system": sum(system for *_, system in threads),
         "children": cpu_of([child for pid in pids for child in children(pid)]),
         "valkey": cpu_seconds(place.valkey_pid),
         "database": of_postgresql(place.postgresql) if place.postgresql else 0.0,

@@ -85,14 +85,14 @@ def cpu_seconds(pid: int, *, ended: bool = False) -> float:
     return sum(map(int, fields[11 : 15 if ended else 13])) / _TICK
 
 
-def threads_worked(pid: int) -> dict[int, tuple[float, float]]:
-    """Give how much each thread of a process has worked so far: itself, and the system for it."""
-    found = {}
+def threads_worked(pid: int) -> list[tuple[int, float, float]]:
+    """Give each thread of a process, and how much it and the system for it have worked so far."""
+    found = []
     for path in Path(f"/proc/{pid}/task").iterdir():
         # One that has ended meanwhile is none.
         with suppress(OSError):
             fields = (path / "stat").read_text().rpartition(")")[2].split()
-            found[int(path.name)] = (int(fields[11]) / _TICK, int(fields[12]) / _TICK)
+            found.append((int(path.name), int(fields[11]) / _TICK, int(fields[12]) / _TICK))
     return found
 
 

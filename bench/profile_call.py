@@ -27,7 +27,7 @@ from typing import Final
 
 from bench.call import CALLERS, RATE, WARM_UP_SECONDS, Callbacks, worked
 from bench.conversations import Quick
-from bench.processes import threads_worked, wait_until
+from bench.processes import wait_until
 from bench.soak_site import Site, site
 
 LOOKS_PER_SECOND: Final = 500
@@ -92,17 +92,6 @@ def _room(frame: str) -> str:
     return installed.partition("/")[0] if "/" in installed else "Python, and what is compiled"
 
 
-def spent(place: Site) -> dict[str, float]:
-    """Give what has been worked so far, seconds: also by the controller's threads, and how."""
-    pid = place.controllers["one"].pid
-    found = {**worked(place), "main thread": 0.0, "other threads": 0.0, "user": 0.0, "system": 0.0}
-    for thread, (user, system) in threads_worked(pid).items():
-        found["main thread" if thread == pid else "other threads"] += user + system
-        found["user"] += user
-        found["system"] += system
-    return found
-
-
 def profiled(
     *, postgresql: bool, rate: float, seconds: float, file: Path
 ) -> tuple[Stacks, dict[str, float]]:
@@ -119,11 +108,11 @@ def profiled(
         callbacks.begin(WARM_UP_SECONDS)
         command = [spy, "record", f"--pid={pid}", f"--rate={LOOKS_PER_SECOND}", "--format=raw"]
         command += ["--gil", "--function", "--full-filenames", f"--output={file}"]
-        before, ended = spent(place), callbacks.ended()
+        before, ended = worked(place), callbacks.ended()
         # It stops at a signal, and then writes what it saw.
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as looks:
             callbacks.begin(seconds)
-            after = spent(place)
+            after = worked(place)
             looks.send_signal(signal.SIGINT)
             _, said = looks.communicate(timeout=120)
         count = (callbacks.ended() - ended + round(rate * seconds)) / 2
