@@ -25,6 +25,7 @@ from typing import Any, Final
 
 from bench.conversations import Quick
 from bench.processes import (
+    GENESIS,
     children,
     cpu_of,
     cpu_seconds,
@@ -51,8 +52,6 @@ IDLE_SECONDS: Final = 4.0
 #: In parts of what the bare greenswitch script uses.
 GOAL: Final = 0.25
 CALLERS: Final = 400
-#: The Python that has Genesis; `make bench` sets it up.
-GENESIS: Final = Path(os.environ.get("BENCH_GENESIS", "build/peers/bin/python"))
 HASHES: Final = 10
 BARE: Final = "bare greenswitch"
 _HERE: Final = Path(__file__).parent

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 READY_SECONDS: Final = 30.0
+#: The Python that has Genesis, in an environment of its own (`bench/peers.txt`).
+GENESIS: Final = Path(os.environ.get("BENCH_GENESIS", "build/peers/bin/python"))
 _TICK: Final = os.sysconf("SC_CLK_TCK")
 
 

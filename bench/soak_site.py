@@ -423,12 +423,14 @@ def site(
     postgresql: bool = True,
     hashed: type[Passwords] = Passwords,
     pinned: bool = False,
+    switched: Sequence[str] = (),
     python: Sequence[str] = (sys.executable, "-m", "controller"),
 ) -> Iterator[Site]:
     """Set all of it up, a controller and a switch of each name, and take it down.
 
     `hashed`: what hashes their passwords. `pinned`: controllers have a core of their own, and
-    switches another one. `python`: what runs a controller.
+    switches another one. `switched`: the switches' names, where there is not one of each name.
+    `python`: what runs a controller.
     """
     with ExitStack() as undo:
         directory = undo.enter_context(short_directory())
@@ -447,8 +449,9 @@ def site(
         _prepare(engine, directory, callers, hashed)
         ports = [free_port() for _ in names]
         switches: list[Switch] = []
-        for position, name in enumerate(names):
-            order = ports[position:] + ports[:position]
+        for position, name in enumerate(switched or names):
+            first = position % len(ports)
+            order = ports[first:] + ports[:first]
             core = 1 if pinned else None
             switches.append(Switch(name, order, directory / f"records-{name}", core))
             undo.callback(switches[-1].close)
