@@ -154,7 +154,8 @@ def controller(
         )
         command = [sys.executable, "-m", "controller", f"--config={config}", "serve"]
         command += ["--log-level=warning"]
-        with process(*command, core=0, stderr=subprocess.DEVNULL) as serving:
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with process(*command, core=0, **quiet) as serving:
             wait_until(lambda: answers(f"http://127.0.0.1:{web}/readyz"), serving)
             yield serving.pid
 

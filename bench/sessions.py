@@ -21,7 +21,7 @@ from bench.sessions_side import Crowd
 
 #: How many wait.
 SESSIONS: Final = tuple(
-    int(count) for count in os.environ.get("BENCH_SESSIONS", "100,1000,10000").split(",")
+    int(count) for count in os.environ.get("BENCH_WAITING", "100,1000,10000").split(",")
 )
 #: For how long nothing happens, and then others call, seconds; and how many of these a second.
 IDLE_SECONDS: Final = float(os.environ.get("BENCH_IDLE_SECONDS", "10"))

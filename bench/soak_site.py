@@ -463,7 +463,9 @@ def site(
             config.write_text(_settings(name, directory, url, cache.url, port, web[name], switches))
             command = [*python, f"--config={config}", "serve"]
             with (directory / f"{name}.log").open("w") as log:
-                controllers[name] = _process(*command, "--log-level=warning", stderr=log)
+                # What it prints is how the first administrator gets in.
+                quiet = {"stdout": subprocess.DEVNULL, "stderr": log}
+                controllers[name] = _process(*command, "--log-level=warning", **quiet)
             if pinned:
                 pin(controllers[name].pid, 0)
             undo.callback(_end, controllers[name])
