@@ -27,7 +27,7 @@ class Crowd(Plan, frozen=True, kw_only=True):
 
     idle: int
     warm: int
-    at_once: int = 40
+    at_once: int = 300
 
 
 class Waiting(Call):
@@ -48,6 +48,8 @@ class Waiting(Call):
         if not self._over:
             self._over = True
             self._gathering.lost += 1
+            if not self._arrived:
+                self._press(0, None)
 
 
 class Gathering(Switch):
