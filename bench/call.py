@@ -43,10 +43,11 @@ from tests.redis_servers import short_directory
 #: Callbacks that begin in a second: what a controller with everything on does with ease.
 RATE: Final = float(os.environ.get("BENCH_RATE", "5"))
 #: For how long they are measured, and how often, seconds.
-SECONDS: Final = float(os.environ.get("BENCH_SECONDS", "20"))
+SECONDS: Final = float(os.environ.get("BENCH_SECONDS", "16"))
 RUNS: Final = int(os.environ.get("BENCH_RUNS", "3"))
-#: A callback takes 14 s: as many end as begin, from then on.
-WARM_UP_SECONDS: Final = float(os.environ.get("BENCH_WARM_UP_SECONDS", "16"))
+#: A callback takes 14 s, and a peer's 7 s: as many end as begin, from then on.
+WARM_UP_SECONDS: Final = 16.0
+PEER_WARM_UP_SECONDS: Final = 9.0
 #: How long nobody calls, to see what that costs.
 IDLE_SECONDS: Final = 4.0
 #: In parts of what the bare greenswitch script uses.
@@ -88,13 +89,14 @@ def cost(
     worked: Callable[[], dict[str, float]],
     warm_up: float = WARM_UP_SECONDS,
     seconds: float = SECONDS,
+    idle_seconds: float = IDLE_SECONDS,
 ) -> dict[str, float]:
     """Give what callbacks cost, in milliseconds of a core: each of what `worked` gives so far.
 
     Raises `RuntimeError` where none came to its end.
     """
     began, idle = time.monotonic(), worked()
-    time.sleep(IDLE_SECONDS)
+    time.sleep(idle_seconds)
     idled, resting = time.monotonic() - began, worked()
     callbacks.begin(warm_up)
     before, seen = worked(), callbacks.ended()
@@ -168,7 +170,11 @@ def bare(*command: str) -> Iterator[tuple[int, Switch, Callable[[], None]]]:
 def theirs(*command: str) -> dict[str, float]:
     """Measure a peer once."""
     with bare(*command) as (pid, switch, place):
-        return cost(Callbacks(place, [switch], RATE), lambda: {"cpu": cpu_seconds(pid)})
+        return cost(
+            Callbacks(place, [switch], RATE),
+            lambda: {"cpu": cpu_seconds(pid)},
+            PEER_WARM_UP_SECONDS,
+        )
 
 
 def peers() -> dict[str, tuple[str, ...]]:

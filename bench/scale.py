@@ -15,7 +15,7 @@ from bench.soak_site import NAMES, site
 
 #: Callbacks that begin in a second, for each controller.
 RATE: Final = float(os.environ.get("BENCH_RATE", "5")) / 2
-SECONDS: Final = float(os.environ.get("BENCH_SECONDS", "20"))
+SECONDS: Final = float(os.environ.get("BENCH_SECONDS", "16"))
 RUNS: Final = int(os.environ.get("BENCH_RUNS", "3"))
 #: With two, in parts of what it costs with one.
 GOAL: Final = 1.15

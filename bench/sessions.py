@@ -25,7 +25,7 @@ SESSIONS: Final = tuple(
 )
 #: For how long nothing happens, and then others call, seconds; and how many of these a second.
 IDLE_SECONDS: Final = float(os.environ.get("BENCH_IDLE_SECONDS", "10"))
-SECONDS: Final = float(os.environ.get("BENCH_SECONDS", "20"))
+SECONDS: Final = float(os.environ.get("BENCH_SECONDS", "16"))
 RATE: Final = float(os.environ.get("BENCH_RATE", "5"))
 PACE: Final = float(os.environ.get("BENCH_PACE", "0.25"))
 #: So many come before memory is looked at: what is loaded and made once is there then.
@@ -59,13 +59,14 @@ def measure(idle: int) -> dict[str, Any]:
             switch.stdin.write("go\n")
             switch.stdin.flush()
 
-        with controller(plan.port, node, Quick, calls, dial_seconds=300) as pid, switch.stdin:
+        held = controller(plan.port, node, Quick, calls, dial_seconds=300)
+        with held as pid, switch.stdin, switch.stdout:
             go()
             said(switch, "warm")
             time.sleep(SETTLE_SECONDS)
             empty, before = memory(pid), cpu_seconds(pid)
             go()
-            said(switch, "idle")
+            there = said(switch, "idle")
             time.sleep(SETTLE_SECONDS)
             came = cpu_seconds(pid) - before
             full = memory(pid)
@@ -81,11 +82,11 @@ def measure(idle: int) -> dict[str, Any]:
     if lost:
         raise RuntimeError(f"of {idle} callers who wait {lost} were let go")
     return {
-        "sessions": idle,
-        "kb_per_session": round((full - empty) / 1024 / (idle - plan.warm), 1),
+        "sessions": there,
+        "kb_per_session": round((full - empty) / 1024 / (there - plan.warm), 1),
         "memory_mb": round(full / 2**20, 1),
         "idle_core_percent": round(waiting * 100, 2),
-        "ms_to_come": round(came / (idle - plan.warm) * 1000, 1),
+        "ms_to_come": round(came / (there - plan.warm) * 1000, 1),
         "cpu_ms_per_call": round(
             (spent - waiting * found["seconds"]) / max(found["calls_ended"], 1) * 1000, 1
         ),

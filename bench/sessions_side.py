@@ -2,7 +2,8 @@
 
 `python -m bench.sessions_side PLAN` (JSON) goes on as `switch_side` does, but first lets callers
 come who type their password, are asked for a number, and type none. It prints `{"warm": …}` and
-`{"idle": …}` when the first few and when all of them are there, and goes on at a line after each.
+`{"idle": …}` when the first few and when all of them are there, or no more are waited for, and goes
+on at a line after each.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ class Crowd(Plan, frozen=True, kw_only=True):
     Attributes:
         idle: callers who wait. warm: how many of them come first.
         at_once: so many of them at most are on their way to the question.
+        gathering_seconds: for how long they come at most: a controller asks for so long only.
 
     """
 
     idle: int
     warm: int
     at_once: int = 300
+    gathering_seconds: float = 180.0
 
 
 class Waiting(Call):
@@ -74,6 +77,17 @@ class Gathering(Switch):
         self._name, self._wanted = step
         for _ in range(min(self._crowd.at_once, self._wanted - self._begun_waiting)):
             self._another()
+        self.later(self._crowd.gathering_seconds, None, self._enough, self._name)
+
+    def _enough(self, name: str) -> None:
+        """Wait for no more of them."""
+        if name == self._name and self._there < self._wanted:
+            self._wanted = self._begun_waiting
+            self._say()
+
+    def _say(self) -> None:
+        print(json.dumps({self._name: self._there}), flush=True)
+        self._name = ""
 
     def _another(self) -> None:
         Waiting(self, self._begun_waiting)
@@ -84,8 +98,8 @@ class Gathering(Switch):
         self._there += 1
         if self._begun_waiting < self._wanted:
             self._another()
-        elif self._there == self._wanted:
-            print(json.dumps({self._name: self._there}), flush=True)
+        elif self._there == self._wanted and self._name:
+            self._say()
 
     def _finish(self) -> None:
         print(json.dumps({"lost": self.lost}), flush=True)

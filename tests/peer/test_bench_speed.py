@@ -18,7 +18,7 @@ def test_a_peer_makes_complete_callbacks(name: str) -> None:
     with call.bare(*call.peers()[name]) as (pid, switch, place):
         callbacks = call.Callbacks(place, [switch], RATE)
         found = call.cost(
-            callbacks, lambda: {"cpu": cpu_seconds(pid)}, warm_up=WARM_UP, seconds=SECONDS
+            callbacks, lambda: {"cpu": cpu_seconds(pid)}, WARM_UP, SECONDS, idle_seconds=0.0
         )
         seen = dict(switch.seen)
     assert found["ended"] >= 1
