@@ -2,6 +2,8 @@
 # The newest of them that runs: a name on the PATH may be a shim of a version that is not set up.
 runs = $(shell $(1) -c '' >/dev/null 2>&1 && echo $(1))
 PYTHON ?= $(firstword $(call runs,python3.13) $(call runs,python3.12) $(call runs,python3.11) python3)
+# Genesis, which is measured beside the service, takes none that is newer than 3.12.
+PEERS_PYTHON ?= $(firstword $(call runs,python3.12) $(call runs,python3.11) $(PYTHON))
 # tox looks on the PATH; versions that pyenv has and has not activated are "there" too.
 empty :=
 space := $(empty) $(empty)
@@ -16,7 +18,8 @@ help:
 	@echo 'make demo      callbacks happening, live, on the simulator'
 	@echo 'make test      the tox matrix over the Pythons that are there'
 	@echo 'make lint      ruff and mypy, and known vulnerabilities of what is pinned'
-	@echo 'make bench     benchmarks, as ratios to peers in the same run'
+	@echo 'make bench     speed beside peers in the same run, some 20 minutes; into build/bench.json'
+	@echo '               (python -m bench NAME: others, and each by itself)'
 	@echo 'make soak      whole calls for MINUTES=30 at RATE=4 a second: what must stay flat, does'
 	@echo 'make fuzz      a million hostile inputs to the framing and event code, and hostile calls'
 	@echo 'make kills     controllers killed at 200 random moments while calls go on'
@@ -31,6 +34,10 @@ $(VENV)/.base: setup.cfg pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.base
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint,types]' tox
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,bench]'
 	@touch $@
 
 # All that `make test` needs: tox makes environments of its own.
@@ -53,8 +60,17 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/python tools/audit.py
 
-bench: $(VENV)/.dev
-	$(BIN)/python -m bench
+# What is measured beside the service has an environment of its own, for it cannot have ours. Where
+# that cannot be had it is left out.
+build/peers/.made: bench/peers.txt
+	@rm -rf build/peers
+	$(PEERS_PYTHON) -m venv build/peers
+	build/peers/bin/python -m pip install --quiet --disable-pip-version-check -r bench/peers.txt \
+	  || { rm -rf build/peers/bin; echo 'bench: without Genesis, which could not be installed'; }
+	@touch $@
+
+bench: $(VENV)/.bench build/peers/.made
+	$(BIN)/python -m bench --json build/bench.json
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m bench.soak --json build/soak.json
