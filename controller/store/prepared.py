@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Dialect
@@ -18,6 +18,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 Row = Sequence[Any]
 Known = Mapping[str, object]
+T = TypeVar("T")
 
 _NOTHING: Final[Known] = {}
 
@@ -129,6 +130,23 @@ def _compile(statement: Any, dialect: Dialect) -> _Compiled:  # noqa: ANN401
         {name: given.value for name, given in compiled.binds.items() if not given.required},
         tuple((at, reader) for at, reader in readers if reader is not None),
     )
+
+
+class Remade(Generic[T]):
+    """What is made of rows that are read again and again: made anew where they are others."""
+
+    def __init__(self, make: Callable[[Sequence[Row]], T]) -> None:
+        self._make = make
+        self._last: tuple[list[Row], T] | None = None
+
+    def of(self, rows: Sequence[Row]) -> T:
+        """Give what is made of these rows; the very same as before of the same ones."""
+        found, last = list(rows), self._last
+        if last is not None and last[0] == found:
+            return last[1]
+        made = self._make(found)
+        self._last = (found, made)
+        return made
 
 
 def _read(

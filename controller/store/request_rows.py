@@ -185,6 +185,12 @@ _OUTLOOK: Final = Prepared(
 _NEXT_DUE: Final = Prepared(select(_NEXT))
 
 
+def get(connection: Connection, request: str) -> Request | None:
+    """Give one request, in a transaction that is under way; or None."""
+    row = _GET.first(connection, {"request": request})
+    return None if row is None else request_of(row)
+
+
 class Outlook(msgspec.Struct, frozen=True):
     """What there is to be done: whether anything is lost or due, and when the next one is due."""
 
@@ -246,11 +252,10 @@ class RequestRows:
             row = _BY_ATTEMPT.first(connection, {"attempt": attempt})
         return None if row is None else request_of(row)
 
-    def get(self, request: str, within: Connection | None = None) -> Request | None:
-        """Give one request, or None; `within`: in a transaction that is under way."""
-        with self._reading(within) as connection:
-            row = _GET.first(connection, {"request": request})
-        return None if row is None else request_of(row)
+    def get(self, request: str) -> Request | None:
+        """Give one request, or None."""
+        with self._reader.connect() as connection:
+            return get(connection, request)
 
     def attempts_of(self, request: str) -> list[Attempt]:
         """Give the tries of a request, in order."""

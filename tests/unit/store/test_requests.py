@@ -925,7 +925,7 @@ def test_every_trigger_call_finds_what_it_asks_by_an_index(engine: Engine) -> No
         pytest.skip("PostgreSQL plans by what is in the table: an empty one is read whole")
     plans = []
     for statement in (arrivals._SECOND_OF, arrivals._WAITS, arrivals._FACTS):
-        compiled = statement.compile(engine, compile_kwargs={"render_postcompile": True})
+        compiled = statement.statement.compile(engine, compile_kwargs={"render_postcompile": True})
         with engine.connect() as connection:
             values = tuple(1 for _ in compiled.positiontup or ())
             rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values).all()
