@@ -91,7 +91,8 @@ class SqlCharging:
         """Move what is held to the account of somebody who has identified himself (M9).
 
         Where neither he nor the extension has one it stays where it is held. Refused: his has not
-        enough, and it stays there as well.
+        enough, and it stays there as well. Where the same one pays on, nothing is held anew as long
+        as what was granted lasts, if the switch keeps the limit of that.
         """
         with self._engine.begin() as connection:
             hold, account = holds.find_with_payer(
@@ -106,6 +107,8 @@ class SqlCharging:
                     holds.forget(connection, call.call)
                 return _granted(deciding.decide_identify(call, None, None, serial))
             by = terms(connection, account, call.call, call.number, call.now, free=call.free)
+            if hold is not None and _stays(call, hold, account, by.price):
+                return hold.granted()
             payer = payer_within(connection, account, by.found, call, call.extension, self._now)
             decision = deciding.decide_identify(call, by.price, payer, serial)
             if hold is not None and hold.account == account.id and hold.return_answered is not None:
@@ -302,6 +305,23 @@ class SqlCharging:
         """Give what whoever pays has to spend (C2): what other calls hold is not."""
         with self._reader.connect() as connection:
             return credit_of(connection, extension, caller, call)
+
+
+def _stays(call: Identify, hold: Hold, account: Account, price: Price | None) -> bool:
+    """Whether what is held may stay as it is now that somebody has identified himself (M9)."""
+    return (
+        call.told == hold.serial
+        and hold.ended is None
+        and hold.account == account.id
+        and hold.limited is not account.unlimited
+        and hold.return_price == price
+        and deciding.lasts_on(
+            call,
+            price,
+            hold.return_seconds,
+            bounded=not account.unlimited or call.limit is not None,
+        )
+    )
 
 
 def _granted(decision: Decision | Refused) -> Granted | Refused:
