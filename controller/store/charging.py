@@ -84,7 +84,8 @@ class SqlCharging:
             if isinstance(decision, Refused):
                 return decision
             hold = _new(call, account, by.price, decision)
-            _keep(connection, hold, account, by.found, before=known)
+            hold.lies = None if known is None else known.lies
+            _keep(connection, hold, account, by.found)
             return decision.granted
 
     def identify(self, call: Identify) -> Granted | Refused:
@@ -118,8 +119,8 @@ class SqlCharging:
             new = _new(call, account, by.price, decision)
             new.return_answered = call.answered
             if hold is not None:
-                new.created = hold.created
-            _keep(connection, new, account, by.found, before=hold)
+                new.created, new.lies = hold.created, hold.lies
+            _keep(connection, new, account, by.found)
             return decision.granted
 
     def dial(self, call: Dial) -> Granted | Refused:
@@ -157,7 +158,7 @@ class SqlCharging:
             if payer.bounded:
                 # What the legs may last already stays held, also where that is over a limit by now.
                 hold.amount = max(hold.amount + hold.reserved(), min(before, hold.needed()))
-            _keep(connection, hold, account, by.found, before=hold)
+            _keep(connection, hold, account, by.found)
             return decision.granted
 
     def extend(self, call: Extend) -> Granted:
@@ -192,7 +193,7 @@ class SqlCharging:
                 # What was granted stays held, also where somebody has taken money away meanwhile.
                 most = max(before, payer.money)
                 hold.amount = min(max(before, hold.amount + hold.reserved()), most)
-            _keep(connection, hold, account, found, before=hold)
+            _keep(connection, hold, account, found)
             return decision.granted
 
     def not_called(self, call: str, position: int) -> None:
@@ -373,19 +374,8 @@ def _new(call: Begin | Identify, account: Account, price: Price | None, decided:
     return hold
 
 
-def _keep(
-    connection: Connection,
-    hold: Hold,
-    account: Account,
-    found: Standing,
-    *,
-    before: Hold | None,
-) -> None:
-    """Write what is held from now on; `before`: what was, itself where the same account pays."""
-    if before is None:
-        holds.begin(connection, hold)
-    else:
-        holds.keep(connection, hold, moved=before is not hold)
+def _keep(connection: Connection, hold: Hold, account: Account, found: Standing) -> None:
+    holds.keep(connection, hold)
     tell_low(connection, account, found.left, found.position, hold.changed)
 
 

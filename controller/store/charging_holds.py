@@ -7,6 +7,7 @@ yet the cost is held still, and the price of each stays known: its leg may be to
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -40,7 +41,10 @@ class Dialled(msgspec.Struct, frozen=True):
 
 
 class Hold(msgspec.Struct):
-    """What is held for a call; see the schema."""
+    """What is held for a call; see the schema.
+
+    `lies`: what of it lies in the database, as it does there; None: nothing does.
+    """
 
     call: str
     request: str
@@ -62,6 +66,7 @@ class Hold(msgspec.Struct):
     created: int
     changed: int
     ended: int | None
+    lies: dict[str, Any] | None = None
 
     def grant(self, decided: Decision, now: int, *, limited: bool) -> None:
         """Let what is decided be what is held, and open; 0 s: the return leg's limit stays."""
@@ -151,17 +156,15 @@ class Hold(msgspec.Struct):
         )
 
 
-_NAMES: Final = Hold.__struct_fields__
+_NAMES: Final = tuple(name for name in Hold.__struct_fields__ if name != "lies")
 _FIELDS: Final = [holds.c[name] for name in _NAMES]
 _DIALLED: Final = msgspec.json.Decoder(tuple[Dialled, ...])
 _ENCODE: Final = msgspec.json.Encoder().encode
 _NONE_DIALLED: Final = "[]"
 
-#: What is written where another account pays, or by another price; and where not. Who writes a
-#: column of an index, or of what refers to another table, has the database see to these.
-_MOVED: Final = tuple(name for name in _NAMES if name not in ("call", "created"))
-_STAYS: Final = frozenset({"request", "extension", "account", "return_price"})
-_CHANGED: Final = tuple(name for name in _MOVED if name not in _STAYS)
+#: What is written each time: a trigger changes the one as well, and the other tells that it was.
+_ALWAYS: Final = frozenset({"amount", "changed"})
+_STAYS: Final = frozenset({"call", "created"})
 _ONE: Final = holds.c.call == bindparam("of")
 _OF: Final = Prepared(select(*_FIELDS).where(_ONE).with_for_update())
 
@@ -178,12 +181,6 @@ def _with(account: Any) -> Prepared:  # noqa: ANN401  (the id of one)
 _WITH_ITS_OWN: Final = _with(holds.c.account)
 _WITH_PAYER: Final = _with(func.coalesce(PAYER, holds.c.account))
 _INSERT: Final = Prepared(insert(holds).values({name: bindparam(name) for name in _NAMES}))
-_MOVE: Final = Prepared(
-    update(holds).where(_ONE).values({name: bindparam(name) for name in _MOVED})
-)
-_CHANGE: Final = Prepared(
-    update(holds).where(_ONE).values({name: bindparam(name) for name in _CHANGED})
-)
 _FORGET: Final = Prepared(delete(holds).where(_ONE))
 _HELD: Final = select(
     holds.c.call,
@@ -265,35 +262,37 @@ def _both(row: Row | None) -> tuple[Hold | None, Account | None]:
 def _hold(row: Row) -> Hold:
     made = Hold(*row)
     # As they lie there, these are documents.
-    kept: Any = made
-    made.return_price = read_price(kept.return_price)
-    made.destination_price = read_price(kept.destination_price)
-    made.destinations = (
-        () if kept.destinations == _NONE_DIALLED else _DIALLED.decode(kept.destinations)
-    )
+    lies = made.lies = dict(zip(_NAMES, row, strict=True))
+    made.return_price = read_price(lies["return_price"])
+    made.destination_price = read_price(lies["destination_price"])
+    dialled = lies["destinations"]
+    made.destinations = () if dialled == _NONE_DIALLED else _DIALLED.decode(dialled)
     return made
 
 
-def begin(connection: Connection, hold: Hold) -> None:
-    """Write what is held for a call of which nothing was held before."""
-    _INSERT.change(connection, _values(hold, _NAMES))
+def keep(connection: Connection, hold: Hold) -> None:
+    """Write what is held from now on, where that is locked or there is none yet.
 
-
-def keep(connection: Connection, hold: Hold, *, moved: bool = False) -> None:
-    """Write what is held from now on; `moved`: another account may pay, or by another price."""
-    values = _values(hold, _MOVED if moved else _CHANGED)
-    values["of"] = hold.call
-    (_MOVE if moved else _CHANGE).change(connection, values)
-
-
-def _values(hold: Hold, names: Sequence[str]) -> dict[str, Any]:
-    values = {name: getattr(hold, name) for name in names}
-    for name in ("return_price", "destination_price"):
-        if name in values:
-            values[name] = write_price(values[name])
+    Of a column that is written SQLite writes each index anew, whether it changes or not; so only
+    those are that do.
+    """
+    values = {name: getattr(hold, name) for name in _NAMES}
+    values["return_price"] = write_price(hold.return_price)
+    values["destination_price"] = write_price(hold.destination_price)
     dialled = hold.destinations
     values["destinations"] = _ENCODE(dialled).decode() if dialled else _NONE_DIALLED
-    return values
+    before, hold.lies = hold.lies, values
+    if before is None:
+        _INSERT.change(connection, values)
+        return
+    names = (name for name in _NAMES if name not in _STAYS)
+    changed = tuple(name for name in names if name in _ALWAYS or values[name] != before[name])
+    _writing(changed).change(connection, values | {"of": hold.call})
+
+
+@cache
+def _writing(names: tuple[str, ...]) -> Prepared:
+    return Prepared(update(holds).where(_ONE).values({name: bindparam(name) for name in names}))
 
 
 def forget(connection: Connection, call: str) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from controller.callback.events import Credit
 from controller.callback.return_session import destination_legs
 from controller.credit.model import Granted, LegEnd, Price, Refused, Settled, SpendLimit
-from controller.store import schema
+from controller.store import charging_holds, schema
 from controller.store.charging import SqlCharging
 from controller.store.destinations import Called, Destinations
 from controller.store.plans import write_plan
@@ -428,6 +428,32 @@ def test_m4_of_calls_of_two_controllers_at_once_on_the_credit_of_one_one_passes(
         assert process.stdout.readline() == "ready\n"
     assert sum(int(process.communicate("\n", timeout=60)[0]) for process in processes) == 1
     assert list(held(engine).values()) == [MINUTE]
+
+
+def test_m4_m9_a_hold_that_moves_while_it_is_waited_for_is_dialled_on_by_its_new_account(
+    engine: Engine, charging: SqlCharging
+) -> None:
+    """M4, M9: the account that is locked is the one that pays, and not the one that has paid."""
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time: nothing is read before he is done")
+    account(engine, "of-extension", 5_000_000)
+    account(engine, "of-caller", 3_000_000, caller=HOME)
+    granted(charging.begin(beginning("a")))
+    with ThreadPoolExecutor(1) as pool, engine.begin() as first:
+        hold = charging_holds.find(first, "a")
+        assert hold is not None
+        hold.account = "of-caller"
+        charging_holds.keep(first, hold)
+        asked = pool.submit(charging.dial, dialling("a"))
+        waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        with engine.connect() as looking:
+            while not looking.execute(waits).scalar_one():
+                assert not asked.done()
+        first.commit()
+        assert granted(asked.result()).destination_seconds == 60
+    left = charging.credit("100", HOME)
+    assert left == Credit(3_000_000 - held(engine)["a"], "USD")
+    assert charging.credit("100", None) == Credit(5_000_000, "USD")
 
 
 def test_m7_a_leg_that_many_tell_of_at_once_is_charged_once(
