@@ -30,13 +30,13 @@ from controller.admin.callers_csv import BETWEEN
 from controller.admin.held import HeldShown, held_for
 from controller.admin.model import MOST_ITEMS, Actor, Conflict, Invalid, Kind, NotFound
 from controller.admin.placed import shown_destination, shown_try
-from controller.callback.asking import Asking, Facts, Wanted, ask
+from controller.callback.asking import Asking, ask
 from controller.guard.ranges import Ranges
 from controller.numbers.caller import Caller
 from controller.numbers.e164 import BadNumber, is_e164, parse_dialled
 from controller.policy.model import Policy
-from controller.policy.records import AuthorisedCaller
 from controller.store import asked
+from controller.store.arrivals import Book
 from controller.store.asked import Before, Place
 from controller.store.database import reader
 from controller.store.destinations import destinations_of
@@ -117,7 +117,7 @@ class Callbacks:
                         actor=actor.name,
                         key=wanted.key,
                     )
-                    book = _Book(self._requests, transaction.connection)
+                    book = Book(self._requests, transaction.connection)
                     return _kept(transaction, actor, asking, ask(book, asking), policy.client)
         return Given(_shown(actor, before), new=False)
 
@@ -213,28 +213,6 @@ class Callbacks:
                 f"key: {wanted.key} stands for another callback of yours; each has its own"
             )
         return found.request
-
-
-class _Book:
-    """What asking finds and keeps, in a transaction that is under way."""
-
-    def __init__(self, kept: Requests, connection: Connection) -> None:
-        self._kept = kept
-        self._connection = connection
-
-    def listed(self, extension: str, number: str) -> AuthorisedCaller | None:
-        return self._kept.listed(extension, number)
-
-    def facts(
-        self, extension: str, number: str, caller: str | None, at_most: int | None, now: int
-    ) -> Facts:
-        return self._kept.facts(extension, number, caller, at_most, now)
-
-    def store(self, wanted: Wanted) -> Request:
-        return self._kept.store(wanted, self._connection)
-
-    def refuse(self, asking: Asking, reason: str) -> Request:
-        return self._kept.refuse(asking, reason, self._connection)
 
 
 #: What is told of a callback that cannot be cancelled any more.

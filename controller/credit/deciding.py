@@ -138,6 +138,23 @@ def decide_begin(call: Begin, price: Price | None, payer: Payer | None) -> Decis
     return Decision(charge(price, seconds), granted)
 
 
+def lasts_on(call: Identify, price: Price | None, before: int, *, bounded: bool) -> bool:
+    """Whether what was granted lasts for as long as somebody who has identified himself needs (M9).
+
+    `before`: the return leg's limit till now, 0 where that is the policy's, which is enough where
+    nobody need have money for it. `bounded`: there is an end to what it may cost (`Payer`).
+    """
+    needs_money = bounded and price is not None and not call.free
+    lasting = before or (0 if needs_money else call.longest)
+    return lasting >= _least(call)
+
+
+def _least(call: Identify) -> int:
+    """Give the seconds that the return leg must last for somebody who has identified himself."""
+    elapsed = _seconds_up(call.answered, call.now)
+    return min(elapsed + min(FIRST_SECONDS, call.wanted), call.longest)
+
+
 def decide_identify(
     call: Identify, price: Price | None, payer: Payer | None, serial: int
 ) -> Decision | Refused:
@@ -154,9 +171,8 @@ def decide_identify(
     if payer is None or not payer.bounded or call.free:
         price = None
     else:
-        least = min(elapsed + min(FIRST_SECONDS, call.wanted), call.longest)
         seconds = seconds_for(price, payer.money, min(elapsed + call.wanted, call.longest))
-        if seconds < least:
+        if seconds < _least(call):
             return payer.refused
         bought = seconds_for(price, payer.money, call.longest)
     lasts, more = _outlook(seconds, bought, call.longest)

@@ -86,7 +86,8 @@ class Identify(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody has identified himself (M9): from now on his account pays, if he has one.
 
     `wanted`: seconds from now that are held for; `longest`: as in `Begin`, from the answer on.
-    Others as there.
+    `told`: the serial of the grant whose limit the switch keeps, None: nobody knows. Where that is
+    the last one, and the same account pays, it may stay. Others as there.
     """
 
     call: str
@@ -100,6 +101,7 @@ class Identify(msgspec.Struct, frozen=True, kw_only=True):
     longest: int
     now: int
     until: int
+    told: int | None = None
     limit: SpendLimit | None = None
 
 

@@ -205,14 +205,7 @@ def _find_with_facts(
     """Give a request, and what is known of whoever calls (A2), or said who he is (A5)."""
     before = read_stage(stage)
     member = "" if before is None else before.member
-
-    def read() -> tuple[Request, Facts] | None:
-        request = services.requests.get(request_id)
-        if request is None:
-            return None
-        return request, services.conversing.facts(request.extension, request.caller, member)
-
-    found = services.reads.run(read)
+    found = services.reads.run(services.conversing.facts_of, request_id, member)
     policy = None if found is None else services.policies.get(found[0].extension)
     return None if found is None or policy is None else (found[0], policy, found[1])
 

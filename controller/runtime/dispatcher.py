@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from heapq import heappop, heappush
 from typing import Any, Final
 
 import structlog
@@ -31,6 +33,10 @@ class Dispatcher:
         self._services = services
         self._wake = Flag()
         self._next: float | None = None
+        #: When requests are due that were stored here, the first one first.
+        self._expected: list[float] = []
+        #: When it was looked last for what nobody here expects.
+        self._looked = 0.0
         self._stopped = False
         #: Whether something may have been leased, and the store did not say so.
         self._in_doubt = False
@@ -51,13 +57,20 @@ class Dispatcher:
 
     def expect(self, due: float) -> None:
         """Be there when a request is due (seconds since 1970, by the wall's clock)."""
-        if self._next is None or due < self._next:
-            self._next = due
+        soonest = self._soonest
+        heappush(self._expected, due)
+        if due < soonest:
             self._wake.set()
 
     def _look_now(self) -> None:
         self._next = 0.0
         self._wake.set()
+
+    @property
+    def _soonest(self) -> float:
+        """When there is something to be done next, as far as is known."""
+        expected = self._expected[0] if self._expected else math.inf
+        return expected if self._next is None else min(self._next, expected)
 
     def _now(self) -> float:
         return self._services.clock.micros() / 1_000_000
@@ -67,7 +80,7 @@ class Dispatcher:
         poll = services.settings.dispatcher.poll_seconds
         while not self._stopped:
             self._wake.clear()
-            wait = poll if self._next is None else min(poll, self._next - self._now())
+            wait = min(poll, self._soonest - self._now())
             if wait > 0 and self._wake.wait(timeout=wait):
                 continue
             try:
@@ -96,20 +109,48 @@ class Dispatcher:
             # It is leased anew, and not when that lease ends.
             services.write(requests.free_leases, services.name, now)
             self._in_doubt = False
-        # Ends that waited for the store come first: what is lost by its lease may be well.
+        expected = self._is_expected()
+        if expected:
+            # What was stored here is taken without asking whether it is there.
+            due, self._next = True, None
+        else:
+            due = self._look(now)
+        free = services.settings.dispatcher.max_calling - len(self.calling)
+        if due and free > 0 and any_node(services):
+            until = now + LEASE_SECONDS * 1_000_000
+            taken, after = services.write(requests.take_due, services.name, now, until, free)
+            self._next = None if after is None else after / 1_000_000
+            for found in taken:
+                if not self.calling.is_calling(found.id):
+                    self.calling.begin(found, self._now() + LEASE_SECONDS)
+        elif expected:
+            self._look(now)
+
+    def _is_expected(self) -> bool:
+        """Whether a request is due that was stored here, and only those are looked for now.
+
+        All others are looked for as often as if there were none.
+        """
+        now, expected = self._now(), False
+        while self._expected and self._expected[0] <= now:
+            heappop(self._expected)
+            expected = True
+        poll = self._services.settings.dispatcher.poll_seconds
+        return expected and 0 <= now - self._looked < poll
+
+    def _look(self, now: int) -> bool:
+        """Look for what there is to be done, and end what is lost; whether a request is due."""
+        services, requests = self._services, self._services.requests
         grace = self._grace
-        if not services.ends_may_wait() and services.reads.run(requests.any_to_expire, now, grace):
+        found = services.reads.run(requests.outlook, now, grace)
+        # Ends that waited for the store come first: what is lost by its lease may be well.
+        if found.to_expire and not services.ends_may_wait():
             for lost in services.write(requests.expire, now, grace):
                 services.metrics.callbacks.labels(lost.outcome or "unknown").inc()
                 log.warning("callback_given_up", request=lost.id, outcome=lost.outcome)
-        free = services.settings.dispatcher.max_calling - len(self.calling)
-        if free > 0 and any_node(services) and services.reads.run(requests.any_due, now):
-            until = now + LEASE_SECONDS * 1_000_000
-            for found in services.write(requests.lease_due, services.name, now, until, free):
-                if not self.calling.is_calling(found.id):
-                    self.calling.begin(found, self._now() + LEASE_SECONDS)
-        due = services.reads.run(requests.next_due, now)
-        self._next = None if due is None else due / 1_000_000
+        self._looked = now / 1_000_000
+        self._next = None if found.next_due is None else found.next_due / 1_000_000
+        return found.due
 
     @property
     def _grace(self) -> int:

@@ -197,6 +197,7 @@ class Paying:
                 longest=longest_return_leg(self.policy),
                 now=now,
                 until=now + (wanted + SETTING_UP_SECONDS) * MICROS,
+                told=self.limit.told,
                 limit=spend_limit(self.policy),
             ),
         )
@@ -207,8 +208,10 @@ class Paying:
             return
         if self._pending == caller:
             self._pending = None
-        # Where nobody has paid and nobody does, the switch's limit is the policy's already.
-        told = answer.charged or self.charged
+        # Where nobody has paid and nobody does, the switch's limit is the policy's already; where
+        # what was granted stays, it keeps that.
+        stays = answer.charged is self.charged and answer.serial == self.limit.told
+        told = (answer.charged or self.charged) and not stays
         self.refused, self.charged = "", answer.charged
         self.granted = answer if answer.charged else None
         if told:
@@ -392,8 +395,4 @@ def spend_limit(policy: Policy) -> SpendLimit | None:
 
 def release(services: Services, attempt: str) -> None:
     """Release what is held for an attempt that was not answered. Nobody waits for that."""
-    services.spawn(_release, services, attempt)
-
-
-def _release(services: Services, attempt: str) -> None:
-    services.keep(services.charging.release, attempt, services.clock.micros())
+    services.spawn(services.keep, services.charging.release, attempt, services.clock.micros())

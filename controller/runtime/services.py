@@ -33,7 +33,7 @@ from controller.runtime.node_health import NodeHealth
 from controller.runtime.offload import Offload
 from controller.runtime.placing import Placing
 from controller.runtime.prompts import Prompts
-from controller.runtime.recent import Recent
+from controller.runtime.recent import Recent, Recents
 from controller.runtime.settling import Settling
 from controller.runtime.sound_watch import SoundWatch
 from controller.runtime.spending import Spending
@@ -155,10 +155,13 @@ class Services:
         self.stops = stops
         self.drains = drains
         self.suspicions: Recent[Known] = Recent(
-            suspicious.known, reads=reads, on_fault=metrics.faults.labels("recent").inc
+            suspicious.known, on_fault=metrics.faults.labels("recent").inc
         )
         self.clients = clients
         self.sounds = sounds
+        self._recents = Recents(
+            (trunks, stops, drains, self.suspicions, clients, sounds), reads=reads
+        )
         self.conversing = conversing
         self.lockouts = lockouts
         self.health = health
@@ -264,10 +267,9 @@ class Services:
             log.exception("store_fault", what=what)
 
     @property
-    def recents(self) -> tuple[Recent[Any] | Spending, ...]:
+    def recents(self) -> tuple[Recents | Spending, ...]:
         """What is read again and again, whether anybody asks or not."""
-        fast = (self.trunks, self.stops, self.drains, self.suspicions, self.clients, self.sounds)
-        return (*fast, self.spending)
+        return (self._recents, self.spending)
 
     def is_stopped(self, policy: Policy) -> bool:
         """Whether callbacks of an extension are stopped (O6), there or further up."""

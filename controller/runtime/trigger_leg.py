@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import structlog
 
 from controller.callback import trigger
-from controller.callback.asking import Asking, ask
+from controller.callback.asking import Asking
 from controller.callback.effects import Effect, Hangup, NoteTrigger, StoreRequest
 from controller.callback.events import RequestStored, SecondTry, TriggerAttached
 from controller.callback.trigger import TriggerSession
@@ -118,7 +118,7 @@ class TriggerLeg(Leg[TriggerSession]):
         services = self.services
         rang = _rang(services.clock.now() - self.session.since)
         asking = self._asking(did, caller, services.clock.micros(), rang, reason)
-        stored = services.keep(ask, services.requests, asking)
+        stored = services.keep(services.requests.ask, asking)
         outcome = stored.outcome or reason
         services.metrics.triggers.labels(outcome).inc()
         log.info("trigger", leg=self.uuid, request=stored.id, outcome=outcome)
@@ -169,7 +169,7 @@ def _rang(seconds: float) -> int | None:
 def ask_or_join(requests: Requests, asking: Asking, second_of: str | None) -> Request:
     """Ask for a callback, or join the one that a carrier's second try belongs to (T1)."""
     joined = None if second_of is None else requests.join(second_of, asking)
-    return ask(requests, asking) if joined is None else joined
+    return requests.ask(asking) if joined is None else joined
 
 
 def readings_of(rung: str, country: str) -> list[str]:

@@ -18,13 +18,15 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    or_,
     select,
     update,
 )
 
-from controller.callback.asking import Asking, Facts, Wanted
+from controller.callback.asking import Asking, Facts, Wanted, ask
 from controller.policy.records import AuthorisedCaller
-from controller.store.kept import CALLERS
+from controller.store.conversing import listed
+from controller.store.prepared import Prepared
 from controller.store.request_rows import FIELDS, LIVE, OPEN, Request, RequestRows, request_of
 from controller.store.schema import OPEN_STATES
 from controller.store.schema import callback_attempt as attempts
@@ -50,14 +52,16 @@ class Earlier(msgspec.Struct, frozen=True):
     waits: bool = False
 
 
-# Statements of every trigger call are made once: making one costs as much as what it does.
+# Statements of every trigger call are made once.
 
-_own: Final = exists().where(dids.c.number.in_((bindparam("number"), bindparam("caller"))))
+_own: Final = exists().where(
+    or_(dids.c.number == bindparam("number"), dids.c.number == bindparam("caller"))
+)
 _elsewhere: Final = exists().where(
     requests.c.number == bindparam("number"), LIVE, requests.c.extension != bindparam("extension")
 )
-_FACTS: Final = select(_own, _elsewhere)
-_UNANSWERED: Final = (
+_FACTS: Final = Prepared(select(_own, _elsewhere))
+_UNANSWERED: Final = Prepared(
     select(attempts.c.counts)
     .where(
         attempts.c.extension == bindparam("extension"),
@@ -70,7 +74,7 @@ _UNANSWERED: Final = (
     .order_by(attempts.c.begun.desc())
     .limit(bindparam("at_most"))
 )
-_SECOND_OF: Final = (
+_SECOND_OF: Final = Prepared(
     select(*FIELDS)
     .where(
         requests.c.last_caller == bindparam("caller"),
@@ -84,8 +88,8 @@ _SECOND_OF: Final = (
     .order_by(requests.c.rang.desc())
     .limit(1)
 )
-_WAITS: Final = select(
-    exists().where(requests.c.number == bindparam("caller"), requests.c.state == "pending")
+_WAITS: Final = Prepared(
+    select(exists().where(requests.c.number == bindparam("caller"), requests.c.state == "pending"))
 )
 #: What is kept of the last call that asked.
 _LAST_CALL: Final = ("last_caller", "last_did", "last_name", "leg", "channel", "rang")
@@ -149,29 +153,38 @@ class Arrivals(RequestRows):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self._storing = {
-            by_call: _storing(self._insert, by_call=by_call) for by_call in (True, False)
+            by_call: Prepared(_storing(self._insert, by_call=by_call)) for by_call in (True, False)
         }
 
     # --- what is known -------------------------------------------------------------------------
 
-    def listed(self, extension: str, number: str) -> AuthorisedCaller | None:
-        """Give the entry of an extension's list for a number, or None."""
-        with self._reader.connect() as connection:
-            found = CALLERS.get(connection, (extension, number))
-        entry: AuthorisedCaller | None = None if found is None else found.value
-        return entry
+    def listed(
+        self, extension: str, number: str, within: Connection | None = None
+    ) -> AuthorisedCaller | None:
+        """Give the entry of an extension's list for a number, or None; `within` as in `store`."""
+        with self._reading(within) as connection:
+            return listed(connection, extension, number)
 
     def facts(
-        self, extension: str, number: str, caller: str | None, at_most: int | None, now: int
+        self,
+        extension: str,
+        number: str,
+        caller: str | None,
+        at_most: int | None,
+        now: int,
+        within: Connection | None = None,
     ) -> Facts:
-        """Give what is known of a number that is to be called, and of who rang (T7, G4)."""
+        """Give what is known of a number that is to be called, and of who rang (T7, G4).
+
+        `within` as in `store`.
+        """
         known: dict[str, Any] = {"extension": extension, "number": number, "caller": caller}
-        with self._reader.connect() as connection:
-            own, elsewhere = connection.execute(_FACTS, known).one()
+        with self._reading(within) as connection:
+            own, elsewhere = _FACTS.one(connection, known)
             unanswered = 0
             if at_most is not None:
-                last = connection.execute(
-                    _UNANSWERED, known | {"since": now - REMEMBERED, "at_most": at_most}
+                last = _UNANSWERED.all(
+                    connection, known | {"since": now - REMEMBERED, "at_most": at_most}
                 )
                 for (counts,) in last:
                     if not counts:
@@ -183,11 +196,19 @@ class Arrivals(RequestRows):
         """Give what somebody who rings a DID has asked for before, as far as it matters now."""
         asked = {"caller": caller, "did": did, "since": now - SECOND_TRY, "now": now}
         with self._reader.connect() as connection:
-            row = connection.execute(_SECOND_OF, asked).first()
-            waits = bool(connection.execute(_WAITS, {"caller": caller}).scalar_one())
+            row = _SECOND_OF.first(connection, asked)
+            waits = bool(_WAITS.one(connection, asked)[0])
         return Earlier(None if row is None else request_of(row), waits)
 
     # --- what is kept --------------------------------------------------------------------------
+
+    def ask(self, asking: Asking) -> Request:
+        """Ask for a callback, in one transaction: what is known is what is known when it is kept.
+
+        It is refused, or joins another one, as `callback.asking` has it.
+        """
+        with self._engine.begin() as connection:
+            return ask(Book(self, connection), asking)
 
     def store(self, wanted: Wanted, within: Connection | None = None) -> Request:
         """Keep a callback that is to be made, or join the open one of the extension to it (T6).
@@ -205,7 +226,7 @@ class Arrivals(RequestRows):
         }
         anew = {f"new_{name}": values[name] for name in _RENEWED}
         with self._transaction(within) as connection:
-            row = connection.execute(self._storing[asking.leg is not None], values | anew).one()
+            row = self._storing[asking.leg is not None].one(connection, values | anew)
         return request_of(row)
 
     def join(self, request: str, asking: Asking) -> Request | None:
@@ -281,6 +302,32 @@ class Arrivals(RequestRows):
             select(*FIELDS).where(requests.c.leg == leg, requests.c.state == "refused")
         ).first()
         return None if row is None else request_of(row)
+
+
+class Book:
+    """What asking finds and keeps, in a transaction that is under way."""
+
+    def __init__(self, kept: Arrivals, connection: Connection) -> None:
+        self._kept = kept
+        self._connection = connection
+
+    def listed(self, extension: str, number: str) -> AuthorisedCaller | None:
+        """Give the entry of an extension's list for a number."""
+        return self._kept.listed(extension, number, self._connection)
+
+    def facts(
+        self, extension: str, number: str, caller: str | None, at_most: int | None, now: int
+    ) -> Facts:
+        """Give what is known of a number, and of who rang."""
+        return self._kept.facts(extension, number, caller, at_most, now, self._connection)
+
+    def store(self, wanted: Wanted) -> Request:
+        """Keep a callback that is to be made, or join the open one."""
+        return self._kept.store(wanted, self._connection)
+
+    def refuse(self, asking: Asking, reason: str) -> Request:
+        """Keep that nobody is called back, and why."""
+        return self._kept.refuse(asking, reason, self._connection)
 
 
 def _values(asking: Asking) -> dict[str, Any]:

@@ -7,18 +7,19 @@ from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from controller.routing.model import Plan
 from controller.store.arrivals import Arrivals
 from controller.store.plans import write_plan
+from controller.store.prepared import Prepared
 from controller.store.request_rows import Attempt, Request
 from controller.store.schema import callback_attempt as attempts
 from controller.store.schema import callback_request as requests
 
 #: What PostgreSQL is asked for while a place on a node is taken: one at a time. Any number.
-_PLACES: Final = 0x63626401
+_TAKING_PLACES: Final = 0x63626401
 
 
 class Begun(StrEnum):
@@ -62,6 +63,43 @@ class Places(msgspec.Struct, frozen=True):
         return self.nodes.get(node, NO_CALLS)
 
 
+# Statements of every call are made once.
+
+_answered: Final = attempts.c.answered.is_not(None).label("is_answered")
+_PLACES: Final = Prepared(
+    select(attempts.c.node, attempts.c.channels, _answered, func.count())
+    .where(text("ended IS NULL"))
+    .group_by(attempts.c.node, attempts.c.channels, _answered)
+)
+_BEGINNING: Final = Prepared(
+    update(requests)
+    .where(
+        requests.c.id == bindparam("of"),
+        requests.c.state == "pending",
+        requests.c.holder == bindparam("by"),
+        # Whoever rings us meanwhile is called later (T5).
+        requests.c.due <= bindparam("now", type_=BigInteger),
+    )
+    .values(
+        state="calling",
+        node=bindparam("on"),
+        attempt=bindparam("as_attempt"),
+        attempts=requests.c.attempts + 1,
+        lease_until=bindparam("until", type_=BigInteger),
+    )
+)
+_BEGUN: Final = Prepared(
+    insert(attempts).values(
+        {
+            name: bindparam(name)
+            for name in (
+                "id", "request", "extension", "number", "node", "core", "channels", "plan", "begun",
+            )
+        }
+    )
+)  # fmt: skip
+
+
 class Attempts(Arrivals):
     """Begins attempts. Calls block."""
 
@@ -90,40 +128,41 @@ class Attempts(Arrivals):
             with self._engine.begin() as connection:
                 if per_node is not None or per_channel is not None:
                     if connection.dialect.name == "postgresql":
-                        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_PLACES})")
+                        connection.exec_driver_sql(
+                            f"SELECT pg_advisory_xact_lock({_TAKING_PLACES})"
+                        )
                     places = self._places(connection)
                     if per_node is not None and places.of(node).calling >= per_node:
                         return Begun.FULL
                     first = channels[0] if channels else ""
                     if per_channel is not None and places.firsts.get(first, 0) >= per_channel:
                         return Begun.FULL
-                moved = self._move(
+                moved = _BEGINNING.change(
                     connection,
-                    request.id,
-                    ("pending",),
-                    requests.c.holder == holder,
-                    # Whoever rings us meanwhile is called later (T5).
-                    requests.c.due <= now,
-                    state="calling",
-                    node=node,
-                    attempt=attempt,
-                    attempts=requests.c.attempts + 1,
-                    lease_until=until,
+                    {
+                        "of": request.id,
+                        "by": holder,
+                        "now": now,
+                        "on": node,
+                        "as_attempt": attempt,
+                        "until": until,
+                    },
                 )
                 if not moved:
                     return Begun.LOST
-                connection.execute(
-                    insert(attempts).values(
-                        id=attempt,
-                        request=request.id,
-                        extension=request.extension,
-                        number=request.number,
-                        node=node,
-                        core=core,
-                        channels=msgspec.json.encode(list(channels)).decode(),
-                        plan=None if plan is None else write_plan(plan),
-                        begun=now,
-                    )
+                _BEGUN.change(
+                    connection,
+                    {
+                        "id": attempt,
+                        "request": request.id,
+                        "extension": request.extension,
+                        "number": request.number,
+                        "node": node,
+                        "core": core,
+                        "channels": msgspec.json.encode(list(channels)).decode(),
+                        "plan": None if plan is None else write_plan(plan),
+                        "begun": now,
+                    },
                 )
         except IntegrityError:
             # `callback_request_live`: whoever asks second is told here.
@@ -167,12 +206,7 @@ class Attempts(Arrivals):
             return self._places(connection)
 
     def _places(self, connection: Connection) -> Places:
-        answered = attempts.c.answered.is_not(None).label("is_answered")
-        rows = connection.execute(
-            select(attempts.c.node, attempts.c.channels, answered, func.count())
-            .where(text("ended IS NULL"))
-            .group_by(attempts.c.node, attempts.c.channels, answered)
-        )
+        rows = _PLACES.all(connection)
         nodes: dict[str, NodeCalls] = {}
         firsts: dict[str, int] = {}
         for node, named, is_answered, count in rows:

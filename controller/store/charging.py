@@ -42,16 +42,15 @@ from controller.store.charging_accounts import (
     Account,
     Standing,
     credit_of,
-    lock,
-    payer_of,
+    lock_payer,
     standing,
     tell_low,
 )
 from controller.store.charging_holds import Hold
-from controller.store.charging_legs import Charged, Facts
+from controller.store.charging_legs import Charged
 from controller.store.charging_legs import kept as recorded
 from controller.store.charging_limits import payer_within
-from controller.store.charging_prices import price_of
+from controller.store.charging_terms import terms
 from controller.store.database import reader
 
 
@@ -73,68 +72,65 @@ class SqlCharging:
     def begin(self, call: Begin) -> Granted | Refused:
         """Hold for a return call (M3), before it is made."""
         with self._engine.begin() as connection:
-            account = _charged(
-                payer_of(connection, call.extension, call.caller, call.fallback), connection
-            )
-            if account is None:
+            account = lock_payer(connection, call.extension, call.caller, call.fallback)
+            if account is None or account.price_list is None:
                 return _granted(deciding.decide_begin(call, None, None))
-            price = _price(connection, account, call.number, call.now, free=call.free)
-            known = holds.find(connection, call.call)
-            found = standing(connection, account.id, call.call)
-            payer = payer_within(connection, account, found, call, call.extension, self._now)
-            decision = deciding.decide_begin(call, price, payer)
+            by = terms(connection, account, call.call, call.number, call.now, free=call.free)
+            known = holds.find(connection, call.call) if by.known else None
+            payer = payer_within(connection, account, by.found, call, call.extension, self._now)
+            decision = deciding.decide_begin(call, by.price, payer)
             if known is not None and known.ended is None:
                 return _again(known, decision)
             if isinstance(decision, Refused):
                 return decision
-            hold = _new(call, account, price, decision)
-            _keep(connection, hold, account, found, new=known is None)
+            hold = _new(call, account, by.price, decision)
+            hold.lies = None if known is None else known.lies
+            _keep(connection, hold, account, by.found)
             return decision.granted
 
     def identify(self, call: Identify) -> Granted | Refused:
         """Move what is held to the account of somebody who has identified himself (M9).
 
         Where neither he nor the extension has one it stays where it is held. Refused: his has not
-        enough, and it stays there as well.
+        enough, and it stays there as well. Where the same one pays on, nothing is held anew as long
+        as what was granted lasts, if the switch keeps the limit of that.
         """
         with self._engine.begin() as connection:
-            hold = holds.find(connection, call.call)
+            hold, account = holds.find_with_payer(
+                connection, call.call, call.extension, call.caller
+            )
             if hold is not None and (hold.return_settled or hold.has_called()):
                 # It is over; or somebody pays for a destination, and so for the whole call.
                 return hold.granted()
-            account = payer_of(connection, call.extension, call.caller)
-            if account is None and hold is not None:
-                account = lock(connection, hold.account)
-            account = _charged(account, connection)
             serial = 1 if hold is None else hold.serial + 1
-            if account is None:
+            if account is None or account.price_list is None:
                 if hold is not None:
                     holds.forget(connection, call.call)
                 return _granted(deciding.decide_identify(call, None, None, serial))
-            price = _price(connection, account, call.number, call.now, free=call.free)
-            found = standing(connection, account.id, call.call)
-            payer = payer_within(connection, account, found, call, call.extension, self._now)
-            decision = deciding.decide_identify(call, price, payer, serial)
+            by = terms(connection, account, call.call, call.number, call.now, free=call.free)
+            if hold is not None and _stays(call, hold, account, by.price):
+                return hold.granted()
+            payer = payer_within(connection, account, by.found, call, call.extension, self._now)
+            decision = deciding.decide_identify(call, by.price, payer, serial)
             if hold is not None and hold.account == account.id and hold.return_answered is not None:
                 return _again(hold, decision)
             if isinstance(decision, Refused):
                 return decision
-            new = _new(call, account, price, decision)
+            new = _new(call, account, by.price, decision)
             new.return_answered = call.answered
             if hold is not None:
-                new.created = hold.created
-            _keep(connection, new, account, found, new=hold is None)
+                new.created, new.lies = hold.created, hold.lies
+            _keep(connection, new, account, by.found)
             return decision.granted
 
     def dial(self, call: Dial) -> Granted | Refused:
         """Hold for both legs (M4), before the destination is called."""
         with self._engine.begin() as connection:
-            hold = holds.find(connection, call.call)
-            if hold is None:
+            hold, account = holds.find_with_account(connection, call.call)
+            if hold is None or account is None:
                 return _granted(deciding.decide_dial(call, None, None, None, 0))
-            account = lock(connection, hold.account)
-            price = _price(connection, account, call.number, call.now, free=call.free)
-            found = standing(connection, account.id, call.call)
+            by = terms(connection, account, call.call, call.number, call.now, free=call.free)
+            price = by.price
             same = hold.position == call.position and hold.destination_price == price
             again = same and hold.ended is None
             before = hold.amount if hold.limited or account.unlimited else 0
@@ -143,7 +139,7 @@ class SqlCharging:
                 hold.destinations = tuple(
                     one for one in hold.destinations if one.position != call.position
                 )
-            payer = payer_within(connection, account, found, call, hold.extension, self._now)
+            payer = payer_within(connection, account, by.found, call, hold.extension, self._now)
             decision = deciding.decide_dial(
                 call,
                 hold.return_price,
@@ -162,14 +158,14 @@ class SqlCharging:
             if payer.bounded:
                 # What the legs may last already stays held, also where that is over a limit by now.
                 hold.amount = max(hold.amount + hold.reserved(), min(before, hold.needed()))
-            _keep(connection, hold, account, found)
+            _keep(connection, hold, account, by.found)
             return decision.granted
 
     def extend(self, call: Extend) -> Granted:
         """Hold for more of a call; never for less than its switch lets it last."""
         with self._engine.begin() as connection:
-            hold = holds.find(connection, call.call)
-            if hold is None:
+            hold, account = holds.find_with_account(connection, call.call)
+            if hold is None or account is None:
                 talk = 0 if call.connected is None else call.longest
                 return Granted(
                     charged=False, return_seconds=0, destination_seconds=talk, more=False
@@ -178,7 +174,6 @@ class SqlCharging:
             if hold.return_settled or (call.connected is not None and over):
                 # It is told of late: that is over.
                 return hold.granted()
-            account = lock(connection, hold.account)
             found = standing(connection, account.id, call.call)
             if call.shortened and call.serial == hold.serial:
                 hold.shorten(call.shortened)
@@ -225,29 +220,33 @@ class SqlCharging:
         by itself, than is there. The first who tells of a leg counts.
         """
         with self._engine.begin() as connection:
-            hold = holds.find(connection, end.call)
-            # Nothing is taken for one that was not answered: it is seen below whether it was there.
-            if end.answered is not None and (known := legs.known(connection, end)) is not None:
-                return _known(connection, known)
-            facts = legs.facts(connection, end, None if hold is None else hold.extension)
+            hold, account = holds.find_with_account(connection, end.call)
+            found = legs.read(connection, end, hold)
+            if found.known is not None:
+                return _known(connection, found.known)
             seconds = 0 if end.answered is None else billed(end.answered, end.ended)
             charged, left = Charged(seconds), None
-            if hold is not None:
-                charged, left = self._charge(connection, end, hold, facts, seconds)
-            row = legs.values_of(connection, end, facts, charged, self._now())
-            if connection.execute(self._insert_leg, row).first() is None:
-                # It was there, or two told of it at once of a call for which nothing is held.
+            if hold is not None and account is not None:
+                charged, left = self._charge(connection, end, hold, account, found, seconds)
+            row = legs.values_of(connection, end, found.facts, charged, self._now())
+            if self._insert_leg.first(connection, row) is None:
+                # Two told of it at once, of a call for which nothing is held.
                 known = legs.known(connection, end)
                 assert known is not None
                 return _known(connection, known)
             return Settled(True, seconds, charged.charge, charged.uncovered, left)
 
     def _charge(
-        self, connection: Connection, end: LegEnd, hold: Hold, facts: Facts, seconds: int
+        self,
+        connection: Connection,
+        end: LegEnd,
+        hold: Hold,
+        account: Account,
+        leg: legs.Found,
+        seconds: int,
     ) -> tuple[Charged, int]:
         """Take what a leg costs from what is held, and give it, and what is left on the account."""
-        account, now = lock(connection, hold.account), self._now()
-        found = standing(connection, account.id, end.call)
+        now, found = self._now(), leg.standing
         side = 0 if end.side is Side.RETURN else end.position
         price, left = hold.price(side), found.left
         cost = charge(price, seconds)
@@ -262,7 +261,7 @@ class SqlCharging:
             taken = min(cost, hold.amount)
         if taken:
             left -= taken
-            notes = f"{facts.number or ''} {seconds} s".lstrip()
+            notes = f"{leg.facts.number or ''} {seconds} s".lstrip()
             after = (found.position, found.left)
             ledger.take(connection, account.id, end.call, end.leg, taken, notes, after, now)
             tell_low(connection, account, left, found.position + 1, now)
@@ -309,20 +308,21 @@ class SqlCharging:
             return credit_of(connection, extension, caller, call)
 
 
-def _charged(account: Account | None, connection: Connection) -> Account | None:
-    """Lock an account, and give it as it is then; None where its calls are not charged to it."""
-    if account is None or account.price_list is None:
-        return None
-    account = lock(connection, account.id)
-    return None if account.price_list is None else account
-
-
-def _price(
-    connection: Connection, account: Account, number: str, at: int, *, free: bool
-) -> Price | None:
-    if free or account.price_list is None:
-        return None
-    return price_of(connection, account.price_list, number, at)
+def _stays(call: Identify, hold: Hold, account: Account, price: Price | None) -> bool:
+    """Whether what is held may stay as it is now that somebody has identified himself (M9)."""
+    return (
+        call.told == hold.serial
+        and hold.ended is None
+        and hold.account == account.id
+        and hold.limited is not account.unlimited
+        and hold.return_price == price
+        and deciding.lasts_on(
+            call,
+            price,
+            hold.return_seconds,
+            bounded=not account.unlimited or call.limit is not None,
+        )
+    )
 
 
 def _granted(decision: Decision | Refused) -> Granted | Refused:
@@ -374,10 +374,8 @@ def _new(call: Begin | Identify, account: Account, price: Price | None, decided:
     return hold
 
 
-def _keep(
-    connection: Connection, hold: Hold, account: Account, found: Standing, *, new: bool = False
-) -> None:
-    holds.keep(connection, hold, new=new)
+def _keep(connection: Connection, hold: Hold, account: Account, found: Standing) -> None:
+    holds.keep(connection, hold)
     tell_low(connection, account, found.left, found.position, hold.changed)
 
 

@@ -9,10 +9,21 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import (
+    Connection,
+    String,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from controller.callback.events import Credit
 from controller.store.notices import leave
+from controller.store.prepared import Prepared, Row
 from controller.store.schema import account as accounts
 from controller.store.schema import account_entry as entries
 from controller.store.schema_money import OPEN_HOLD
@@ -41,65 +52,104 @@ class Standing(msgspec.Struct, frozen=True):
     held: int
 
 
-_FIELDS: Final = [accounts.c[name] for name in Account.__struct_fields__]
-#: One statement each for what was found and for what is locked: a lock that was waited for shows
-#: the row as it is then, and no other row.
-_OWNED: Final = select(*_FIELDS).where(
-    accounts.c.extension == bindparam("extension"),
-    or_(
-        accounts.c.caller.is_(None),
-        accounts.c.caller == bindparam("caller"),
-        accounts.c.caller == bindparam("fallback"),
-    ),
-)
-_BY_ID: Final = select(*_FIELDS).where(accounts.c.id == bindparam("id"))
-_LOCKED: Final = _BY_ID.with_for_update()
+#: The columns of an account, in the order of its fields.
+FIELDS: Final = [accounts.c[name] for name in Account.__struct_fields__]
 
 
-def _last(column: Any) -> Any:  # noqa: ANN401  (a column, and a query of it)
+def _payer() -> Any:  # noqa: ANN401  (a query)
+    mine, caller = accounts.alias("payer"), bindparam("caller", type_=String)
+    first = case(
+        (mine.c.caller == caller, literal_column("0")),
+        (mine.c.caller.is_(None), literal_column("1")),
+        else_=literal_column("2"),
+    )
     return (
-        select(column)
-        .where(entries.c.account == bindparam("id"))
-        .order_by(entries.c.position.desc())
-        .limit(1)
+        select(mine.c.id)
+        .where(
+            mine.c.extension == bindparam("extension"),
+            or_(
+                mine.c.caller.is_(None),
+                mine.c.caller == caller,
+                mine.c.caller == bindparam("fallback", type_=String),
+            ),
+        )
+        .order_by(first)
+        .limit(literal_column("1"))
         .scalar_subquery()
     )
 
 
-_STANDING: Final = select(
-    func.coalesce(_last(entries.c.left_after), 0),
-    func.coalesce(_last(entries.c.position), 0),
-    select(func.coalesce(func.sum(holds.c.amount), 0))
-    .where(holds.c.account == bindparam("id"), OPEN_HOLD, holds.c.call != bindparam("but"))
-    .scalar_subquery(),
+#: Whose account pays (M9), its id: the `caller`'s, else the `extension`'s, else the `fallback`'s.
+PAYER: Final = _payer()
+#: One statement each for what was found and for what is asked of it: a lock that was waited for
+#: shows the row as it is then, and all other rows as they were.
+_LOCKED: Final = select(*FIELDS).with_for_update()
+_PAYER_LOCKED: Final = Prepared(_LOCKED.where(accounts.c.id == PAYER))
+_BY_ID_LOCKED: Final = Prepared(_LOCKED.where(accounts.c.id == bindparam("id")))
+
+
+def _last(column: Any, account: Any) -> Any:  # noqa: ANN401  (a column, and a query of it)
+    return (
+        select(column)
+        .where(entries.c.account == account)
+        .order_by(entries.c.position.desc())
+        .limit(literal_column("1"))
+        .correlate(accounts)
+        .scalar_subquery()
+    )
+
+
+def _standing(account: Any) -> tuple[Any, ...]:  # noqa: ANN401  (its id, and what there is)
+    return (
+        func.coalesce(_last(entries.c.left_after, account), literal_column("0")),
+        func.coalesce(_last(entries.c.position, account), literal_column("0")),
+        select(func.coalesce(func.sum(holds.c.amount), literal_column("0")))
+        .where(holds.c.account == account, OPEN_HOLD, holds.c.call != bindparam("but"))
+        .correlate(accounts)
+        .scalar_subquery(),
+    )
+
+
+#: What is on the account `id`, and what calls other than `but` hold of it: as `Standing` has it.
+STANDING: Final = _standing(bindparam("id", type_=String))
+_STANDING: Final = Prepared(select(*STANDING))
+_CREDIT: Final = Prepared(
+    select(*_standing(accounts.c.id), accounts.c.currency, accounts.c.unlimited).where(
+        accounts.c.id == PAYER
+    )
 )
 _TOLD: Final = (
     update(accounts).where(accounts.c.id == bindparam("of")).values(low_told=bindparam("told"))
 )
 
 
-def payer_of(
+def lock_payer(
     connection: Connection, extension: str, caller: str | None, fallback: str | None = None
 ) -> Account | None:
-    """Give whose account pays: the caller's, else the extension's, else `fallback`'s (M9)."""
-    rows = connection.execute(
-        _OWNED, {"extension": extension, "caller": caller, "fallback": fallback}
-    ).all()
-    found = {row.caller: Account(*row) for row in rows}
-    for owner in (caller, None, fallback):
-        if owner in found:
-            return found[owner]
-    return None
+    """Lock the account that pays, if there is one, and give it as it is now (M9).
+
+    It is the caller's, else the extension's, else `fallback`'s.
+    """
+    row = _PAYER_LOCKED.first(
+        connection, {"extension": extension, "caller": caller, "fallback": fallback}
+    )
+    return None if row is None else Account(*row)
 
 
 def lock(connection: Connection, account: str) -> Account:
     """Lock an account until the transaction is over, and give it as it is now."""
-    return Account(*connection.execute(_LOCKED, {"id": account}).one())
+    return Account(*_BY_ID_LOCKED.one(connection, {"id": account}))
 
 
 def standing(connection: Connection, account: str, call: str) -> Standing:
     """Give what is on an account that is locked, and what calls other than this hold of it."""
-    left, position, held = connection.execute(_STANDING, {"id": account, "but": call}).one()
+    return standing_of(_STANDING.one(connection, {"id": account, "but": call}))
+
+
+def standing_of(row: Row) -> Standing:
+    """Make it of a row of `STANDING`."""
+    left, position, held = row
+    # A sum is of no integer type in PostgreSQL.
     return Standing(int(left), int(position), int(held))
 
 
@@ -110,11 +160,12 @@ def credit_of(
 
     None: there is no account.
     """
-    account = payer_of(connection, extension, caller)
-    if account is None:
+    known = {"extension": extension, "caller": caller, "fallback": None, "but": call}
+    row = _CREDIT.first(connection, known)
+    if row is None:
         return None
-    found = standing(connection, account.id, call)
-    return Credit(found.left - found.held, account.currency, account.unlimited)
+    left, _, held, currency, unlimited = row
+    return Credit(int(left) - int(held), currency, unlimited)
 
 
 def tell_low(connection: Connection, account: Account, left: int, position: int, now: int) -> None:

@@ -7,15 +7,20 @@ yet the cost is held still, and the price of each stays known: its leg may be to
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from controller.credit.deciding import Decision
 from controller.credit.model import Granted, Held, Price
 from controller.credit.rating import charge
+from controller.store.charging_accounts import FIELDS as ACCOUNT
+from controller.store.charging_accounts import PAYER, Account, lock, lock_payer
 from controller.store.charging_prices import read_price, write_price
+from controller.store.prepared import Prepared, Row
+from controller.store.schema import account as accounts
 from controller.store.schema_callbacks import callback_attempt as attempts
 from controller.store.schema_callbacks import callback_request as requests
 from controller.store.schema_money import OPEN_HOLD
@@ -36,7 +41,10 @@ class Dialled(msgspec.Struct, frozen=True):
 
 
 class Hold(msgspec.Struct):
-    """What is held for a call; see the schema."""
+    """What is held for a call; see the schema.
+
+    `lies`: what of it lies in the database, as it does there; None: nothing does.
+    """
 
     call: str
     request: str
@@ -58,6 +66,7 @@ class Hold(msgspec.Struct):
     created: int
     changed: int
     ended: int | None
+    lies: dict[str, Any] | None = None
 
     def grant(self, decided: Decision, now: int, *, limited: bool) -> None:
         """Let what is decided be what is held, and open; 0 s: the return leg's limit stays."""
@@ -147,18 +156,32 @@ class Hold(msgspec.Struct):
         )
 
 
-_NAMES: Final = Hold.__struct_fields__
+_NAMES: Final = tuple(name for name in Hold.__struct_fields__ if name != "lies")
 _FIELDS: Final = [holds.c[name] for name in _NAMES]
-_PRICES: Final = ("return_price", "destination_price")
 _DIALLED: Final = msgspec.json.Decoder(tuple[Dialled, ...])
+_ENCODE: Final = msgspec.json.Encoder().encode
+_NONE_DIALLED: Final = "[]"
 
-_OF: Final = select(*_FIELDS).where(holds.c.call == bindparam("of")).with_for_update()
-_INSERT: Final = insert(holds).values({name: bindparam(name) for name in _NAMES})
-_UPDATE: Final = (
-    update(holds)
-    .where(holds.c.call == bindparam("of"))
-    .values({name: bindparam(name) for name in _NAMES if name not in ("call", "created")})
-)
+#: What is written each time: a trigger changes the one as well, and the other tells that it was.
+_ALWAYS: Final = frozenset({"amount", "changed"})
+_STAYS: Final = frozenset({"call", "created"})
+_ONE: Final = holds.c.call == bindparam("of")
+_OF: Final = Prepared(select(*_FIELDS).where(_ONE).with_for_update())
+
+
+def _with(account: Any) -> Prepared:  # noqa: ANN401  (the id of one)
+    return Prepared(
+        select(*_FIELDS, *ACCOUNT)
+        .join_from(holds, accounts, accounts.c.id == account)
+        .where(_ONE)
+        .with_for_update(of=[holds, accounts])
+    )
+
+
+_WITH_ITS_OWN: Final = _with(holds.c.account)
+_WITH_PAYER: Final = _with(func.coalesce(PAYER, holds.c.account))
+_INSERT: Final = Prepared(insert(holds).values({name: bindparam(name) for name in _NAMES}))
+_FORGET: Final = Prepared(delete(holds).where(_ONE))
 _HELD: Final = select(
     holds.c.call,
     holds.c.request,
@@ -179,7 +202,7 @@ _HELD: Final = select(
     .correlate(holds)
     .scalar_subquery(),
 )
-_OVERDUE: Final = (
+_OVERDUE: Final = Prepared(
     _HELD.where(OPEN_HOLD, holds.c.until < bindparam("now"))
     .order_by(holds.c.until)
     .limit(MOST_GIVEN)
@@ -188,8 +211,8 @@ _OVERDUE: Final = (
 _NODE: Final = (
     select(attempts.c.node).where(attempts.c.id == holds.c.call).correlate(holds).scalar_subquery()
 )
-_ON: Final = _HELD.where(OPEN_HOLD, holds.c.until >= 0, bindparam("node") == _NODE).order_by(
-    holds.c.until
+_ON: Final = Prepared(
+    _HELD.where(OPEN_HOLD, holds.c.until >= 0, bindparam("node") == _NODE).order_by(holds.c.until)
 )
 
 
@@ -198,49 +221,97 @@ def find(connection: Connection, call: str) -> Hold | None:
 
     A hold is locked before an account is, whoever locks: two never wait for each other.
     """
-    row = connection.execute(_OF, {"of": call}).first()
+    row = _OF.first(connection, {"of": call})
+    return None if row is None else _hold(row)
+
+
+def find_with_account(connection: Connection, call: str) -> tuple[Hold | None, Account | None]:
+    """Lock what is held for a call, then the account that it is held on, and give both."""
+    hold, account = _both(_WITH_ITS_OWN.first(connection, {"of": call}))
+    if hold is None:
+        # There is none; or it has moved while it was waited for, and the row was no more of both.
+        hold = find(connection, call)
+        account = None if hold is None else lock(connection, hold.account)
+    return hold, account
+
+
+def find_with_payer(
+    connection: Connection, call: str, extension: str, caller: str
+) -> tuple[Hold | None, Account | None]:
+    """Lock what is held for a call, then the account that pays from now on, and give both.
+
+    Where nobody has one it stays where it is held.
+    """
+    known = {"of": call, "extension": extension, "caller": caller, "fallback": None}
+    hold, account = _both(_WITH_PAYER.first(connection, known))
+    if hold is None:
+        hold = find(connection, call)
+        account = lock_payer(connection, extension, caller)
+        if account is None and hold is not None:
+            account = lock(connection, hold.account)
+    return hold, account
+
+
+def _both(row: Row | None) -> tuple[Hold | None, Account | None]:
     if row is None:
-        return None
-    values = dict(zip(_NAMES, row, strict=True))
-    for name in _PRICES:
-        values[name] = read_price(values[name])
-    for name in ("limited", "return_settled"):
-        values[name] = bool(values[name])
-    values["destinations"] = _DIALLED.decode(values["destinations"])
-    return Hold(**values)
+        return None, None
+    count = len(_NAMES)
+    return _hold(row[:count]), Account(*row[count:])
 
 
-def keep(connection: Connection, hold: Hold, *, new: bool = False) -> None:
-    """Write what is held; `new`: there is no row of that call yet."""
-    values: dict[str, Any] = {name: getattr(hold, name) for name in _NAMES}
-    for name in _PRICES:
-        values[name] = write_price(values[name])
-    values["destinations"] = msgspec.json.encode(hold.destinations).decode()
-    if new:
-        connection.execute(_INSERT, values)
+def _hold(row: Row) -> Hold:
+    made = Hold(*row)
+    # As they lie there, these are documents.
+    lies = made.lies = dict(zip(_NAMES, row, strict=True))
+    made.return_price = read_price(lies["return_price"])
+    made.destination_price = read_price(lies["destination_price"])
+    dialled = lies["destinations"]
+    made.destinations = () if dialled == _NONE_DIALLED else _DIALLED.decode(dialled)
+    return made
+
+
+def keep(connection: Connection, hold: Hold) -> None:
+    """Write what is held from now on, where that is locked or there is none yet.
+
+    Of a column that is written SQLite writes each index anew, whether it changes or not; so only
+    those are that do.
+    """
+    values = {name: getattr(hold, name) for name in _NAMES}
+    values["return_price"] = write_price(hold.return_price)
+    values["destination_price"] = write_price(hold.destination_price)
+    dialled = hold.destinations
+    values["destinations"] = _ENCODE(dialled).decode() if dialled else _NONE_DIALLED
+    before, hold.lies = hold.lies, values
+    if before is None:
+        _INSERT.change(connection, values)
         return
-    del values["call"], values["created"]
-    connection.execute(_UPDATE, values | {"of": hold.call})
+    names = (name for name in _NAMES if name not in _STAYS)
+    changed = tuple(name for name in names if name in _ALWAYS or values[name] != before[name])
+    _writing(changed).change(connection, values | {"of": hold.call})
+
+
+@cache
+def _writing(names: tuple[str, ...]) -> Prepared:
+    return Prepared(update(holds).where(_ONE).values({name: bindparam(name) for name in names}))
 
 
 def forget(connection: Connection, call: str) -> None:
     """Remove what is held for a call of which nobody pays anything any more."""
-    connection.execute(holds.delete().where(holds.c.call == call))
+    _FORGET.change(connection, {"of": call})
 
 
 def overdue(connection: Connection, now: int) -> Sequence[Held]:
     """Give the calls whose hold has ended by itself, those first that have so longest."""
-    return _held(connection.execute(_OVERDUE, {"now": now}).all())
+    return _held(_OVERDUE.all(connection, {"now": now}))
 
 
 def held_on(connection: Connection, node: str) -> Sequence[Held]:
     """Give the calls of a node for which something is held."""
-    return _held(connection.execute(_ON, {"node": node}).all())
+    return _held(_ON.all(connection, {"node": node}))
 
 
-def _held(rows: Sequence[Any]) -> tuple[Held, ...]:
-    names = Held.__struct_fields__
-    return tuple(
-        Held(**{**dict(zip(names, row, strict=True)), "charged": int(row[names.index("charged")])})
-        for row in rows
-    )
+def _held(rows: Sequence[Row]) -> tuple[Held, ...]:
+    # A sum is of no integer type in PostgreSQL.
+    at = Held.__struct_fields__.index("charged")
+    made = ((*row[:at], int(row[at]), *row[at + 1 :]) for row in rows)
+    return tuple(Held(**dict(zip(Held.__struct_fields__, row, strict=True))) for row in made)

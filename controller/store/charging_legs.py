@@ -9,7 +9,6 @@ import msgspec
 from sqlalchemy import (
     Boolean,
     Connection,
-    Executable,
     Integer,
     String,
     and_,
@@ -18,6 +17,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -25,8 +25,11 @@ from controller.callback.return_session import destination_legs
 from controller.credit.estimating import ESTIMATE
 from controller.credit.model import LegEnd, Price, Side
 from controller.credit.rating import charge
+from controller.store.charging_accounts import STANDING, Standing, standing_of
+from controller.store.charging_holds import Hold
 from controller.store.charging_prices import price_of, write_price
 from controller.store.plans import LONGEST_CAUSE, read_plan
+from controller.store.prepared import Prepared
 from controller.store.schema import channel as channels
 from controller.store.schema import extension as extensions
 from controller.store.schema_callbacks import callback_attempt as attempts
@@ -93,19 +96,27 @@ _KNOWN: Final = (
             ),
         )
     )
-    .limit(1)
+    .limit(literal_column("1"))
 )
 
 
-def _facts() -> Any:  # noqa: ANN401  (a query)
+def _read() -> Any:  # noqa: ANN401  (a query)
     # There is a row whatever is known.
     one = select(literal_column("1", Integer).label("one")).subquery("one")
+    known = _KNOWN.subquery("known")
     extension = case(
         (requests.c.extension.is_not(None), requests.c.extension),
         else_=bindparam("extension", type_=String),
     )
     return (
         select(
+            *(known.c[name] for name in Known.__struct_fields__),
+            *STANDING,
+            # Of a destination: of several return calls each has some of its own, counted from 1.
+            destinations.c.leg,
+            destinations.c.number,
+            destinations.c.plan,
+            # As `Facts` has it.
             attempts.c.node,
             extension,
             extensions.c.client,
@@ -116,26 +127,70 @@ def _facts() -> Any:  # noqa: ANN401  (a query)
             price_lists.c.currency,
         )
         .select_from(one)
+        .outerjoin(known, true())
         .outerjoin(requests, requests.c.id == bindparam("request"))
         .outerjoin(extensions, extensions.c.extension == extension)
         .outerjoin(attempts, attempts.c.id == bindparam("call"))
         .outerjoin(channels, channels.c.name == bindparam("channel", type_=String))
         .outerjoin(price_lists, price_lists.c.name == channels.c.cost_list)
+        .outerjoin(
+            destinations,
+            and_(
+                destinations.c.request == bindparam("request"),
+                destinations.c.position == bindparam("position"),
+            ),
+        )
     )
 
 
-_OF: Final = _facts()
-#: Of several return calls of a request each has destinations of its own, counted from 1.
-_CALLED: Final = select(destinations.c.leg, destinations.c.number, destinations.c.plan).where(
-    destinations.c.request == bindparam("request"),
-    destinations.c.position == bindparam("position"),
-)
+_READ: Final = Prepared(_read())
+_KNOWN_ALONE: Final = Prepared(_KNOWN)
 _KEPT: Final = tuple(column.name for column in legs.columns if column.name != "serial")
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What is read of a leg that is over, and of the account that its call is held on.
+
+    `known`: what was kept of it, where that was done before.
+    """
+
+    known: Known | None
+    standing: Standing
+    facts: Facts
+
+
+def read(connection: Connection, end: LegEnd, hold: Hold | None) -> Found:
+    """Read all that the end of a leg is settled by.
+
+    `hold`: what is held for its call, whose account is locked. It is of its extension, where the
+    request is gone.
+    """
+    values = _of(end)
+    values["extension"] = None if hold is None else hold.extension
+    values["channel"] = end.channel
+    values["id"], values["but"] = None if hold is None else hold.account, end.call
+    rows = _READ.all(connection, values)
+    first = rows[0]
+    known = None if first[1] is None else Known(*first[:4])
+    found = Facts(*first[10:])
+    if end.side is Side.DESTINATION:
+        number, plan = None, None
+        for row in rows:
+            # By its name, and not by the time: our clock is not the switch's.
+            if row[7] is not None and end.leg in destination_legs(row[7], end.position):
+                number, plan = row[8], row[9]
+        found = msgspec.structs.replace(found, number=number, plan=plan)
+    return Found(known, standing_of(first[4:7]), found)
 
 
 def known(connection: Connection, end: LegEnd) -> Known | None:
     """Give what is kept of a leg, or of the one that was taken for it; or None."""
-    values = {
+    row = _KNOWN_ALONE.first(connection, _of(end))
+    return None if row is None else Known(*row)
+
+
+def _of(end: LegEnd) -> dict[str, Any]:
+    return {
         "of": end.leg,
         "answered": end.answered is not None,
         "request": end.request,
@@ -144,8 +199,6 @@ def known(connection: Connection, end: LegEnd) -> Known | None:
         "position": end.position,
         "source": end.source,
     }
-    row = connection.execute(_KNOWN, values).first()
-    return None if row is None else Known(*row)
 
 
 def kept(connection: Connection, of: Sequence[str]) -> frozenset[str]:
@@ -153,36 +206,16 @@ def kept(connection: Connection, of: Sequence[str]) -> frozenset[str]:
     return frozenset(connection.execute(select(legs.c.leg).where(legs.c.leg.in_(of))).scalars())
 
 
-def facts(connection: Connection, end: LegEnd, extension: str | None) -> Facts:
-    """Give what is known of a leg; `extension`: whose it is where its request is gone."""
-    values = {
-        "request": end.request,
-        "extension": extension,
-        "call": end.call,
-        "channel": end.channel,
-    }
-    found = Facts(*connection.execute(_OF, values).one())
-    if end.side is Side.RETURN:
-        return found
-    number, plan = None, None
-    for called in connection.execute(_CALLED, {"request": end.request, "position": end.position}):
-        # By its name, and not by the time: our clock is not the switch's.
-        if end.leg in destination_legs(called.leg, end.position):
-            number, plan = called.number, called.plan
-    return msgspec.structs.replace(found, number=number, plan=plan)
-
-
-def inserting(dialect: str) -> Executable:
+def inserting(dialect: str) -> Prepared:
     """Give the statement that keeps a leg and gives its serial; none where it is kept already."""
     database = postgresql if dialect == "postgresql" else sqlite
     values: dict[str, Any] = {name: bindparam(name) for name in _KEPT}
-    statement: Executable = (
+    return Prepared(
         database.insert(legs)
         .values(values)
         .on_conflict_do_nothing(index_elements=[legs.c.leg])
         .returning(legs.c.serial)
     )
-    return statement
 
 
 def values_of(

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, func, select, text
 from controller.credit.deciding import Payer, room_of
 from controller.credit.model import Begin, Dial, Extend, Identify
 from controller.store.charging_accounts import Account, Standing
+from controller.store.prepared import Prepared
 from controller.store.schema import account as accounts
 from controller.store.schema_money import OPEN_HOLD
 from controller.store.schema_money import call_leg as legs
@@ -45,18 +46,20 @@ def _since(moment: str) -> Any:  # noqa: ANN401  (a query)
     )
 
 
-_SPENT: Final = select(
-    _since("hour"),
-    _since("day"),
-    select(func.coalesce(func.sum(holds.c.amount), 0))
-    .select_from(holds.join(accounts, accounts.c.id == holds.c.account))
-    .where(
-        holds.c.extension == bindparam("extension"),
-        accounts.c.currency == bindparam("currency"),
-        OPEN_HOLD,
-        holds.c.call != bindparam("but"),
+_SPENT: Final = Prepared(
+    select(
+        _since("hour"),
+        _since("day"),
+        select(func.coalesce(func.sum(holds.c.amount), 0))
+        .select_from(holds.join(accounts, accounts.c.id == holds.c.account))
+        .where(
+            holds.c.extension == bindparam("extension"),
+            accounts.c.currency == bindparam("currency"),
+            OPEN_HOLD,
+            holds.c.call != bindparam("but"),
+        )
+        .scalar_subquery(),
     )
-    .scalar_subquery(),
 )
 
 
@@ -85,5 +88,5 @@ def payer_within(
         "day": _NEVER if limit.per_day is None else at - DAY,
         "but": call.call,
     }
-    hour, day, held = (int(sum_) for sum_ in connection.execute(_SPENT, values).one())
+    hour, day, held = (int(sum_) for sum_ in _SPENT.one(connection, values))
     return Payer(found.left - found.held, account.unlimited, room_of(limit, hour, day, held))

@@ -16,6 +16,8 @@ from controller.policy.records import AuthorisedCaller
 from controller.store.charging_accounts import credit_of
 from controller.store.database import reader
 from controller.store.kept import CALLERS
+from controller.store.prepared import Prepared
+from controller.store.request_rows import Request, get
 from controller.store.schema import callback_request as requests
 from controller.store.schema import caller_id as caller_ids
 from controller.store.schema import did as dids
@@ -25,23 +27,39 @@ from controller.store.schema import public_number as public_numbers
 # Statements of every return call are made once. Whose a number is, is compared here and not there:
 # a client may have very many, and their index would be read in place of the number's.
 
-_POLICY: Final = select(extensions.c.client, extensions.c.policy).where(
-    extensions.c.extension == bindparam("extension")
+_LISTED: Final = Prepared(CALLERS.by_key)
+_REDIAL: Final = Prepared(
+    select(requests.c.destination)
+    .where(
+        requests.c.caller == bindparam("number"),
+        requests.c.extension == bindparam("extension"),
+        requests.c.destination.is_not(None),
+    )
+    .order_by(requests.c.created.desc())
+    .limit(1)
 )
-_ASSIGNED: Final = (
+_POLICY: Final = Prepared(
+    select(extensions.c.client, extensions.c.policy).where(
+        extensions.c.extension == bindparam("extension")
+    )
+)
+_assigned: Final = (
     select(public_numbers.c.number, public_numbers.c.channel, public_numbers.c.client)
     .join(caller_ids, caller_ids.c.number == public_numbers.c.number)
     .where(caller_ids.c.extension == bindparam("extension"))
 )
+_ASSIGNED: Final = Prepared(_assigned)
 #: With the number that the extension has chosen (I2): a public one, or a DID, which has no channel.
-_CHOSEN: Final = union_all(
-    _ASSIGNED,
-    select(public_numbers.c.number, public_numbers.c.channel, public_numbers.c.client).where(
-        public_numbers.c.number == bindparam("chosen")
-    ),
-    select(dids.c.number, type_coerce(null(), String), extensions.c.client)
-    .join(extensions, extensions.c.extension == dids.c.extension)
-    .where(dids.c.number == bindparam("chosen")),
+_CHOSEN: Final = Prepared(
+    union_all(
+        _assigned,
+        select(public_numbers.c.number, public_numbers.c.channel, public_numbers.c.client).where(
+            public_numbers.c.number == bindparam("chosen")
+        ),
+        select(dids.c.number, type_coerce(null(), String), extensions.c.client)
+        .join(extensions, extensions.c.extension == dids.c.extension)
+        .where(dids.c.number == bindparam("chosen")),
+    )
 )
 
 
@@ -68,13 +86,16 @@ class Conversing:
 
     def facts(self, extension: str, number: str | None, member: str) -> Facts:
         """Give what is known of who rang from `number`, or identified himself as `member` (A5)."""
-        who = member or number
         with self._reader.connect() as connection:
-            return Facts(
-                _entry(connection, extension, who) if who else None,
-                _redial(connection, extension, number) if number else "",
-                numbers_of(connection, extension),
-            )
+            return _facts(connection, extension, number, member)
+
+    def facts_of(self, request: str, member: str) -> tuple[Request, Facts] | None:
+        """Give a request, and what is known of who rang for it; None: there is no such request."""
+        with self._reader.connect() as connection:
+            found = get(connection, request)
+            if found is None:
+                return None
+            return found, _facts(connection, found.extension, found.caller, member)
 
     def member(self, extension: str, number: str) -> AuthorisedCaller | None:
         """Give a number's entry in an extension's list, where it is switched on."""
@@ -90,6 +111,15 @@ class Conversing:
             return credit_of(connection, extension, number)
 
 
+def _facts(connection: Connection, extension: str, number: str | None, member: str) -> Facts:
+    who = member or number
+    return Facts(
+        _entry(connection, extension, who) if who else None,
+        _redial(connection, extension, number) if number else "",
+        numbers_of(connection, extension),
+    )
+
+
 class _Chosen(msgspec.Struct):
     """What a stored policy says of the number that it shows, whatever else is in it."""
 
@@ -101,40 +131,38 @@ _CHOICE: Final = msgspec.json.Decoder(_Chosen)
 
 def numbers_of(connection: Connection, extension: str) -> Numbers:
     """Give which numbers an extension may show now, by whose they are now (I8)."""
-    row = connection.execute(_POLICY, {"extension": extension}).first()
+    known = {"extension": extension}
+    row = _POLICY.first(connection, known)
     if row is None:
         return Numbers()
-    chosen = _CHOICE.decode(row.policy).caller_id_number
-    known = {"extension": extension}
+    mine, policy = row
+    chosen = _CHOICE.decode(policy).caller_id_number
     found = (
-        connection.execute(_ASSIGNED, known)
+        _ASSIGNED.all(connection, known)
         if chosen is None
-        else connection.execute(_CHOSEN, known | {"chosen": chosen})
-    ).all()
-    own = [(number, channel) for number, channel, client in found if client == row.client]
+        else _CHOSEN.all(connection, known | {"chosen": chosen})
+    )
+    own = [(number, channel) for number, channel, client in found if client == mine]
     return Numbers(
         channels={number: channel for number, channel in own if channel is not None},
         own=frozenset(number for number, channel in own if channel is None),
     )
 
 
-def _entry(connection: Connection, extension: str, number: str) -> AuthorisedCaller | None:
-    stored = CALLERS.get(connection, (extension, number))
-    if stored is None:
+def listed(connection: Connection, extension: str, number: str) -> AuthorisedCaller | None:
+    """Give a number's entry in an extension's list, switched on or not; or None."""
+    row = _LISTED.first(connection, {"extension": extension, "number": number})
+    if row is None:
         return None
-    entry: AuthorisedCaller = stored.value
-    return entry if entry.enabled else None
+    entry: AuthorisedCaller = CALLERS.stored(row).value
+    return entry
+
+
+def _entry(connection: Connection, extension: str, number: str) -> AuthorisedCaller | None:
+    entry = listed(connection, extension, number)
+    return entry if entry is not None and entry.enabled else None
 
 
 def _redial(connection: Connection, extension: str, number: str) -> str:
-    last: str | None = connection.execute(
-        select(requests.c.destination)
-        .where(
-            requests.c.caller == number,
-            requests.c.extension == extension,
-            requests.c.destination.is_not(None),
-        )
-        .order_by(requests.c.created.desc())
-        .limit(1)
-    ).scalar()
-    return last or ""
+    last = _REDIAL.first(connection, {"extension": extension, "number": number})
+    return last[0] if last is not None else ""

@@ -38,8 +38,9 @@ class DatabaseError(RuntimeError):
 
 
 #: What is raised while the database is locked or away: what was to be done can be done again.
-#: psycopg's own comes where SQLAlchemy catches none: it prepares a connection that has just died.
-Away: Final = (OperationalError, PoolTimeout, psycopg.OperationalError)
+#: The drivers' own come where SQLAlchemy catches none: psycopg prepares a connection that has just
+#: died, and a transaction of SQLite begins while another process writes.
+Away: Final = (OperationalError, PoolTimeout, psycopg.OperationalError, sqlite3.OperationalError)
 
 #: The execution option of a connection that only reads.
 READING = "callbackd_reading"
@@ -210,4 +211,7 @@ def _begin(connection: Connection) -> None:
     # IMMEDIATE takes the write lock at once: two writers wait for each other instead of one of
     # them failing in the middle. A reader takes no lock.
     reading = connection.get_execution_options().get(READING, False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    # By the driver itself: every transaction begins with it.
+    driver.execute("BEGIN" if reading else "BEGIN IMMEDIATE")

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from controller.store.database import reader
 from controller.store.plans import LONGEST_CAUSE, read_causes
+from controller.store.prepared import Prepared
 from controller.store.schema_callbacks import callback_destination as destinations
 
 #: The longest number that is kept; none that can be called is longer.
@@ -76,11 +77,23 @@ Change = Called | Connected | Over
 
 _FIELDS: Final = [destinations.c[name] for name in Destination.__struct_fields__]
 _KEY: Final = ("request", "leg", "position")
-_OPEN: Final = update(destinations).where(
+_open: Final = update(destinations).where(
     *(destinations.c[name] == bindparam(f"of_{name}") for name in _KEY),
     destinations.c.ended.is_(None),
 )
-_CONNECTED: Final = _OPEN.where(destinations.c.connected.is_(None))
+_OVER: Final = Prepared(
+    _open.values({name: bindparam(f"is_{name}") for name in ("cause", "causes", "ended")})
+)
+_CONNECTED: Final = Prepared(
+    _open.where(destinations.c.connected.is_(None)).values(
+        {name: bindparam(f"is_{name}") for name in ("channel", "connected")}
+    )
+)
+_PLAN: Final = Prepared(
+    select(destinations.c.plan).where(
+        *(destinations.c[name] == bindparam(f"of_{name}") for name in _KEY)
+    )
+)
 
 
 class Destinations:
@@ -90,7 +103,10 @@ class Destinations:
         self._engine = engine
         self._reader = reader(engine)
         database = postgresql if engine.dialect.name == "postgresql" else sqlite
-        self._called = database.insert(destinations).on_conflict_do_nothing()
+        values: dict[str, Any] = {name: bindparam(name) for name in Called.__struct_fields__}
+        self._called = Prepared(
+            database.insert(destinations).values(values).on_conflict_do_nothing()
+        )
 
     def plan(self, request: str, leg: str, position: int) -> str | None:
         """Give the plan of one destination as it was kept (`plan_document`). It blocks."""
@@ -130,22 +146,17 @@ class Destinations:
             for statement, rows in (
                 (self._called, called),
                 (_CONNECTED, connected),
-                (_OPEN, over),
+                (_OVER, over),
             ):
                 if rows:
-                    connection.execute(statement, [rows[key] for key in sorted(rows)])
+                    statement.change_each(connection, [rows[key] for key in sorted(rows)])
 
 
 def plan_document(connection: Connection, request: str, leg: str, position: int) -> str | None:
     """Give the plan of one destination as it was kept, or None where nobody kept it."""
-    found: str | None = connection.execute(
-        select(destinations.c.plan).where(
-            destinations.c.request == request,
-            destinations.c.leg == leg,
-            destinations.c.position == position,
-        )
-    ).scalar()
-    return found
+    of = {"of_request": request, "of_leg": leg, "of_position": position}
+    row = _PLAN.first(connection, of)
+    return None if row is None else row[0]
 
 
 def destinations_of(connection: Connection, request: str) -> list[Destination]:
@@ -166,4 +177,4 @@ def _destination_of(row: Any) -> Destination:  # noqa: ANN401  (a row of SQLAlch
 
 def _of(values: dict[str, Any]) -> dict[str, Any]:
     """Give what an update sets, and by which key: its names are not those of columns."""
-    return {f"of_{name}" if name in _KEY else name: value for name, value in values.items()}
+    return {f"of_{name}" if name in _KEY else f"is_{name}": value for name, value in values.items()}

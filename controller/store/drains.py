@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 from sqlalchemy import Connection, Engine, delete, select
 
 from controller.store.database import reader
+from controller.store.prepared import Prepared
 from controller.store.schema import node_drain as drains
 
 
@@ -19,13 +22,13 @@ class Drain(msgspec.Struct, frozen=True):
 
 
 _FIELDS = [drains.c[name] for name in Drain.__struct_fields__]
+_DRAINS: Final = Prepared(select(*_FIELDS).order_by(drains.c.name))
 
 
 def read_drains(engine: Engine) -> tuple[Drain, ...]:
     """Give all nodes that are drained, by name."""
     with reader(engine).connect() as connection:
-        rows = connection.execute(select(*_FIELDS).order_by(drains.c.name)).all()
-    return tuple(Drain(*row) for row in rows)
+        return tuple(Drain(*row) for row in _DRAINS.all(connection))
 
 
 def get_drain(connection: Connection, name: str) -> Drain | None:

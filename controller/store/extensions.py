@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, Engine, or_, select
+from sqlalchemy import Connection, Engine, and_, bindparam, or_, select
 
 from controller.policy.changes import Change, Position, Snapshot
 from controller.policy.clients import ClientLimits, ClientTable
@@ -19,16 +19,30 @@ from controller.store.database import reader
 from controller.store.drains import Drain, read_drains
 from controller.store.journal import Journal, position
 from controller.store.kept import CHANNELS, CLIENTS, EXTENSIONS
+from controller.store.prepared import Prepared, Remade, Row
 from controller.store.schema import authorised_caller as callers
+from controller.store.schema import channel as channels
 from controller.store.schema import client as clients
 from controller.store.schema import did as dids
 from controller.store.schema import extension as extensions
 from controller.store.stops import Stop, read_stops
 
-#: More trunks than anybody has.
-MOST_CHANNELS: Final = 100_000
 #: How a client without limits has them: from before there were any, and as it is written since.
 _NO_RATE: Final = ("{}", msgspec.json.encode(Rate()).decode())
+
+
+# Statements that are run again and again are made once.
+
+_CHANNELS: Final = Prepared(select(channels).order_by(channels.c.name))
+_LIMITED: Final = Prepared(
+    select(clients.c.name, clients.c.callbacks, clients.c.concurrent_calls).where(
+        or_(
+            and_(*(clients.c.callbacks != written for written in _NO_RATE)),
+            clients.c.concurrent_calls.is_not(None),
+        )
+    )
+)
+_OWNER: Final = Prepared(select(dids.c.extension).where(dids.c.number == bindparam("did")))
 
 
 class Extensions:
@@ -37,6 +51,8 @@ class Extensions:
     def __init__(self, engine: Engine) -> None:
         self._reader = reader(engine)
         self._journal = Journal(engine)
+        self._trunks = Remade(lambda rows: Trunks(CHANNELS.stored(row).value for row in rows))
+        self._clients = Remade(_client_table)
 
     def position(self) -> Position:
         """Give where the store is now."""
@@ -50,9 +66,8 @@ class Extensions:
         """Give the policy of the extension that a DID reaches."""
         with self._reader.connect() as connection:
             seq = position(connection).seq
-            owner = connection.execute(select(dids.c.extension).where(dids.c.number == did))
-            number = owner.scalar()
-            return Snapshot(seq, None if number is None else _load(connection, number))
+            owner = _OWNER.first(connection, {"did": did})
+            return Snapshot(seq, None if owner is None else _load(connection, owner[0]))
 
     def by_extension(self, extension: str) -> Snapshot:
         """Give the policy of an extension."""
@@ -74,8 +89,7 @@ class Extensions:
     def trunks(self) -> Trunks:
         """Give all channels, for calls to be found by."""
         with self._reader.connect() as connection:
-            found = CHANNELS.page(connection, (), None, MOST_CHANNELS)
-        return Trunks(stored.value for stored in found)
+            return self._trunks.of(_CHANNELS.all(connection))
 
     def stops(self) -> tuple[Stop, ...]:
         """Give all that is stopped (O6)."""
@@ -88,18 +102,7 @@ class Extensions:
     def client_limits(self) -> ClientTable:
         """Give what clients may have (G3), of those that have limits."""
         with self._reader.connect() as connection:
-            rows = connection.execute(
-                select(clients.c.name, clients.c.callbacks, clients.c.concurrent_calls).where(
-                    or_(
-                        clients.c.callbacks.not_in(_NO_RATE),
-                        clients.c.concurrent_calls.is_not(None),
-                    )
-                )
-            ).all()
-        return ClientTable(
-            ClientLimits(name, msgspec.json.decode(callbacks, type=Rate), at_a_time)
-            for name, callbacks, at_a_time in rows
-        )
+            return self._clients.of(_LIMITED.all(connection))
 
     def any_password(self) -> bool:
         """Whether there is any password: of an extension, or of an authorised CallerID."""
@@ -113,6 +116,13 @@ class Extensions:
                 select(callers.c.number).where(callers.c.pin_hash.is_not(None)).limit(1)
             ).first()
         return of_extension is not None or of_caller is not None
+
+
+def _client_table(rows: Sequence[Row]) -> ClientTable:
+    return ClientTable(
+        ClientLimits(name, msgspec.json.decode(callbacks, type=Rate), at_a_time)
+        for name, callbacks, at_a_time in rows
+    )
 
 
 def _load(connection: Connection, number: str) -> Policy | None:

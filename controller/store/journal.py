@@ -17,12 +17,15 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select
 from controller.policy.changes import Change, Position
 from controller.store import schema
 from controller.store.database import reader
+from controller.store.prepared import Prepared
 from controller.store.sounds import count_change
 
 #: How many changes are remembered; a cache that is further behind forgets everything.
 REMEMBERED: Final = 10_000
 #: A change that touches more than so many extensions touches everything: naming them costs more.
 MOST_NAMED: Final = 1000
+
+_POSITION: Final = Prepared(select(schema.policy_clock.c.lineage, schema.policy_clock.c.seq))
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -174,6 +177,5 @@ def _object(text: str | None) -> dict[str, Any] | None:
 
 def position(connection: Connection) -> Position:
     """Give where the store is, as this transaction sees it."""
-    clock = schema.policy_clock
-    row = connection.execute(select(clock.c.lineage, clock.c.seq)).one()
-    return Position(lineage=row.lineage, seq=row.seq)
+    lineage, seq = _POSITION.one(connection)
+    return Position(lineage=lineage, seq=seq)

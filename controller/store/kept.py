@@ -17,6 +17,7 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    bindparam,
     delete,
     false,
     insert,
@@ -40,6 +41,7 @@ from controller.policy.records import (
 )
 from controller.policy.versions import read, write
 from controller.store import schema, schema_money
+from controller.store.prepared import Row
 
 #: How many keys one statement names; SQLite takes 32,766 values, its planner likes fewer.
 KEYS_AT_A_TIME: Final = 500
@@ -88,6 +90,9 @@ class Kept:
         )
         self._key = [table.c[name] for name in key]
         self._order = [table.c[name] for name in order or key]
+        #: One record, by parameters that are named as its key is; its rows are for `stored`.
+        self.by_key = select(table).where(*(table.c[name] == bindparam(name) for name in key))
+        self._columns = tuple(column.name for column in table.c)
 
     # --- reading -----------------------------------------------------------------------------
 
@@ -150,6 +155,10 @@ class Kept:
     def _load(self, connection: Connection, statement: Select[Any]) -> list[Stored]:
         rows = connection.execute(statement).mappings().all()
         return [self._stored(row) for row in rows]
+
+    def stored(self, row: Row) -> Stored:
+        """Make a record of a row of `by_key`."""
+        return self._stored(dict(zip(self._columns, row, strict=True)))
 
     def _stored(self, row: Any) -> Stored:  # noqa: ANN401  (a row of SQLAlchemy)
         values = {name: row[name] for name in self._names}
@@ -318,6 +327,10 @@ class KeptRates(Kept):
         return and_(
             column.price_list == name, column.prefix == prefix, column.since == counted(since)
         )
+
+    def stored(self, row: Row) -> Stored:
+        """Make a record of a row of `by_key`."""
+        return self._stored(dict(zip(self._columns, row, strict=True)))
 
     def _stored(self, row: Any) -> Stored:  # noqa: ANN401  (a row of SQLAlchemy)
         since, until = row["since"], row["until"]

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select
 
 from controller.policy.records import LEG_KEY, Entry, EntryKind
 from controller.store.charging_accounts import lock, tell_low
+from controller.store.prepared import Prepared
 from controller.store.schema import account_entry as entries
 
 #: The most that can be on an account, either way: a 64-bit integer holds it.
@@ -44,7 +45,7 @@ ACTOR: Final = "calls"
 #: The names of what is kept of a line.
 ENTRY_FIELDS: Final = Line.__struct_fields__
 _FIELDS = [entries.c[name] for name in ENTRY_FIELDS]
-_TAKE: Final = insert(entries).values({name: bindparam(name) for name in ENTRY_FIELDS})
+_TAKE: Final = Prepared(insert(entries).values({name: bindparam(name) for name in ENTRY_FIELDS}))
 _LEG: Final = re.compile(r"[A-Za-z0-9_.:/+-]{1,60}\Z")
 
 
@@ -107,8 +108,8 @@ def take(
     position, left = after
     # A key has its letters and its length; a leg's name is the switch's.
     name = leg if _LEG.match(leg) else hashlib.sha256(leg.encode()).hexdigest()[:60]
-    connection.execute(
-        _TAKE,
+    _TAKE.change(
+        connection,
         {
             "account": account,
             "position": position + 1,

@@ -7,12 +7,25 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, or_, select, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from controller.store import schema
 from controller.store.database import reader
 from controller.store.plans import read_causes
+from controller.store.prepared import Prepared, Row
 from controller.store.schema import LIVE_STATES, OPEN_STATES
 from controller.store.schema import callback_attempt as attempts
 from controller.store.schema import callback_request as requests
@@ -96,7 +109,7 @@ OPEN: Final = _among(OPEN_STATES)
 LIVE: Final = _among(LIVE_STATES)
 
 
-def request_of(row: Any) -> Request:  # noqa: ANN401  (a row of SQLAlchemy)
+def request_of(row: Row) -> Request:
     """Make a request of a row of `FIELDS`."""
     return Request(*row)
 
@@ -104,7 +117,7 @@ def request_of(row: Any) -> Request:  # noqa: ANN401  (a row of SQLAlchemy)
 _ATTEMPT_FIELDS = [attempts.c[name] for name in Attempt.__struct_fields__]
 
 
-def _attempt_of(row: Any) -> Attempt:  # noqa: ANN401  (a row of SQLAlchemy)
+def _attempt_of(row: Row) -> Attempt:
     values = dict(zip(Attempt.__struct_fields__, row, strict=True))
     values["channels"] = tuple(msgspec.json.decode(values["channels"], type=list[str]))
     values["counts"] = bool(values["counts"])
@@ -112,20 +125,25 @@ def _attempt_of(row: Any) -> Attempt:  # noqa: ANN401  (a row of SQLAlchemy)
     return Attempt(**values)
 
 
-def lost(now: int, grace: int = 0) -> ColumnElement[bool]:
-    """What can come to nothing any more: see `Requests.expire`."""
-    over = requests.c.lease_until < now
+def lost() -> ColumnElement[bool]:
+    """What can come to nothing any more (`Requests.expire`); with the values of `lost_by`."""
+    over = requests.c.lease_until < _NOW
     return or_(
-        and_(requests.c.state == "calling", requests.c.lease_until < now - grace),
+        and_(requests.c.state == "calling", requests.c.lease_until < bindparam("unanswered")),
         and_(requests.c.state == "answered", over),
         and_(
             requests.c.state == "pending",
-            requests.c.expires < now,
+            requests.c.expires < _NOW,
             # What an older release writes says nothing of it; that has 15 minutes.
-            or_(requests.c.expires > 0, requests.c.due < now - 900_000_000),
+            or_(requests.c.expires > 0, requests.c.due < bindparam("old")),
             or_(requests.c.lease_until.is_(None), over),
         ),
     )
+
+
+def lost_by(now: int, grace: int) -> dict[str, Any]:
+    """Give what `lost` has to know."""
+    return {"now": now, "unanswered": now - grace, "old": now - 900_000_000}
 
 
 def among(scopes: Sequence[Scope]) -> ColumnElement[bool]:
@@ -138,6 +156,49 @@ def among(scopes: Sequence[Scope]) -> ColumnElement[bool]:
     return or_(requests.c.extension.in_(extensions), requests.c.extension.in_(of_clients))
 
 
+# Statements of every call are made once.
+
+_NOW: Final = bindparam("now", type_=BigInteger)
+_GET: Final = Prepared(select(*FIELDS).where(requests.c.id == bindparam("request")))
+_BY_ATTEMPT: Final = Prepared(
+    select(*FIELDS).where(
+        requests.c.id
+        == select(attempts.c.request)
+        .where(attempts.c.id == bindparam("attempt"))
+        .scalar_subquery(),
+        requests.c.attempt == bindparam("attempt"),
+    )
+)
+_ATTEMPT: Final = Prepared(select(*_ATTEMPT_FIELDS).where(attempts.c.id == bindparam("attempt")))
+_NEXT: Final = (
+    select(func.min(requests.c.due))
+    .where(requests.c.state == "pending", requests.c.due > _NOW)
+    .scalar_subquery()
+)
+_OUTLOOK: Final = Prepared(
+    select(
+        exists().where(lost()),
+        exists().where(requests.c.state == "pending", requests.c.due <= _NOW),
+        _NEXT,
+    )
+)
+_NEXT_DUE: Final = Prepared(select(_NEXT))
+
+
+def get(connection: Connection, request: str) -> Request | None:
+    """Give one request, in a transaction that is under way; or None."""
+    row = _GET.first(connection, {"request": request})
+    return None if row is None else request_of(row)
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """What there is to be done: whether anything is lost or due, and when the next one is due."""
+
+    to_expire: bool
+    due: bool
+    next_due: int | None
+
+
 class RequestRows:
     """Looks for requests and attempts. Calls block; none of them waits for a writer."""
 
@@ -146,21 +207,21 @@ class RequestRows:
         self._reader = reader(engine)
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
 
-    def any_due(self, now: int) -> bool:
-        """Whether a request is due; asked often, so it takes no lock."""
-        return self._any(requests.c.state == "pending", requests.c.due <= now)
+    def outlook(self, now: int, grace: int = 0) -> Outlook:
+        """Give whether `expire` and `lease_due` have anything to do, and when there is more.
 
-    def any_to_expire(self, now: int, grace: int = 0) -> bool:
-        """Whether `expire` has anything to do; asked often, so it takes no lock."""
-        return self._any(lost(now, grace))
+        It is asked often, so it takes no lock.
+        """
+        with self._reader.connect() as connection:
+            to_expire, due, after = _OUTLOOK.one(connection, lost_by(now, grace))
+        return Outlook(bool(to_expire), bool(due), after)
 
     def any_to_stop(self, scopes: Sequence[Scope]) -> bool:
         """Whether `stop` has anything to do; asked often, so it takes no lock."""
-        return self._any(requests.c.state == "pending", among(scopes))
-
-    def _any(self, *conditions: ColumnElement[bool]) -> bool:
         with self._reader.connect() as connection:
-            found = connection.execute(select(requests.c.id).where(*conditions).limit(1))
+            found = connection.execute(
+                select(requests.c.id).where(requests.c.state == "pending", among(scopes)).limit(1)
+            )
             return found.first() is not None
 
     def open_on(self, node: str) -> list[tuple[Request, Attempt]]:
@@ -180,25 +241,21 @@ class RequestRows:
             ).all()
         return [(request_of(row[: len(FIELDS)]), _attempt_of(row[len(FIELDS) :])) for row in rows]
 
-    def next_due(self, after: int) -> int | None:
+    def _next_due(self, connection: Connection, after: int) -> int | None:
         """Give when the next pending request is due that is not due yet, or None."""
-        with self._reader.connect() as connection:
-            return connection.execute(
-                select(func.min(requests.c.due)).where(
-                    requests.c.state == "pending", requests.c.due > after
-                )
-            ).scalar()
+        due: int | None = _NEXT_DUE.one(connection, {"now": after})[0]
+        return due
 
     def by_attempt(self, attempt: str) -> Request | None:
         """Give the request whose attempt under way, or last one, this is; or None."""
-        of = select(attempts.c.request).where(attempts.c.id == attempt).scalar_subquery()
-        found = self._all(requests.c.id == of, requests.c.attempt == attempt)
-        return found[0] if found else None
+        with self._reader.connect() as connection:
+            row = _BY_ATTEMPT.first(connection, {"attempt": attempt})
+        return None if row is None else request_of(row)
 
     def get(self, request: str) -> Request | None:
         """Give one request, or None."""
-        found = self._all(requests.c.id == request)
-        return found[0] if found else None
+        with self._reader.connect() as connection:
+            return get(connection, request)
 
     def attempts_of(self, request: str) -> list[Attempt]:
         """Give the tries of a request, in order."""
@@ -213,9 +270,7 @@ class RequestRows:
     def attempt(self, attempt: str) -> Attempt | None:
         """Give one try, or None."""
         with self._reader.connect() as connection:
-            row = connection.execute(
-                select(*_ATTEMPT_FIELDS).where(attempts.c.id == attempt)
-            ).first()
+            row = _ATTEMPT.first(connection, {"attempt": attempt})
         return None if row is None else _attempt_of(row)
 
     def all(self, limit: int = 1000) -> list[Request]:
@@ -230,7 +285,6 @@ class RequestRows:
         """Give the transaction that is under way, or begin one."""
         return self._engine.begin() if within is None else nullcontext(within)
 
-    def _all(self, *conditions: ColumnElement[bool]) -> list[Request]:
-        with self._reader.connect() as connection:
-            rows = connection.execute(select(*FIELDS).where(*conditions)).all()
-        return [request_of(row) for row in rows]
+    def _reading(self, within: Connection | None) -> AbstractContextManager[Connection]:
+        """Give the transaction that is under way, or begin one that reads."""
+        return self._reader.connect() if within is None else nullcontext(within)

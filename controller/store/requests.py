@@ -10,12 +10,16 @@ retry, or where nothing was sent.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
     ColumnElement,
     Connection,
     and_,
+    bindparam,
     case,
     delete,
     func,
@@ -28,21 +32,159 @@ from controller.policy.endings import SHORT_SECONDS
 from controller.store.attempts import Begun
 from controller.store.holders import Holders
 from controller.store.plans import write_causes
+from controller.store.prepared import Prepared
 from controller.store.repeated import Ended, ended_before
 from controller.store.request_rows import (
     FIELDS,
+    LIVE,
+    OPEN,
     Attempt,
     Request,
     Scope,
     among,
     lost,
+    lost_by,
     request_of,
 )
-from controller.store.schema import LIVE_STATES, OPEN_STATES
 from controller.store.schema import callback_attempt as attempts
 from controller.store.schema import callback_request as requests
 
 __all__ = ["Attempt", "Begun", "Ended", "Request", "Requests", "Scope"]
+
+
+# Statements of every call are made once.
+
+_NOW: Final = bindparam("now", type_=BigInteger)
+_UNTIL: Final = bindparam("until", type_=BigInteger)
+
+
+def _leasing(*, skips_locked: bool) -> Any:  # noqa: ANN401  (a statement)
+    free = and_(
+        requests.c.state == "pending",
+        requests.c.due <= _NOW,
+        or_(requests.c.lease_until.is_(None), requests.c.lease_until < _NOW),
+    )
+    calling = (
+        select(requests.c.extension, func.count().label("calls"))
+        .where(requests.c.state == "calling")
+        .group_by(requests.c.extension)
+        .subquery()
+    )
+    turns = (
+        select(
+            requests.c.id,
+            requests.c.due,
+            (
+                func.row_number().over(
+                    partition_by=requests.c.extension, order_by=(requests.c.due, requests.c.id)
+                )
+                + func.coalesce(calling.c.calls, 0)
+            ).label("turn"),
+        )
+        .outerjoin(calling, calling.c.extension == requests.c.extension)
+        .where(free)
+        .subquery()
+    )
+    first = (
+        select(turns.c.id)
+        .order_by(turns.c.turn, turns.c.due, turns.c.id)
+        .limit(bindparam("at_most"))
+    )
+    chosen = select(requests.c.id).where(requests.c.id.in_(first), free)
+    return (
+        update(requests)
+        .where(
+            requests.c.id.in_(chosen.with_for_update(skip_locked=True) if skips_locked else chosen)
+        )
+        .values(holder=bindparam("by"), lease_until=_UNTIL)
+        .returning(*FIELDS)
+    )
+
+
+_LEASING: Final = {
+    "sqlite": Prepared(_leasing(skips_locked=False)),
+    "postgresql": Prepared(_leasing(skips_locked=True)),
+}
+
+
+@cache
+def _answering(*, by_attempt: bool, held: bool) -> Prepared:
+    return Prepared(
+        update(requests)
+        .where(
+            requests.c.id == bindparam("of"),
+            requests.c.state == "calling",
+            *((requests.c.attempt == bindparam("of_attempt"),) if by_attempt else ()),
+        )
+        .values(
+            state="answered",
+            lease_until=_UNTIL,
+            **({"holder": bindparam("by")} if held else {}),
+        )
+    )
+
+
+@cache
+def _answered(*, failed: bool) -> Prepared:
+    return Prepared(
+        update(attempts)
+        .where(attempts.c.request == bindparam("of"), attempts.c.ended.is_(None))
+        .values(
+            answered=_NOW,
+            channel=bindparam("over"),
+            **({"causes": bindparam("of_causes")} if failed else {}),
+        )
+    )
+
+
+@cache
+def _finishing(*, by_attempt: bool, leased: bool, by_lease: bool) -> Prepared:
+    """End a request: from any open state, or only of an attempt or a lease."""
+    if leased:
+        states = requests.c.state == ("calling" if by_attempt else "pending")
+    else:
+        # One that was retried is its row's last attempt still, and is over.
+        states = LIVE if by_attempt else OPEN
+    return Prepared(
+        update(requests)
+        .where(
+            requests.c.id == bindparam("of"),
+            states,
+            *((requests.c.attempt == bindparam("of_attempt"),) if by_attempt else ()),
+            *((requests.c.holder == bindparam("by"),) if leased else ()),
+            *((requests.c.lease_until == _UNTIL,) if by_lease else ()),
+        )
+        .values(
+            state="done",
+            outcome=bindparam("as_outcome"),
+            cause=bindparam("as_cause"),
+            destination=bindparam("to"),
+            ended=_NOW,
+            holder=None,
+            lease_until=None,
+        )
+    )
+
+
+@cache
+def _ending_attempts(*, counts: bool, failed: bool) -> Prepared:
+    """End the attempts of a request that are under way; `counts`: it is known whether they do."""
+    # G4: one that was answered counts where it was over within a moment.
+    brief = attempts.c.answered > bindparam("moment_ago", type_=BigInteger)
+    return Prepared(
+        update(attempts)
+        .where(attempts.c.request == bindparam("of"), attempts.c.ended.is_(None))
+        .values(
+            ended=_NOW,
+            outcome=bindparam("as_outcome"),
+            cause=bindparam("as_cause"),
+            counts=bindparam("as_counts", type_=Boolean)
+            if counts
+            else case((brief, True), else_=False),
+            **({"causes": bindparam("of_causes")} if failed else {}),
+        )
+        .returning(attempts.c.extension, attempts.c.number, attempts.c.counts)
+    )
 
 
 class Requests(Holders):
@@ -56,44 +198,23 @@ class Requests(Holders):
         The longest due first, but in turns: an extension with many due waits behind every other's
         first, and so does one with many calls being set up.
         """
-        free = and_(
-            requests.c.state == "pending",
-            requests.c.due <= now,
-            or_(requests.c.lease_until.is_(None), requests.c.lease_until < now),
-        )
-        calling = (
-            select(requests.c.extension, func.count().label("calls"))
-            .where(requests.c.state == "calling")
-            .group_by(requests.c.extension)
-            .subquery()
-        )
-        turns = (
-            select(
-                requests.c.id,
-                requests.c.due,
-                (
-                    func.row_number().over(
-                        partition_by=requests.c.extension, order_by=(requests.c.due, requests.c.id)
-                    )
-                    + func.coalesce(calling.c.calls, 0)
-                ).label("turn"),
-            )
-            .outerjoin(calling, calling.c.extension == requests.c.extension)
-            .where(free)
-            .subquery()
-        )
-        first = select(turns.c.id).order_by(turns.c.turn, turns.c.due, turns.c.id).limit(limit)
-        chosen = select(requests.c.id).where(requests.c.id.in_(first), free)
-        if self._engine.dialect.name == "postgresql":
-            chosen = chosen.with_for_update(skip_locked=True)
         with self._engine.begin() as connection:
-            rows = connection.execute(
-                update(requests)
-                .where(requests.c.id.in_(chosen))
-                .values(holder=holder, lease_until=until)
-                .returning(*FIELDS)
-            ).all()
-        return sorted((request_of(row) for row in rows), key=lambda r: (r.due, r.id))
+            return self._lease_due(connection, holder, now, until, limit)
+
+    def take_due(
+        self, holder: str, now: int, until: int, limit: int
+    ) -> tuple[list[Request], int | None]:
+        """Do as `lease_due` does, and give when the next one is due that is not due yet."""
+        with self._engine.begin() as connection:
+            taken = self._lease_due(connection, holder, now, until, limit)
+            return taken, self._next_due(connection, now)
+
+    def _lease_due(
+        self, connection: Connection, holder: str, now: int, until: int, limit: int
+    ) -> list[Request]:
+        known = {"by": holder, "now": now, "until": until, "at_most": limit}
+        rows = _LEASING[connection.dialect.name].all(connection, known)
+        return sorted(map(request_of, rows), key=lambda r: (r.due, r.id))
 
     def give_back(
         self,
@@ -151,22 +272,20 @@ class Requests(Holders):
         `channel`: over which one, where that is known; `causes`: why others failed before it.
         `holder`: which controller has its leg, where that is known.
         """
+        known = {
+            "of": request,
+            "of_attempt": attempt,
+            "by": holder,
+            "until": until,
+            "now": now,
+            "over": channel,
+            "of_causes": write_causes(causes or {}),
+        }
         with self._engine.begin() as connection:
-            moved = self._move(
-                connection,
-                request,
-                ("calling",),
-                *_of(attempt),
-                state="answered",
-                lease_until=until,
-                **({} if holder is None else {"holder": holder}),
-            )
+            answering = _answering(by_attempt=attempt is not None, held=holder is not None)
+            moved = answering.change(connection, known) == 1
             if moved:
-                connection.execute(
-                    update(attempts)
-                    .where(attempts.c.request == request, attempts.c.ended.is_(None))
-                    .values(answered=now, channel=channel, **_failed(causes))
-                )
+                _answered(failed=bool(causes)).change(connection, known)
             elif attempt is not None and channel is not None:
                 # Two are told of it; the first one may not have known how it went.
                 connection.execute(
@@ -223,7 +342,7 @@ class Requests(Holders):
                 return ended_before(connection, request, outcome, now, attempt=attempt)
             return Ended(
                 True,
-                self._end_attempts(connection, [request], outcome, cause, counts, now, causes),
+                self._end_attempts(connection, request, outcome, cause, counts, now, causes),
             )
 
     def finish(
@@ -249,56 +368,53 @@ class Requests(Holders):
         `give_back`. `counts` None: of a call that was answered, whether it was over within a
         moment (G4). `causes` as in `retry`.
         """
+        finishing = _finishing(
+            by_attempt=attempt is not None,
+            leased=leased_by is not None,
+            by_lease=lease is not None,
+        )
+        known = {
+            "of": request,
+            "of_attempt": attempt,
+            "by": leased_by,
+            "until": lease,
+            "as_outcome": outcome,
+            "as_cause": cause,
+            "to": destination,
+            "now": now,
+        }
         with self._engine.begin() as connection:
-            moved = self._move(
-                connection,
-                request,
-                _ending_from(attempt, leased_by),
-                *_of(attempt),
-                *(() if leased_by is None else (requests.c.holder == leased_by,)),
-                *_leased(lease),
-                state="done",
-                outcome=outcome,
-                cause=cause,
-                destination=destination,
-                ended=now,
-                holder=None,
-                lease_until=None,
-            )
-            if not moved:
+            if finishing.change(connection, known) != 1:
                 return ended_before(connection, request, outcome, now, attempt=attempt)
             return Ended(
                 True,
-                self._end_attempts(connection, [request], outcome, cause, counts, now, causes),
+                self._end_attempts(connection, request, outcome, cause, counts, now, causes),
             )
 
     def _end_attempts(
         self,
         connection: Connection,
-        ended: Sequence[str],
+        ended: str,
         outcome: str,
         cause: str | None,
         counts: bool | None,
         now: int,
         causes: Mapping[str, str] | None = None,
     ) -> tuple[str, str] | None:
-        """End the attempts that are under way; gives whose came to nothing, of one request."""
-        brief = and_(
-            attempts.c.answered.is_not(None), attempts.c.answered > now - SHORT_SECONDS * 1_000_000
+        """End the attempts of a request; gives whose came to nothing."""
+        rows = _ending_attempts(counts=counts is not None, failed=bool(causes)).all(
+            connection,
+            {
+                "of": ended,
+                "as_outcome": outcome,
+                "as_cause": cause,
+                "as_counts": counts,
+                "now": now,
+                "moment_ago": now - SHORT_SECONDS * 1_000_000,
+                "of_causes": write_causes(causes or {}),
+            },
         )
-        rows = connection.execute(
-            update(attempts)
-            .where(attempts.c.request.in_(ended), attempts.c.ended.is_(None))
-            .values(
-                ended=now,
-                outcome=outcome,
-                cause=cause,
-                counts=case((brief, True), else_=False) if counts is None else counts,
-                **_failed(causes),
-            )
-            .returning(attempts.c.extension, attempts.c.number, attempts.c.counts)
-        ).all()
-        return next(((row.extension, row.number) for row in rows if row.counts), None)
+        return next(((extension, number) for extension, number, counted in rows if counted), None)
 
     # --- what ends without having been called --------------------------------------------------
 
@@ -344,7 +460,7 @@ class Requests(Holders):
         with self._engine.begin() as connection:
             rows = connection.execute(
                 update(requests)
-                .where(lost(now, grace))
+                .where(lost())
                 .values(
                     outcome=case(
                         (
@@ -354,27 +470,22 @@ class Requests(Holders):
                         else_="unknown",
                     ),
                     state="done",
-                    ended=now,
+                    ended=_NOW,
                     holder=None,
                     lease_until=None,
                 )
-                .returning(*FIELDS)
+                .returning(*FIELDS),
+                lost_by(now, grace),
             ).all()
             ended = [request_of(row) for row in rows]
-            self._end_attempts(connection, [r.id for r in ended], "unknown", None, False, now)
+            for one in ended:
+                self._end_attempts(connection, one.id, "unknown", None, False, now)
         return ended
 
 
 def _failed(causes: Mapping[str, str] | None) -> dict[str, Any]:
     """Give what an attempt's row has of channels that failed; what it has stays, if none did."""
     return {"causes": write_causes(causes)} if causes else {}
-
-
-def _ending_from(attempt: str | None, leased_by: str | None) -> tuple[str, ...]:
-    if leased_by is not None:
-        return ("pending",) if attempt is None else ("calling",)
-    # One that was retried is its row's last attempt still, and is over.
-    return OPEN_STATES if attempt is None else LIVE_STATES
 
 
 def _of(attempt: str | None) -> tuple[ColumnElement[bool], ...]:

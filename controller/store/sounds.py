@@ -11,12 +11,14 @@ from sqlalchemy.exc import IntegrityError
 
 from controller.policy.sounds import SoundRow, SoundTable
 from controller.store.database import reader
+from controller.store.prepared import Prepared
 from controller.store.schema import audio as audios
 from controller.store.schema import audio_file as files
 from controller.store.schema import sound as sounds
 from controller.store.schema import sound_clock as clock
 
 _AT_A_TIME: Final = 500
+_CLOCK: Final = Prepared(select(clock.c.seq))
 
 
 class FileInfo(msgspec.Struct, frozen=True):
@@ -124,7 +126,7 @@ class SoundSource:
     def table(self) -> SoundTable:
         """Give all sounds; they are read only where one was changed since the last time."""
         with self._reader.connect() as connection:
-            seq: int = connection.execute(select(clock.c.seq)).scalar_one()
+            seq: int = _CLOCK.one(connection)[0]
             last = self._last
             if last is not None and last[0] == seq:
                 return last[1]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 from sqlalchemy import Connection, Engine, delete, select
 
 from controller.policy.model import Policy
 from controller.store.database import reader
+from controller.store.prepared import Prepared
 from controller.store.schema import stop as stops
 
 
@@ -26,6 +28,13 @@ class Stop(msgspec.Struct, frozen=True):
     since: int
 
 
+_STOPS: Final = Prepared(
+    select(*(stops.c[name] for name in Stop.__struct_fields__)).order_by(
+        stops.c.scope, stops.c.name
+    )
+)
+
+
 def is_stopped(stops: Iterable[Stop], policy: Policy) -> bool:
     """Whether callbacks of an extension are stopped (O6), there or further up."""
     return any(
@@ -38,12 +47,7 @@ def is_stopped(stops: Iterable[Stop], policy: Policy) -> bool:
 def read_stops(engine: Engine) -> tuple[Stop, ...]:
     """Give all that is stopped."""
     with reader(engine).connect() as connection:
-        rows = connection.execute(
-            select(*(stops.c[name] for name in Stop.__struct_fields__)).order_by(
-                stops.c.scope, stops.c.name
-            )
-        ).all()
-    return tuple(Stop(*row) for row in rows)
+        return tuple(Stop(*row) for row in _STOPS.all(connection))
 
 
 def get_stop(connection: Connection, scope: str, name: str) -> Stop | None:

@@ -26,6 +26,7 @@ from controller.guard.patterns import (
 )
 from controller.store.database import reader
 from controller.store.notices import leave
+from controller.store.prepared import Prepared
 from controller.store.schema_callbacks import suspicion as suspicions
 from controller.store.schema_money import call_leg as legs
 
@@ -78,6 +79,14 @@ class _Mark(NamedTuple):
 
 _FIELDS: Final = [suspicions.c[name] for name in Suspicion.__struct_fields__]
 _OPEN: Final = suspicions.c.released.is_(None)
+_MARK: Final = Prepared(
+    select(
+        func.max(suspicions.c.id),
+        func.count(),
+        func.sum(suspicions.c.id),
+        func.sum(case((suspicions.c.blocks, 1), else_=0)),
+    ).where(_OPEN)
+)
 
 
 class Suspicions:
@@ -191,10 +200,7 @@ class Suspicions:
     def known(self) -> Known:
         """Give what counts of suspicions. It is asked often: what has not changed is not read."""
         with self._reader.connect() as connection:
-            ids, block = suspicions.c.id, case((suspicions.c.blocks, 1), else_=0)
-            sums = (func.max(ids), func.count(), func.sum(ids), func.sum(block))
-            found = connection.execute(select(*sums).where(_OPEN)).one()
-            mark = _Mark(*(int(one or 0) for one in found))
+            mark = _Mark(*(int(one or 0) for one in _MARK.one(connection)))
             if mark != self._mark:
                 self._known = self._more(connection, mark) or Known(
                     self._open(connection)[0], self._released(connection)

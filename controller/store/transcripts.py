@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from controller.store.prepared import Prepared
 from controller.store.schema_callbacks import callback_transcript as lines
 
 #: The longest text of a line; more is cut.
@@ -37,19 +38,22 @@ class Transcripts:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        database = postgresql if engine.dialect.name == "postgresql" else sqlite
+        values: dict[str, Any] = {
+            name: bindparam(name) for name in TranscriptLine.__struct_fields__
+        }
+        self._add = Prepared(database.insert(lines).values(values).on_conflict_do_nothing())
 
     def add(self, more: Sequence[TranscriptLine]) -> None:
         """Add lines; one that is there already stays as it is."""
         if not more:
             return
-        database = postgresql if self._engine.dialect.name == "postgresql" else sqlite
-        statement = database.insert(lines).on_conflict_do_nothing()
         rows = [
             msgspec.structs.asdict(msgspec.structs.replace(line, text=line.text[:LONGEST]))
             for line in more
         ]
         with self._engine.begin() as connection:
-            connection.execute(statement, rows)
+            self._add.change_each(connection, rows)
 
 
 def transcript(connection: Connection, request: str) -> list[TranscriptLine]:

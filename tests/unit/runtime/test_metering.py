@@ -283,6 +283,25 @@ def test_m9_identification_moves_the_hold_and_the_limit(world: World) -> None:
     assert told == [granted]
 
 
+def test_m9_where_the_same_account_pays_on_the_switch_is_told_of_nothing(world: World) -> None:
+    """M9, M4: what is held lasts for a while, and before it is used up more is held."""
+    money(world, 1000)
+    world.begin()
+    before = world.services.charging.overdue(10**17)
+    told: list[Granted] = []
+    world.paying.on_payer = told.append
+    world.now += 5 * SECOND
+    world.paying.identified(HOME)
+    world.paying.identify()
+    assert (told, world.switch.told) == ([], [])
+    assert world.services.charging.overdue(10**17) == before
+    world.paying.dialogue = True
+    assert world.live(80) == []
+    assert world.live(40)
+    (held,) = world.services.charging.overdue(10**17)
+    assert held.return_seconds > before[0].return_seconds
+
+
 def test_m9_whose_account_has_too_little_calls_nobody(world: World) -> None:
     """M9: nobody else pays for him; but what costs nothing he may call."""
     money(world, 1000)

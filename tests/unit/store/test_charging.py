@@ -10,13 +10,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from controller.callback.events import Credit
 from controller.callback.return_session import destination_legs
-from controller.credit.model import Granted, LegEnd, Price, Refused, Settled
-from controller.store import schema
+from controller.credit.model import Granted, LegEnd, Price, Refused, Settled, SpendLimit
+from controller.store import charging_holds, schema
 from controller.store.charging import SqlCharging
 from controller.store.destinations import Called, Destinations
 from controller.store.plans import write_plan
@@ -92,6 +92,70 @@ def test_m9_the_called_numbers_account_pays_where_the_extension_has_none(
     assert granted(charging.identify(identifying("b", ABROAD))).charged
     (hold,) = charging.overdue(UNTIL * 2)
     assert hold.account == "of-caller"
+
+
+def test_m9_where_the_same_account_goes_on_to_pay_what_is_held_stays_while_it_lasts(
+    engine: Engine, charging: SqlCharging
+) -> None:
+    """M9: nothing is written, and the switch need be told of nothing."""
+    account(engine, "of-extension", 5_000_000)
+    first = granted(charging.begin(beginning("a")))
+    before = rows(engine, schema.credit_hold)
+    stays = granted(charging.identify(identifying("a", told=0, now=NOW + 30 * SECOND)))
+    assert (stays.charged, stays.return_seconds, stays.serial) == (True, 60, first.serial)
+    assert rows(engine, schema.credit_hold) == before
+    # A second later it would end before anybody has dialled, and more is held.
+    longer = granted(charging.identify(identifying("a", told=0, now=NOW + 31 * SECOND)))
+    assert (longer.return_seconds, longer.serial) == (91, 1)
+    assert held(engine) == {"a": 910_000}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "nobody knows what the switch keeps",
+        "it keeps the limit of another grant",
+        "another account pays",
+        "another price",
+        "no longer unlimited",
+        "the extension may spend only so much",
+        "less was held for a stranger",
+        "what is held has ended",
+    ],
+)
+def test_m9_where_anything_else_is_not_as_it_was_it_is_decided_anew(
+    engine: Engine, charging: SqlCharging, other: str
+) -> None:
+    spends = SpendLimit(per_day=5_000_000) if other.startswith("the extension") else None
+    unlimited = other == "no longer unlimited" or spends is not None
+    account(engine, "of-extension", 5_000_000, unlimited=unlimited)
+    exposure = 300_000 if other == "less was held for a stranger" else None
+    granted(charging.begin(beginning("a", exposure=exposure)))
+    told: int | None = {"nobody knows what the switch keeps": None}.get(other, 0)
+    match other:
+        case "it keeps the limit of another grant":
+            told = 1
+        case "another account pays":
+            account(engine, "of-caller", 5_000_000, caller=HOME)
+        case "another price":
+            listed(engine, "usual", Price("+1", 1_200_000), since=1)
+        case "no longer unlimited":
+            with engine.begin() as connection:
+                connection.execute(update(schema.account).values(unlimited=False))
+        case "what is held has ended":
+            charging.release("a", NOW)
+    moved = granted(charging.identify(identifying("a", told=told, limit=spends)))
+    assert (moved.return_seconds, moved.serial) == (70, 1)
+    assert held(engine) == {"a": 1_400_000 if other == "another price" else 700_000}
+
+
+def test_m9_an_account_without_a_limit_goes_on_without_one(
+    engine: Engine, charging: SqlCharging
+) -> None:
+    account(engine, "of-extension", 0, unlimited=True)
+    assert granted(charging.begin(beginning("a"))).return_seconds == 0
+    stays = granted(charging.identify(identifying("a", told=0)))
+    assert (stays.charged, stays.return_seconds, stays.serial) == (True, 0, 0)
 
 
 def test_m9_an_account_that_has_not_enough_does_not_take_the_call_over(
@@ -364,6 +428,32 @@ def test_m4_of_calls_of_two_controllers_at_once_on_the_credit_of_one_one_passes(
         assert process.stdout.readline() == "ready\n"
     assert sum(int(process.communicate("\n", timeout=60)[0]) for process in processes) == 1
     assert list(held(engine).values()) == [MINUTE]
+
+
+def test_m4_m9_a_hold_that_moves_while_it_is_waited_for_is_dialled_on_by_its_new_account(
+    engine: Engine, charging: SqlCharging
+) -> None:
+    """M4, M9: the account that is locked is the one that pays, and not the one that has paid."""
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time: nothing is read before he is done")
+    account(engine, "of-extension", 5_000_000)
+    account(engine, "of-caller", 3_000_000, caller=HOME)
+    granted(charging.begin(beginning("a")))
+    with ThreadPoolExecutor(1) as pool, engine.begin() as first:
+        hold = charging_holds.find(first, "a")
+        assert hold is not None
+        hold.account = "of-caller"
+        charging_holds.keep(first, hold)
+        asked = pool.submit(charging.dial, dialling("a"))
+        waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        with engine.connect() as looking:
+            while not looking.execute(waits).scalar_one():
+                assert not asked.done()
+        first.commit()
+        assert granted(asked.result()).destination_seconds == 60
+    left = charging.credit("100", HOME)
+    assert left == Credit(3_000_000 - held(engine)["a"], "USD")
+    assert charging.credit("100", None) == Credit(5_000_000, "USD")
 
 
 def test_m7_a_leg_that_many_tell_of_at_once_is_charged_once(

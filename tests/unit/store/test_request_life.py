@@ -219,7 +219,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def the_next_one_due_is_the_first_that_is_not_due_yet(self) -> None:
         later = [r.due for r in self.rows.values() if r.state == "pending" and r.due > self.now]
-        assert self.requests.next_due(self.now) == min(later, default=None)
+        assert self.requests.outlook(self.now).next_due == min(later, default=None)
 
 
 TestLife = Life.TestCase

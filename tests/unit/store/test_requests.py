@@ -213,9 +213,9 @@ def test_t5_what_is_not_due_is_not_leased_and_what_is_comes_by_its_time(
     second = stored(requests, "+12125550192", due=100)
     first = stored(requests, "+12125550193", due=99)
     assert leased(requests, now=100) == [first.id, second.id]
-    assert requests.next_due(100) == 101
+    assert requests.outlook(100).next_due == 101
     assert leased(requests, now=101) == [later.id]
-    assert requests.next_due(101) is None
+    assert requests.outlook(101).next_due is None
 
 
 def test_a_lease_takes_no_more_than_asked_for(requests: Requests) -> None:
@@ -293,11 +293,11 @@ def test_o4_two_processes_on_one_database_make_each_attempt_exactly_once(
 
 
 def test_whether_anything_is_due_is_asked_without_taking_it(requests: Requests) -> None:
-    assert not requests.any_due(100)
+    assert not requests.outlook(100).due
     stored(requests, due=100)
-    assert not requests.any_due(99)
-    assert requests.any_due(100)
-    assert requests.any_due(100)
+    assert not requests.outlook(99).due
+    assert requests.outlook(100).due
+    assert requests.outlook(100).due
 
 
 # --- attempts --------------------------------------------------------------------------------
@@ -429,14 +429,14 @@ def test_t5_what_was_tried_and_could_not_be_made_again_in_time_ends_as_it_was_tr
 
 def test_whether_anything_expires_is_what_expire_then_finds(requests: Requests) -> None:
     request = stored(requests, expires=1000)
-    assert not requests.any_to_expire(1000)
-    assert requests.any_to_expire(1001)
+    assert not requests.outlook(1000).to_expire
+    assert requests.outlook(1001).to_expire
     leased(requests)
     begun(requests, request, until=3000)
-    assert not requests.any_to_expire(3000)
-    assert requests.any_to_expire(3001)
+    assert not requests.outlook(3000).to_expire
+    assert requests.outlook(3001).to_expire
     requests.expire(3001)
-    assert not requests.any_to_expire(10_000)
+    assert not requests.outlook(10_000).to_expire
 
 
 def test_o5_an_unanswered_call_is_left_to_those_who_ask_its_node_for_a_while(
@@ -449,8 +449,8 @@ def test_o5_an_unanswered_call_is_left_to_those_who_ask_its_node_for_a_while(
     begun(requests, answered, attempt="two", until=3000)
     assert requests.answered(answered.id, 3000, now=2000, attempt="two")
     assert [one.id for one in requests.expire(3001, 500)] == [answered.id]
-    assert not requests.any_to_expire(3500, 500)
-    assert requests.any_to_expire(3501, 500)
+    assert not requests.outlook(3500, 500).to_expire
+    assert requests.outlook(3501, 500).to_expire
     assert [one.id for one in requests.expire(3501, 500)] == [calling.id]
 
 
@@ -925,7 +925,7 @@ def test_every_trigger_call_finds_what_it_asks_by_an_index(engine: Engine) -> No
         pytest.skip("PostgreSQL plans by what is in the table: an empty one is read whole")
     plans = []
     for statement in (arrivals._SECOND_OF, arrivals._WAITS, arrivals._FACTS):
-        compiled = statement.compile(engine, compile_kwargs={"render_postcompile": True})
+        compiled = statement.statement.compile(engine, compile_kwargs={"render_postcompile": True})
         with engine.connect() as connection:
             values = tuple(1 for _ in compiled.positiontup or ())
             rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values).all()

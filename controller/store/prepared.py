@@ -1,0 +1,185 @@
+"""Statements of every call: built once, and run at what the database itself takes for them.
+
+SQLAlchemy takes for a statement ten times what SQLite does, and as much again where it is built
+anew. So what every call asks is built once (`Prepared`), and on SQLite it is the driver that runs
+it, unless somebody listens for statements. The way to a PostgreSQL server costs more than either:
+there SQLAlchemy runs it, which knows what ends a connection.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Dialect
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
+
+Row = Sequence[Any]
+Known = Mapping[str, object]
+T = TypeVar("T")
+
+_NOTHING: Final[Known] = {}
+
+
+class _Compiled(msgspec.Struct, frozen=True):
+    """A statement as a database takes it.
+
+    `names`: its parameters, in order; `fixed`: the values of those that are written in it;
+    `readers`: what makes the values of columns of what SQLite has, where that is not the same.
+    """
+
+    sql: str
+    names: tuple[str, ...]
+    fixed: dict[str, Any]
+    readers: tuple[tuple[int, Callable[[Any], Any]], ...]
+
+    def values(self, known: Known) -> tuple[Any, ...]:
+        """Give the parameters in order. Raises `KeyError` where one is not known."""
+        fixed = self.fixed
+        if not fixed:
+            return tuple([known[name] for name in self.names])
+        return tuple([fixed[name] if name in fixed else known[name] for name in self.names])
+
+    def asked(self, known: Known) -> dict[str, Any]:
+        """Give what SQLAlchemy is told: what is named as a column is it would take for a value."""
+        return {name: known[name] for name in self.names if name not in self.fixed}
+
+
+class Prepared:
+    """One statement; its parameters are `bindparam`s, and no list of which the length may differ.
+
+    It runs in the transaction of its connection, which begins with it where none has. What it
+    raises is SQLAlchemy's, whoever runs it. Rows are in the order of the statement's columns.
+    `known` may have more than the statement asks for.
+    """
+
+    def __init__(self, statement: Any) -> None:  # noqa: ANN401  (any statement of SQLAlchemy)
+        self.statement = statement
+        self._by_dialect: dict[str, _Compiled] = {}
+
+    def all(self, connection: Connection, known: Known = _NOTHING) -> Sequence[Row]:
+        """Give all rows."""
+        if not _is_quick(connection):
+            rows: Sequence[Row] = connection.execute(
+                self.statement, self._compiled(connection).asked(known)
+            ).all()
+            return rows
+        _, found = self._run(connection, known)
+        readers = self._compiled(connection).readers
+        return [_read(row, readers) for row in found] if readers else found
+
+    def first(self, connection: Connection, known: Known = _NOTHING) -> Row | None:
+        """Give the first row, or None where there is none."""
+        found = self.all(connection, known)
+        return found[0] if found else None
+
+    def one(self, connection: Connection, known: Known = _NOTHING) -> Row:
+        """Give the row of a statement that always has one."""
+        (row,) = self.all(connection, known)
+        return row
+
+    def change(self, connection: Connection, known: Known = _NOTHING) -> int:
+        """Run what changes rows; gives how many."""
+        if not _is_quick(connection):
+            return int(
+                connection.execute(self.statement, self._compiled(connection).asked(known)).rowcount
+            )
+        return self._run(connection, known)[0]
+
+    def change_each(self, connection: Connection, each: Iterable[Known]) -> None:
+        """Run what changes rows once for each of these."""
+        if not _is_quick(connection):
+            connection.execute(
+                self.statement, [self._compiled(connection).asked(known) for known in each]
+            )
+            return
+        compiled, driver = self._compiled(connection), _driver(connection)
+        try:
+            driver.executemany(compiled.sql, [compiled.values(known) for known in each])
+        except sqlite3.Error as error:
+            raise _as_sqlalchemy(compiled.sql, error) from error
+
+    def _run(self, connection: Connection, known: Known) -> tuple[int, list[tuple[Any, ...]]]:
+        compiled, driver = self._compiled(connection), _driver(connection)
+        try:
+            cursor = driver.execute(compiled.sql, compiled.values(known))
+            found = cursor.fetchall()
+        except sqlite3.Error as error:
+            raise _as_sqlalchemy(compiled.sql, error) from error
+        return cursor.rowcount, found
+
+    def _compiled(self, connection: Connection) -> _Compiled:
+        dialect = connection.dialect
+        found = self._by_dialect.get(dialect.name)
+        if found is None:
+            # Two threads may do it at once: it comes to the same.
+            found = self._by_dialect[dialect.name] = _compile(self.statement, dialect)
+        return found
+
+
+def _compile(statement: Any, dialect: Dialect) -> _Compiled:  # noqa: ANN401
+    compiled = statement.compile(dialect=dialect)
+    columns = enumerate(statement.exported_columns)
+    readers = ((at, column.type.result_processor(dialect, None)) for at, column in columns)
+    return _Compiled(
+        str(compiled),
+        # Where they are named and not counted, each stands there once.
+        tuple(compiled.positiontup or compiled.binds),
+        {name: given.value for name, given in compiled.binds.items() if not given.required},
+        tuple((at, reader) for at, reader in readers if reader is not None),
+    )
+
+
+class Remade(Generic[T]):
+    """What is made of rows that are read again and again: made anew where they are others."""
+
+    def __init__(self, make: Callable[[Sequence[Row]], T]) -> None:
+        self._make = make
+        self._last: tuple[list[Row], T] | None = None
+
+    def of(self, rows: Sequence[Row]) -> T:
+        """Give what is made of these rows; the very same as before of the same ones."""
+        found, last = list(rows), self._last
+        if last is not None and last[0] == found:
+            return last[1]
+        made = self._make(found)
+        self._last = (found, made)
+        return made
+
+
+def _read(
+    row: tuple[Any, ...], readers: tuple[tuple[int, Callable[[Any], Any]], ...]
+) -> tuple[Any, ...]:
+    values = list(row)
+    for at, reader in readers:
+        values[at] = reader(values[at])
+    return tuple(values)
+
+
+def _is_quick(connection: Connection) -> bool:
+    """Whether the driver may run it: nobody would be told of a statement that it runs."""
+    return connection.dialect.name == "sqlite" and not connection.dispatch.before_cursor_execute
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    if not connection.in_transaction():
+        connection.begin()
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def _as_sqlalchemy(sql: str, error: sqlite3.Error) -> DatabaseError:
+    """Give what SQLAlchemy would raise; what was asked with stands in no error."""
+    kind = next(
+        (ours for theirs, ours in _ERRORS.items() if isinstance(error, theirs)), DatabaseError
+    )
+    return kind(sql, None, error, hide_parameters=True)
+
+
+_ERRORS: Final[dict[type[sqlite3.Error], type[DatabaseError]]] = {
+    sqlite3.OperationalError: OperationalError,
+    sqlite3.IntegrityError: IntegrityError,
+}
