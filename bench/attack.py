@@ -56,6 +56,7 @@ from controller.policy.fields import OnPattern, Rate
 from controller.policy.model import Policy
 from controller.runtime.answers import finish
 from controller.runtime.at_a_time import take_places
+from controller.runtime.beginning import caller_of
 from controller.runtime.paying import begin, spend_limit
 from controller.runtime.refusing import Barred, barred, barred_by, refusal, too_often
 from controller.runtime.services import Services
@@ -304,7 +305,8 @@ class Day:
             self._is_barred(request, barred_by(desk, request, over))
             return
         plan = cast("Any", SimpleNamespace(kind="public", ways=(None,), channels=("trunk",)))
-        granted = begin(desk, request, policy, attempt, number, plan)
+        listed = caller_of(desk, request)
+        granted = begin(desk, request, policy, attempt, number, plan, listed)
         if isinstance(granted, Refused):
             self._end(request, granted.reason)
             return

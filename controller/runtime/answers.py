@@ -37,6 +37,9 @@ REFUSED: Final = Ending("failed", Again.NEVER, counts=False)
 #: When it is made again, microseconds; how late the end of a leg may be told, seconds.
 REFUSED_MICROS: Final = 500_000
 LEG_SECONDS: Final = 0.3
+#: How long an answer to a call of ours is left to its leg, which connects at the same time and
+#: mostly here, seconds. Nobody is told of it here who was not told by then.
+CONNECTS_SECONDS: Final = 0.5
 
 
 def mark_of(attempt: str) -> str:
@@ -97,6 +100,9 @@ def finish(
         lease=lease,
         counts=counts,
     )
+    if attempt is None and not leased:
+        # Whoever says it, it is over for good.
+        services.known.ended.add(request)
     if first:
         give_back(services, request)
         services.metrics.callbacks.labels(outcome).inc()
@@ -221,10 +227,15 @@ class Answers:
         the store.
         """
         services = self._services
+        is_answered = answer is not None and answer.startswith("+OK")
+        if is_answered and is_ours:
+            gevent.sleep(CONNECTS_SECONDS)
+        if is_answered and attempt in services.known.answered:
+            return
         written = services.keep(services.requests.attempt, attempt)
         if written is None:
             return
-        if answer is not None and answer.startswith("+OK"):
+        if answer is not None and is_answered:
             leg, legs = answer.removeprefix("+OK").strip(), legs_of(written)
             index = legs.index(leg) if leg in legs else len(legs)
             channel = written.channels[index] if index < len(written.channels) else None
@@ -341,6 +352,8 @@ class Answers:
         """
         services = self._services
         attempt = text(event.job_uuid) or ""
+        if attempt in services.known.answered:
+            return
         request = services.keep(services.requests.by_attempt, attempt)
         if request is None or request.state != "calling":
             return

@@ -177,6 +177,10 @@ def _answered(
         causes=failed,
         holder=services.name,
     )
+    if request.attempt is not None:
+        services.known.answered.add(request.attempt)
+    if request.node is not None:
+        services.node_health.took(request.node)
     if not moved:
         # Somebody else was told of it first, or had the leg before it got to us.
         _taken_over(services, request.id, epoch)
@@ -235,6 +239,8 @@ def unseen_end(services: Services, event: Event) -> None:
     """Record the end of an answered return leg that no controller holds any more."""
     uuid, request_id = text(event.uuid), text(event.request)
     if uuid is None or request_id is None or text(event.answer_uepoch) in (None, "0"):
+        return
+    if request_id in services.known.ended:
         return
     found = services.insist("unseen_end", lambda: _find(services, request_id))
     if found is None or found[0].state not in ("calling", "answered"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from controller.policy.records import AuthorisedCaller
 from controller.runtime.services import Services
 from controller.store.database import Away
 from controller.store.requests import Begun, Request
@@ -12,6 +13,13 @@ from controller.store.requests import Begun, Request
 #: it is given back, and comes when it is due. ENGAGED: the number talks with another extension of
 #: ours (T7).
 BEGUN_WAITS: Final = {Begun.LOST: 0.0, Begun.ENGAGED: 5.0, Begun.FULL: 1.0}
+
+
+def caller_of(services: Services, request: Request) -> AuthorisedCaller | None:
+    """Give who rang, if he is in the extension's list and switched on. It waits for the store."""
+    if request.caller is None:
+        return None
+    return services.reads.run(services.conversing.member, request.extension, request.caller)
 
 
 def begin_attempt(

@@ -24,7 +24,7 @@ from controller.policy.model import Policy
 from controller.routing.model import MOST_WAYS, Plan
 from controller.runtime.answers import Answers, finish, mark_of, take_back
 from controller.runtime.at_a_time import STALE_SECONDS, give_places_back, take_places
-from controller.runtime.beginning import BEGUN_WAITS, begin_attempt
+from controller.runtime.beginning import BEGUN_WAITS, begin_attempt, caller_of
 from controller.runtime.dialling import leg_uuids, originate_command
 from controller.runtime.paying import begin, release
 from controller.runtime.refusing import Barred, barred, barred_by, refusal, too_often
@@ -32,9 +32,10 @@ from controller.runtime.services import Services
 from controller.runtime.spreading import busy_channels, is_drained, links_for_a_call
 from controller.runtime.underway import Sent, Underway
 from controller.runtime.ways import find_return, give_back
+from controller.store.attempts import Places
 from controller.store.database import Away
 from controller.store.plans import read_plan
-from controller.store.requests import Attempt, Begun, Request
+from controller.store.requests import Attempt, Begun, Due, Request
 
 log: Any = structlog.get_logger("dispatcher")
 
@@ -69,26 +70,30 @@ class Calling(Underway):
         """Whether the call of a request is being made here."""
         return request in self._calling
 
-    def begin(self, request: Request, until: float) -> None:
-        """Make the call of a request that was leased until then, in a greenlet of its own."""
-        self._calling[request.id] = Sent(until)
+    def begin(self, due: Due, places: Places | None, until: float) -> None:
+        """Make the call of a request that was leased until then, in a greenlet of its own.
+
+        `places`: the calls that are under way, if that is known.
+        """
+        self._calling[due.request.id] = Sent(until)
         self._count()
-        self._services.spawn(self._call, request)
+        self._services.spawn(self._call, due, places)
 
     # --- before it is sent ---------------------------------------------------------------------
 
-    def _call(self, request: Request) -> None:
-        services = self._services
+    def _call(self, due: Due, places: Places | None) -> None:
+        services, request = self._services, due.request
         try:
             policy = services.policies.get(request.extension)
             outcome = refusal(services, request, policy)
             if outcome is not None or policy is None or request.number is None:
                 self._end_leased(request, outcome or "extension_gone")
             elif not self._is_barred(request, barred(services, request, policy)):
-                places = services.reads.run(services.requests.places)
+                if places is None:
+                    places = services.reads.run(services.requests.places)
                 with links_for_a_call(services, places) as links:
                     busy = busy_channels(services, places)
-                    self._originate(request, request.number, policy, links, busy)
+                    self._originate(due, request.number, policy, links, busy)
         except Away:
             # Nothing was sent: it is made anew as soon as the store is back.
             services.note_store_fault("return_call")
@@ -114,9 +119,9 @@ class Calling(Underway):
         return True
 
     def _originate(
-        self, request: Request, number: str, policy: Policy, links: Links, busy: Sequence[str]
+        self, due: Due, number: str, policy: Policy, links: Links, busy: Sequence[str]
     ) -> None:
-        services = self._services
+        services, request = self._services, due.request
         if not links:
             self._give_back(request, NODE_AWAY_SECONDS)
             return
@@ -127,12 +132,12 @@ class Calling(Underway):
             return
         began = services.clock.now()
         way = self._way(request, number, policy, links, busy)
-        if way is None or not self._make(request, number, policy, attempt, way, began):
+        if way is None or not self._make(due, number, policy, attempt, way, began):
             give_places_back(services, policy.extension, attempt)
 
     def _make(
         self,
-        request: Request,
+        due: Due,
         number: str,
         policy: Policy,
         attempt: str,
@@ -144,9 +149,9 @@ class Calling(Underway):
         `began`: when it got its places.
         """
         services, limits = self._services, self._services.settings.dispatcher
-        link, plan = way
+        request, (link, plan) = due.request, way
         try:
-            granted = begin(services, request, policy, attempt, number, plan)
+            granted = begin(services, request, policy, attempt, number, plan, due.caller)
         except Away:
             # Nobody knows whether it is held, and nobody else of this attempt.
             take_back(services, policy.extension, attempt)
@@ -341,7 +346,8 @@ class Calling(Underway):
             self._give_back(request, full.seconds, attempt.id, lease, full.reason)
             return
         # What was held for it is held still, or is held anew.
-        granted = begin(services, request, policy, attempt.id, request.number, plan)
+        listed = caller_of(services, request)
+        granted = begin(services, request, policy, attempt.id, request.number, plan, listed)
         if isinstance(granted, Refused):
             self._end_claimed(request, attempt, lease, granted.reason)
             return
@@ -389,4 +395,6 @@ class Calling(Underway):
         try:
             self.answers.take(request.id, attempt, policy, answer, failed, is_ours=ours)
         finally:
-            self.over(request.id)
+            # Meanwhile it may be made anew.
+            if sent is self._calling.get(request.id):
+                self.over(request.id)

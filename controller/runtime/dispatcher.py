@@ -118,11 +118,13 @@ class Dispatcher:
         free = services.settings.dispatcher.max_calling - len(self.calling)
         if due and free > 0 and any_node(services):
             until = now + LEASE_SECONDS * 1_000_000
-            taken, after = services.write(requests.take_due, services.name, now, until, free)
-            self._next = None if after is None else after / 1_000_000
-            for found in taken:
-                if not self.calling.is_calling(found.id):
-                    self.calling.begin(found, self._now() + LEASE_SECONDS)
+            taken = services.write(requests.take_due, services.name, now, until, free)
+            self._next = None if taken.next_due is None else taken.next_due / 1_000_000
+            # Of several the first ones have taken places when the last one is called.
+            places = taken.places if len(taken.due) == 1 else None
+            for found in taken.due:
+                if not self.calling.is_calling(found.request.id):
+                    self.calling.begin(found, places, self._now() + LEASE_SECONDS)
         elif expected:
             self._look(now)
 

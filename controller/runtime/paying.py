@@ -19,6 +19,7 @@ from controller.callback.limits import BRIDGE_SLACK_SECONDS, TIME_OVER
 from controller.credit.model import Begin, Dial, Extend, Granted, Identify, Refused, SpendLimit
 from controller.esl import commands
 from controller.policy.model import Policy
+from controller.policy.records import AuthorisedCaller
 from controller.routing.model import Plan
 from controller.runtime.dialling import EMERGENCY_SECONDS, longest_return_leg
 from controller.store.database import Away
@@ -350,17 +351,21 @@ class Paying:
 
 
 def begin(
-    services: Services, request: Request, policy: Policy, attempt: str, number: str, plan: Plan
+    services: Services,
+    request: Request,
+    policy: Policy,
+    attempt: str,
+    number: str,
+    plan: Plan,
+    listed: AuthorisedCaller | None,
 ) -> Granted | Refused:
     """Hold for a return call, before it is made (M3). It waits for the store.
 
-    Asked again for the same attempt it gives what it gave.
+    `listed`: who rang, in the extension's list. Asked again for the same attempt it gives what it
+    gave.
     """
     wanted, now = services.settings.credit.dialogue_seconds, services.clock.micros()
     rings = policy.return_ring_seconds * len(plan.ways) + SETTING_UP_SECONDS
-    listed = None
-    if request.caller is not None:
-        listed = services.reads.run(services.conversing.member, request.extension, request.caller)
     own = None if listed is None else listed.number
     # Of whom no password is asked is who he seems to be, from the start (M9).
     asked = policy.password_hash is not None or (

@@ -24,3 +24,15 @@ class Remembered:
         if len(self._names) > self._most:
             self._names.popitem(last=False)
         return True
+
+
+class Known:
+    """What this controller has kept itself: the store need not be asked whether it is so.
+
+    `answered`: attempts, of which it is kept that they were; `ended`: requests that are over for
+    good. Neither ever becomes untrue.
+    """
+
+    def __init__(self, most: int = 10_000) -> None:
+        self.answered = Remembered(most)
+        self.ended = Remembered(most)

@@ -19,7 +19,7 @@ from controller.esl import commands
 from controller.esl.errors import EslError, WireError
 from controller.esl.switch import SwitchLink
 from controller.guard.at_a_time import Waiting
-from controller.guard.patterns import Known
+from controller.guard.patterns import Known as KnownSuspicions
 from controller.metrics import Metrics
 from controller.policy.clients import ClientTable
 from controller.policy.model import Policy
@@ -34,6 +34,7 @@ from controller.runtime.offload import Offload
 from controller.runtime.placing import Placing
 from controller.runtime.prompts import Prompts
 from controller.runtime.recent import Recent, Recents
+from controller.runtime.remembered import Known
 from controller.runtime.settling import Settling
 from controller.runtime.sound_watch import SoundWatch
 from controller.runtime.spending import Spending
@@ -154,7 +155,7 @@ class Services:
         self.trunks = trunks
         self.stops = stops
         self.drains = drains
-        self.suspicions: Recent[Known] = Recent(
+        self.suspicions: Recent[KnownSuspicions] = Recent(
             suspicious.known, on_fault=metrics.faults.labels("recent").inc
         )
         self.clients = clients
@@ -178,6 +179,7 @@ class Services:
         self.watching = Watching(self, patterns, suspicious)
         self.spending = Spending(self, suspicious)
         self.legs = Legs(metrics)
+        self.known = Known()
         self.standing = Standing(self, presence)
         self.unheld = Unheld(self)
         self.links: dict[str, SwitchLink] = {}

@@ -100,6 +100,9 @@ _BEGUN: Final = Prepared(
 )  # fmt: skip
 
 
+NO_PLACES: Final = Places({}, {})
+
+
 class Attempts(Arrivals):
     """Begins attempts. Calls block."""
 

@@ -100,7 +100,7 @@ class Conversing:
     def member(self, extension: str, number: str) -> AuthorisedCaller | None:
         """Give a number's entry in an extension's list, where it is switched on."""
         with self._reader.connect() as connection:
-            return _entry(connection, extension, number)
+            return entry_of(connection, extension, number)
 
     def balance(self, extension: str, number: str | None) -> Credit | None:
         """Give what whoever pays has (M9): the authorised CallerID's account, else the extension's.
@@ -114,7 +114,7 @@ class Conversing:
 def _facts(connection: Connection, extension: str, number: str | None, member: str) -> Facts:
     who = member or number
     return Facts(
-        _entry(connection, extension, who) if who else None,
+        entry_of(connection, extension, who) if who else None,
         _redial(connection, extension, number) if number else "",
         numbers_of(connection, extension),
     )
@@ -158,7 +158,8 @@ def listed(connection: Connection, extension: str, number: str) -> AuthorisedCal
     return entry
 
 
-def _entry(connection: Connection, extension: str, number: str) -> AuthorisedCaller | None:
+def entry_of(connection: Connection, extension: str, number: str) -> AuthorisedCaller | None:
+    """Give a number's entry in an extension's list, where it is switched on."""
     entry = listed(connection, extension, number)
     return entry if entry is not None and entry.enabled else None
 

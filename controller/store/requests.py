@@ -10,34 +10,28 @@ retry, or where nothing was sent.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import Any, Final
+from typing import Any
 
+import msgspec
 from sqlalchemy import (
-    BigInteger,
-    Boolean,
     ColumnElement,
     Connection,
-    and_,
-    bindparam,
     case,
     delete,
     func,
-    or_,
-    select,
     update,
 )
 
 from controller.policy.endings import SHORT_SECONDS
-from controller.store.attempts import Begun
+from controller.policy.records import AuthorisedCaller
+from controller.store import moves
+from controller.store.attempts import NO_PLACES, Begun, Places
+from controller.store.conversing import entry_of
 from controller.store.holders import Holders
 from controller.store.plans import write_causes
-from controller.store.prepared import Prepared
 from controller.store.repeated import Ended, ended_before
 from controller.store.request_rows import (
     FIELDS,
-    LIVE,
-    OPEN,
     Attempt,
     Request,
     Scope,
@@ -52,139 +46,25 @@ from controller.store.schema import callback_request as requests
 __all__ = ["Attempt", "Begun", "Ended", "Request", "Requests", "Scope"]
 
 
-# Statements of every call are made once.
+class Due(msgspec.Struct, frozen=True):
+    """A request that was leased, and who rang for it in the extension's list, if he is there."""
 
-_NOW: Final = bindparam("now", type_=BigInteger)
-_UNTIL: Final = bindparam("until", type_=BigInteger)
-
-
-def _leasing(*, skips_locked: bool) -> Any:  # noqa: ANN401  (a statement)
-    free = and_(
-        requests.c.state == "pending",
-        requests.c.due <= _NOW,
-        or_(requests.c.lease_until.is_(None), requests.c.lease_until < _NOW),
-    )
-    calling = (
-        select(requests.c.extension, func.count().label("calls"))
-        .where(requests.c.state == "calling")
-        .group_by(requests.c.extension)
-        .subquery()
-    )
-    turns = (
-        select(
-            requests.c.id,
-            requests.c.due,
-            (
-                func.row_number().over(
-                    partition_by=requests.c.extension, order_by=(requests.c.due, requests.c.id)
-                )
-                + func.coalesce(calling.c.calls, 0)
-            ).label("turn"),
-        )
-        .outerjoin(calling, calling.c.extension == requests.c.extension)
-        .where(free)
-        .subquery()
-    )
-    first = (
-        select(turns.c.id)
-        .order_by(turns.c.turn, turns.c.due, turns.c.id)
-        .limit(bindparam("at_most"))
-    )
-    chosen = select(requests.c.id).where(requests.c.id.in_(first), free)
-    return (
-        update(requests)
-        .where(
-            requests.c.id.in_(chosen.with_for_update(skip_locked=True) if skips_locked else chosen)
-        )
-        .values(holder=bindparam("by"), lease_until=_UNTIL)
-        .returning(*FIELDS)
-    )
+    request: Request
+    caller: AuthorisedCaller | None
 
 
-_LEASING: Final = {
-    "sqlite": Prepared(_leasing(skips_locked=False)),
-    "postgresql": Prepared(_leasing(skips_locked=True)),
-}
+class Taken(msgspec.Struct, frozen=True):
+    """What was leased; `places` are those that were taken then, `next_due` as in `outlook`."""
+
+    due: tuple[Due, ...]
+    places: Places
+    next_due: int | None
 
 
-@cache
-def _answering(*, by_attempt: bool, held: bool) -> Prepared:
-    return Prepared(
-        update(requests)
-        .where(
-            requests.c.id == bindparam("of"),
-            requests.c.state == "calling",
-            *((requests.c.attempt == bindparam("of_attempt"),) if by_attempt else ()),
-        )
-        .values(
-            state="answered",
-            lease_until=_UNTIL,
-            **({"holder": bindparam("by")} if held else {}),
-        )
-    )
-
-
-@cache
-def _answered(*, failed: bool) -> Prepared:
-    return Prepared(
-        update(attempts)
-        .where(attempts.c.request == bindparam("of"), attempts.c.ended.is_(None))
-        .values(
-            answered=_NOW,
-            channel=bindparam("over"),
-            **({"causes": bindparam("of_causes")} if failed else {}),
-        )
-    )
-
-
-@cache
-def _finishing(*, by_attempt: bool, leased: bool, by_lease: bool) -> Prepared:
-    """End a request: from any open state, or only of an attempt or a lease."""
-    if leased:
-        states = requests.c.state == ("calling" if by_attempt else "pending")
-    else:
-        # One that was retried is its row's last attempt still, and is over.
-        states = LIVE if by_attempt else OPEN
-    return Prepared(
-        update(requests)
-        .where(
-            requests.c.id == bindparam("of"),
-            states,
-            *((requests.c.attempt == bindparam("of_attempt"),) if by_attempt else ()),
-            *((requests.c.holder == bindparam("by"),) if leased else ()),
-            *((requests.c.lease_until == _UNTIL,) if by_lease else ()),
-        )
-        .values(
-            state="done",
-            outcome=bindparam("as_outcome"),
-            cause=bindparam("as_cause"),
-            destination=bindparam("to"),
-            ended=_NOW,
-            holder=None,
-            lease_until=None,
-        )
-    )
-
-
-@cache
-def _ending_attempts(*, counts: bool, failed: bool) -> Prepared:
-    """End the attempts of a request that are under way; `counts`: it is known whether they do."""
-    # G4: one that was answered counts where it was over within a moment.
-    brief = attempts.c.answered > bindparam("moment_ago", type_=BigInteger)
-    return Prepared(
-        update(attempts)
-        .where(attempts.c.request == bindparam("of"), attempts.c.ended.is_(None))
-        .values(
-            ended=_NOW,
-            outcome=bindparam("as_outcome"),
-            cause=bindparam("as_cause"),
-            counts=bindparam("as_counts", type_=Boolean)
-            if counts
-            else case((brief, True), else_=False),
-            **({"causes": bindparam("of_causes")} if failed else {}),
-        )
-        .returning(attempts.c.extension, attempts.c.number, attempts.c.counts)
-    )
+def _entry_of(connection: Connection, request: Request) -> AuthorisedCaller | None:
+    if request.caller is None:
+        return None
+    return entry_of(connection, request.extension, request.caller)
 
 
 class Requests(Holders):
@@ -201,19 +81,21 @@ class Requests(Holders):
         with self._engine.begin() as connection:
             return self._lease_due(connection, holder, now, until, limit)
 
-    def take_due(
-        self, holder: str, now: int, until: int, limit: int
-    ) -> tuple[list[Request], int | None]:
-        """Do as `lease_due` does, and give when the next one is due that is not due yet."""
+    def take_due(self, holder: str, now: int, until: int, limit: int) -> Taken:
+        """Do as `lease_due` does, and give what else has to be known before they are called."""
         with self._engine.begin() as connection:
-            taken = self._lease_due(connection, holder, now, until, limit)
-            return taken, self._next_due(connection, now)
+            leased = self._lease_due(connection, holder, now, until, limit)
+            return Taken(
+                tuple(Due(one, _entry_of(connection, one)) for one in leased),
+                self._places(connection) if leased else NO_PLACES,
+                self._next_due(connection, now),
+            )
 
     def _lease_due(
         self, connection: Connection, holder: str, now: int, until: int, limit: int
     ) -> list[Request]:
         known = {"by": holder, "now": now, "until": until, "at_most": limit}
-        rows = _LEASING[connection.dialect.name].all(connection, known)
+        rows = moves.LEASING[connection.dialect.name].all(connection, known)
         return sorted(map(request_of, rows), key=lambda r: (r.due, r.id))
 
     def give_back(
@@ -282,10 +164,10 @@ class Requests(Holders):
             "of_causes": write_causes(causes or {}),
         }
         with self._engine.begin() as connection:
-            answering = _answering(by_attempt=attempt is not None, held=holder is not None)
+            answering = moves.answering(by_attempt=attempt is not None, held=holder is not None)
             moved = answering.change(connection, known) == 1
             if moved:
-                _answered(failed=bool(causes)).change(connection, known)
+                moves.answered(failed=bool(causes)).change(connection, known)
             elif attempt is not None and channel is not None:
                 # Two are told of it; the first one may not have known how it went.
                 connection.execute(
@@ -368,7 +250,7 @@ class Requests(Holders):
         `give_back`. `counts` None: of a call that was answered, whether it was over within a
         moment (G4). `causes` as in `retry`.
         """
-        finishing = _finishing(
+        finishing = moves.finishing(
             by_attempt=attempt is not None,
             leased=leased_by is not None,
             by_lease=lease is not None,
@@ -402,7 +284,7 @@ class Requests(Holders):
         causes: Mapping[str, str] | None = None,
     ) -> tuple[str, str] | None:
         """End the attempts of a request; gives whose came to nothing."""
-        rows = _ending_attempts(counts=counts is not None, failed=bool(causes)).all(
+        rows = moves.ending_attempts(counts=counts is not None, failed=bool(causes)).all(
             connection,
             {
                 "of": ended,
@@ -470,7 +352,7 @@ class Requests(Holders):
                         else_="unknown",
                     ),
                     state="done",
-                    ended=_NOW,
+                    ended=now,
                     holder=None,
                     lease_until=None,
                 )

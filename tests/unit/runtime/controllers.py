@@ -539,6 +539,8 @@ class Running:
         wire, well = self.wires.get(node.name), self.services.store_fault is None
         unsent = self.world.unsent(node)
         reconcile(self.services, link, self.dispatcher.calling)
+        # Whoever finds the store away then does nothing, and asks again later.
+        well = well and self.services.store_fault is None
         if well and wire is not None and wire.connected:
             self.world.was_asked(node, unsent)
 

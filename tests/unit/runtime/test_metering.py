@@ -29,6 +29,7 @@ from controller.policy.records import AuthorisedCaller
 from controller.policy.sounds import SoundTable
 from controller.routing.model import Plan
 from controller.runtime.attaching import paying_of
+from controller.runtime.beginning import caller_of
 from controller.runtime.metering import Metering
 from controller.runtime.paying import Call, Limit, Paying, Talk, begin
 from controller.runtime.return_leg import ReturnLeg
@@ -159,7 +160,8 @@ class World:
     def begin(self, **policy: Any) -> Granted | Refused:
         """Begin the return call, and have it answered."""
         self.policy = msgspec.structs.replace(POLICY, **policy)
-        answer = begin(self.services, REQUEST, self.policy, CALL, HOME, PLAN)
+        listed = caller_of(self.services, REQUEST)
+        answer = begin(self.services, REQUEST, self.policy, CALL, HOME, PLAN, listed)
         if isinstance(answer, Granted):
             self.paying = self.new(answer, charged=answer.charged)
         return answer
