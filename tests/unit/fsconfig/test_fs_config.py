@@ -264,6 +264,7 @@ def test_the_trigger_call_rings_and_sets_its_last_resort_before_any_controller()
         ("set", "socket_resume=true"),
         ("unset", "socket_path"),
         ("unset", "DP_MATCH"),
+        ("set", "process_cdr=false"),
         ("set", "app_disable_expand_variables=true"),
         ("socket", "$1$2 async full"),
         ("unset", "app_disable_expand_variables"),
