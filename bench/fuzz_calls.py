@@ -321,7 +321,7 @@ class Calls:
     def _judge_trigger(self, command: Command) -> None:
         judge_command(command, self._no_bridge, tuple)
         if command.line == "sendmsg":
-            demand(command.headers["execute-app-name"] == "hangup", f"executes {command.headers}")
+            demand(command.headers["call-command"] == "hangup", f"executes {command.headers}")
 
     @staticmethod
     def _no_bridge(text: str) -> None:

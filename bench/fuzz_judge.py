@@ -34,11 +34,6 @@ _SOUND: Final = r"[A-Za-z0-9_./:%(),;=@~+-]+"
 _STEP: Final = re.compile(r"(step-[0-9]{1,6}|part-[0-9]{1,6}|variable)\Z")
 #: What each application may be told.
 ARGUMENTS: Final[Mapping[str, str]] = {
-    "hangup": r"[A-Z0-9_]{3,40}",
-    "set": r"(?:callback_stage=[A-Za-z0-9_.:+/=-]{0,300}|playback_terminators=(?:none|any)"
-    r"|socket_resume=true|sensitive_dtmf=true|process_cdr=false|cb_hops=x"
-    rf"|callback_farewell={_SOUND})",
-    "unset": r"(?:socket_resume|sensitive_dtmf|process_cdr|callback_digits|callback_charged)",
     "playback": rf"(?:file_string://)?{_SOUND}(?:!{_SOUND})*",
     "say": r"[a-z]{2}(?::[A-Za-z-]+)? [a-z_]+ [a-z]+ [A-Za-z0-9.:+-]+",
     "play_and_get_digits": rf"[0-9]+ [0-9]+ 1 [0-9]+ # (?:file_string://)?{_SOUND}(?:!{_SOUND})* "
@@ -48,11 +43,20 @@ ARGUMENTS: Final[Mapping[str, str]] = {
     "digit_action_set_realm": "talk",
     "bridge": ".+",
 }
+#: What each variable may be.
+_VARIABLE: Final = (
+    r"(?:callback_stage=[A-Za-z0-9_.:+/=-]{0,300}|playback_terminators=(?:none|any)"
+    r"|socket_resume=(?:true)?|sensitive_dtmf=(?:true)?|process_cdr=(?:false)?|cb_hops=x"
+    r"|callback_digits=|callback_charged=[0-9]{0,9})"
+)
 LINES: Final = re.compile(
     rf"connect|exit|linger [0-9]+|filter Unique-ID {UUID}|sendmsg"
     r"|event json( [A-Z_]+)+"
+    rf"|api uuid_setvar_multi (?P<set>{UUID}) {_VARIABLE}(?:;{_VARIABLE})*"
+    rf"|api uuid_setvar (?P<sound>{UUID}) callback_farewell {_SOUND}"
 )
 _HEADERS: Final = {"call-command", "execute-app-name", "event-uuid"}
+_CAUSE: Final = re.compile(r"[A-Z0-9_]{3,40}\Z")
 _LENGTH: Final = {"content-type", "content-length"}
 
 #: The variables of a dial string that are ours, and what each may be.
@@ -166,6 +170,11 @@ def judge_command(
     demand(LINES.fullmatch(command.line), f"says {command.line!r}")
     if command.line != "sendmsg":
         demand(not command.headers and not command.body, f"more than a line: {command}")
+        return
+    if command.headers["call-command"] == "hangup":
+        demand(set(command.headers) == {"call-command", "hangup-cause"}, f"headers {command}")
+        demand(_CAUSE.match(command.headers["hangup-cause"]), f"headers {command}")
+        demand(not command.body, f"more than a head: {command}")
         return
     wanted = _HEADERS | (_LENGTH if command.body else set())
     demand(set(command.headers) == wanted, f"headers {command.headers}")

@@ -101,6 +101,9 @@ class Switch:
             return [OK]
         if word != "sendmsg":
             return [OK]
+        if command.headers["call-command"] == "hangup":
+            ends = self._events("hangup", command.headers["hangup-cause"], "")
+            return [OK, *(event(**said) for said in ends)]
         event_uuid = command.headers["event-uuid"]
         name, argument = command.headers["execute-app-name"], command.argument()
         return [OK, *(event(**said) for said in self._events(name, argument, event_uuid))]

@@ -50,11 +50,11 @@ TICK_SECONDS: Final = 0.02
 
 #: A question or a sentence.
 SAYING: Final = frozenset({"playback", "play_and_get_digits"})
-#: What begins each step, and the applications that are an answer to it. `checked` begins with the
-#: same event as `password`, and ends with what is said once the password was checked.
+#: What begins each step, and the applications that answer it; `api`: a variable is set. `checked`
+#: begins with the same event as `password`, and ends with what is said once that was checked.
 ANSWERS: Final = {
     "attach": SAYING,
-    "password": frozenset({"unset", "play_and_get_digits"}),
+    "password": frozenset({"api", "play_and_get_digits"}),
     "checked": SAYING,
     "number": frozenset({"bridge"}),
     "busy": SAYING,
@@ -162,12 +162,20 @@ class Call(Connection):
             case ["sendmsg"]:
                 fields = dict(line.partition(": ")[::2] for line in lines[1:])
                 self.send(REPLY)
+                if fields["call-command"] == "hangup":
+                    self._note_answer("hangup", now)
+                    self._hang_up()
+                    return
                 self._execute(
                     fields["execute-app-name"],
                     body or fields.get("execute-app-arg", ""),
                     fields.get("Event-UUID", "none"),
                     now,
                 )
+            case ["api", *_]:
+                # A variable is set.
+                self._note_answer("api", now)
+                self.send(b"Content-Type: api/response\nContent-Length: 4\n\n+OK\n")
             case ["exit"]:
                 self.send(BYE)
                 self.close()
@@ -183,7 +191,8 @@ class Call(Connection):
         self._events, self._wanted = events_of(form), names
         self.send(REPLY)
 
-    def _execute(self, application: str, argument: str, step: str, now: float) -> None:
+    def _note_answer(self, application: str, now: float) -> bool:
+        """Take it that a command answers what waits for it; whether the call goes on."""
         for waiting in [one for one in self._waiting if application in ANSWERS[one]]:
             self.switch.measured(waiting, self._waiting.pop(waiting), now)
             if waiting == "attach":
@@ -191,7 +200,12 @@ class Call(Connection):
                 self._held = True
             if waiting == "checked" and self.switch.plan.password_only:
                 self._hang_up()
-                return
+                return False
+        return True
+
+    def _execute(self, application: str, argument: str, step: str, now: float) -> None:
+        if not self._note_answer(application, now):
+            return
         call = {"application": application, "argument": argument, "step": step}
         self._soon(self._event("CHANNEL_EXECUTE", **call))
         if application == "playback":

@@ -25,7 +25,7 @@ from controller.runtime.answers import answered_until, unmark
 from controller.runtime.at_a_time import keep_places
 from controller.runtime.calls_out import CallsOut
 from controller.runtime.dialling import leg_uuids
-from controller.runtime.legs import VARIABLE, ended
+from controller.runtime.legs import ended
 from controller.runtime.paying import CHARGED_VARIABLE, MICROS, Call, Paying
 from controller.runtime.placing import rang_of
 from controller.runtime.return_leg import STAGE_VARIABLE, ReturnLeg, record
@@ -59,7 +59,7 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
         # A leg of a request that nobody knows: nothing of ours may happen on it.
         log.error("unknown_request", leg=uuid)
         services.metrics.faults.labels("unknown_request").inc()
-        socket.transmit(commands.hangup("NORMAL_TEMPORARY_FAILURE", VARIABLE))
+        socket.transmit(commands.hangup("NORMAL_TEMPORARY_FAILURE"))
         socket.transmit(commands.EXIT)
         return
     request, policy, facts = found
@@ -84,6 +84,8 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
     leg.node = request.node
     leg.many_hops = len(data.variable("cb_hops") or "") >= MANY_HOPS
     if stage is not None:
+        # Whoever had it may have bound them, where another number could be dialled after a call.
+        leg.has_drop_keys = policy.further_calls > 0
         services.metrics.taken_over.inc()
         leg.talk_is_over()
     leg.begin(

@@ -85,6 +85,8 @@ class Leg(Generic[S]):
         self.session = session
         self._queue: deque[object] = deque()
         self._busy = False
+        #: Variables of the leg that are to be set with what is sent next.
+        self._variables: dict[str, str] = {}
         self._timer: Any = None
         self.over = False
         link.on_event = self._told
@@ -171,6 +173,7 @@ class Leg(Generic[S]):
             except NotConnected:
                 # The connection's end is an event of its own, already in the queue or coming.
                 continue
+        self._send_variables()
         if handing is not None and left is not None:
             handing.part_with(self)
 
@@ -198,8 +201,8 @@ class Leg(Generic[S]):
         match effect:
             case SetTimer(number, at):
                 self._set_timer(number, at)
-            case Hangup(step, cause):
-                self.transmit(commands.hangup(cause, step_id(step)))
+            case Hangup(_, cause):
+                self.transmit(commands.hangup(cause))
             case Kill(cause):
                 self.services.kill(self.uuid, cause)
             case Release():
@@ -212,7 +215,27 @@ class Leg(Generic[S]):
         self.services.standing.check()
         if self.socket is None:
             raise NotConnected("the leg has no connection")
-        self.socket.transmit(command, on_reply)
+        variables, self._variables = self._variables, {}
+        first = commands.set_variables(self.uuid, variables) if variables else None
+        self.socket.transmit(command, on_reply, first=first)
+
+    def set_variables(self, **values: str) -> None:
+        """Set variables of the leg; an empty one is taken away.
+
+        All those of one step are sent as one command, before whatever else is sent in it.
+        """
+        self._variables.update(values)
+        if not self._busy:
+            self._send_variables()
+
+    def _send_variables(self) -> None:
+        if not self._variables:
+            return
+        self.services.standing.check()
+        variables, self._variables = self._variables, {}
+        if self.socket is not None and not self.over:
+            with contextlib.suppress(NotConnected):
+                self.socket.transmit(commands.set_variables(self.uuid, variables))
 
     def spawn(self, function: Callable[..., None], *args: object) -> None:
         """Do something that waits, in a greenlet of its own."""

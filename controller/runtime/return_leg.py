@@ -94,6 +94,8 @@ class ReturnLeg(Leg[ReturnSession]):
     many_hops = False
     #: The node that it lives on, by name.
     node: str | None = None
+    #: Whether keys may be bound on it that drop a destination.
+    has_drop_keys = False
 
     def __init__(
         self,
@@ -144,7 +146,7 @@ class ReturnLeg(Leg[ReturnSession]):
     def _count_anew(self) -> None:
         if self.many_hops and self.socket is not None:
             self.many_hops = False
-            self.socket.transmit(commands.set_variable("cb_hops", "x", VARIABLE))
+            self.set_variables(cb_hops="x")
 
     def _done(self, step: int, event: Event) -> StepDone:
         digits = text(event.digits) if event.read_result in READ else None
@@ -179,7 +181,7 @@ class ReturnLeg(Leg[ReturnSession]):
         """Do one effect."""
         match effect:
             case SaveStage(stage):
-                self.transmit(commands.set_variable(STAGE_VARIABLE, stage, VARIABLE))
+                self.set_variables(**{STAGE_VARIABLE: stage})
             case Ask():
                 self._ask(effect)
             case ForgetSecret():
@@ -187,7 +189,7 @@ class ReturnLeg(Leg[ReturnSession]):
             case Tell(step, prompts, final):
                 if final:
                     # Who types on hears all the same why the call is over.
-                    self.transmit(commands.set_variable(TERMINATORS, "none", VARIABLE))
+                    self.set_variables(**{TERMINATORS: "none"})
                 self._speaking.begin(self._segments(prompts), step_id(step), final=final)
             case CheckPassword():
                 self.spawn(self._check, effect)
@@ -247,8 +249,7 @@ class ReturnLeg(Leg[ReturnSession]):
             sounds += part.files
         # No DTMF event, no log line and no `digits_dialed` shows these keys; and of who hangs up
         # before they are forgotten there is no record, which would have them.
-        self.transmit(commands.set_variable("process_cdr", "false", VARIABLE))
-        self.transmit(commands.set_variable("sensitive_dtmf", "true", VARIABLE))
+        self.set_variables(process_cdr="false", sensitive_dtmf="true")
         self.transmit(
             commands.play_and_get_digits(
                 sounds=sounds or (SILENCE,),
@@ -262,9 +263,7 @@ class ReturnLeg(Leg[ReturnSession]):
 
     def _forget_secret(self) -> None:
         # First the keys are reported again: who types on is not heard until then.
-        self.transmit(commands.unset_variable("sensitive_dtmf", VARIABLE))
-        self.transmit(commands.unset_variable(DIGITS_VARIABLE, VARIABLE))
-        self.transmit(commands.unset_variable("process_cdr", VARIABLE))
+        self.set_variables(**{"sensitive_dtmf": "", DIGITS_VARIABLE: "", "process_cdr": ""})
 
     def _leave_farewell(self) -> None:
         # The dialplan plays it where no controller is there when the conversation is cut off (M5).
@@ -272,7 +271,7 @@ class ReturnLeg(Leg[ReturnSession]):
         sounds = self.services.sounds.get()
         sound = farewell_sound(sounds, session.policy, session.language)
         if sound is not None:
-            self.transmit(commands.set_sound(FAREWELL_VARIABLE, sound, VARIABLE))
+            self.transmit(commands.set_sound(self.uuid, FAREWELL_VARIABLE, sound))
 
     def _drop_keys(self, leg: str | None) -> None:
         """D4: let `**` drop the destination's leg, which is talked to; None: stop that.
@@ -280,16 +279,15 @@ class ReturnLeg(Leg[ReturnSession]):
         By its uuid, and not as "the other side": of `****` the second half found no other side any
         more, and hung up the caller (seen on 1.11.1).
         """
-        self.transmit(commands.execute("clear_digit_action", "all", VARIABLE))
+        if self.has_drop_keys or leg is not None:
+            self.transmit(commands.execute("clear_digit_action", "all", VARIABLE))
+        self.has_drop_keys = leg is not None
         if leg is not None:
             self.transmit(commands.end_on_keys(DROP_REALM, DROP_KEYS, leg, VARIABLE))
             self.transmit(commands.execute("digit_action_set_realm", DROP_REALM, VARIABLE))
 
     def _hold_on(self, resume: bool) -> None:
-        if resume:
-            self.transmit(commands.set_variable("socket_resume", "true", VARIABLE))
-        else:
-            self.transmit(commands.unset_variable("socket_resume", VARIABLE))
+        self.set_variables(socket_resume="true" if resume else "")
 
     def _check(self, check: CheckPassword) -> None:
         services, session = self.services, self.session
@@ -332,11 +330,8 @@ class ReturnLeg(Leg[ReturnSession]):
     def _payer_changed(self, granted: Granted) -> None:
         """Another account pays from now on: the leg says so, and has that one's limit (M9)."""
         try:
-            if granted.charged:
-                seconds = str(granted.return_seconds)
-                self.transmit(commands.set_variable(CHARGED_VARIABLE, seconds, VARIABLE))
-            else:
-                self.transmit(commands.unset_variable(CHARGED_VARIABLE, VARIABLE))
+            charged = str(granted.return_seconds) if granted.charged else ""
+            self.set_variables(**{CHARGED_VARIABLE: charged})
             if granted.return_seconds:
                 self._move_limit(granted.return_seconds, granted.serial)
         except NotConnected:

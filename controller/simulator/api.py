@@ -63,6 +63,7 @@ class Api:
             "uuid_getvar": self._uuid_getvar,
             "uuid_kill": self._uuid_kill,
             "uuid_setvar": self._uuid_setvar,
+            "uuid_setvar_multi": self._uuid_setvar_multi,
             "uuid_transfer": self._uuid_transfer,
             "version": self._version,
             "xml_locate": simulator.configuration.locate,
@@ -176,6 +177,16 @@ class Api:
             return _NO_CHANNEL
         name, _, value = rest.partition(" ")
         leg.set(name, value)
+        return "+OK\n"
+
+    def _uuid_setvar_multi(self, text: str) -> str:
+        uuid, _, rest = text.partition(" ")
+        leg = self._leg(uuid)
+        if leg is None:
+            return _NO_CHANNEL
+        for one in rest.split(";"):
+            name, _, value = one.partition("=")
+            leg.set(name, value or None)
         return "+OK\n"
 
     def _uuid_dump(self, text: str) -> str:

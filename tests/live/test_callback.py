@@ -124,6 +124,10 @@ def test_a_callback_from_the_first_ring_to_the_goodbye(bench: Bench) -> None:
     assert bench.legs.wait("destination")["Hangup-Cause"] == "NORMAL_CLEARING"
     assert bench.legs.wait("return")["Hangup-Cause"] == "NORMAL_CLEARING"
     assert record(bench) == ("done", "completed")
+    # M2: what talked has a record of the switch's; what nobody answered needs none.
+    for role, written in (("trigger", False), ("return", True), ("destination", True)):
+        uuid = bench.legs.wait(role)["Unique-ID"]
+        assert any(bench.switch.records.glob(f"*{uuid}*")) is written, role
 
 
 def test_a_password_wrong_three_times_ends_the_call(bench: Bench) -> None:

@@ -121,8 +121,8 @@ def test_a_dial_string_needs_a_route() -> None:
 def test_a_variable_has_a_plain_name(name: str) -> None:
     for build in (
         lambda: commands.dial_string({name: "1"}, ROUTES),
-        lambda: commands.set_variable(name, "1", "id"),
-        lambda: commands.unset_variable(name, "id"),
+        lambda: commands.set_variables("id", {name: "1"}),
+        lambda: commands.set_sound("id", name, "a.wav"),
     ):
         with pytest.raises(UnsafeText):
             build()
@@ -146,10 +146,13 @@ BUILDERS: dict[str, Callable[[str], bytes]] = {
     "execute application": lambda t: commands.execute(t, "x", "x"),
     "execute argument": lambda t: commands.execute("x", t, "x"),
     "execute uuid": lambda t: commands.execute("x", "x", t),
-    "set name": lambda t: commands.set_variable(t, "x", "x"),
-    "set value": lambda t: commands.set_variable("x", t, "x"),
-    "unset": lambda t: commands.unset_variable(t, "x"),
-    "hangup": lambda t: commands.hangup(t, "x"),
+    "set leg": lambda t: commands.set_variables(t, {"x": "x"}),
+    "set name": lambda t: commands.set_variables("x", {t: "x"}),
+    "set value": lambda t: commands.set_variables("x", {"x": t}),
+    "set sound of": lambda t: commands.set_sound(t, "x", "x"),
+    "set sound as": lambda t: commands.set_sound("x", t, "x"),
+    "set sound": lambda t: commands.set_sound("x", "x", t),
+    "hangup": commands.hangup,
     "end realm": lambda t: commands.end_on_keys(t, "**", "x", "x"),
     "end keys": lambda t: commands.end_on_keys("talk", t, "x", "x"),
     "end leg": lambda t: commands.end_on_keys("talk", "**", t, "x"),
@@ -327,8 +330,26 @@ def test_the_rest_are_one_line_each() -> None:
     assert commands.filter_events("Unique-ID", "a-1") == b"filter Unique-ID a-1\n\n"
     assert commands.subscribe(["CHANNEL_BRIDGE", "DTMF"]) == b"event json CHANNEL_BRIDGE DTMF\n\n"
     assert commands.api("uuid_exists", "a-1") == b"api uuid_exists a-1\n\n"
-    assert b"\n\nsocket_resume=true" in commands.set_variable("socket_resume", "true", "id")
-    assert commands.hangup("USER_BUSY", "id").endswith(b"\n\nUSER_BUSY")
+    assert commands.hangup("USER_BUSY") == (
+        b"sendmsg\ncall-command: hangup\nhangup-cause: USER_BUSY\n\n"
+    )
+    assert commands.set_sound("a-1", "callback_farewell", "tone_stream://%(1,0,2);loops=2") == (
+        b"api uuid_setvar a-1 callback_farewell tone_stream://%(1,0,2);loops=2\n\n"
+    )
+
+
+def test_variables_are_set_and_taken_away_in_one_command() -> None:
+    values = {"socket_resume": "", "callback_stage": "2:bridging:7:0:1::", "cb_hops": "x"}
+    assert commands.set_variables("a-1", values) == (
+        b"api uuid_setvar_multi a-1 socket_resume=;callback_stage=2:bridging:7:0:1::;cb_hops=x\n\n"
+    )
+
+
+@pytest.mark.parametrize("value", ["a;evil=1", "a b", "${x}", "a'b", "a\\b", "a,b", '"a"'])
+def test_g1_a_variables_value_is_nothing_else(value: str) -> None:
+    """G1: `;` would begin another one, and quotes and backslashes mean something there."""
+    with pytest.raises(UnsafeText):
+        commands.set_variables("a-1", {"callback_stage": value})
 
 
 def test_o4_a_list_of_controllers_is_addresses_and_nothing_else() -> None:
