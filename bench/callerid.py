@@ -17,8 +17,8 @@ from itertools import count
 from typing import Any, Final
 
 from bench.conversations import drive
+from bench.processes import free_port
 from bench.switch_side import CALLS, Plan
-from bench.triggers import free_port
 from controller.callerid.model import Numbers, Rang
 from controller.policy.channels import Channel, NumberFormat
 from controller.policy.fields import Choice

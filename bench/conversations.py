@@ -28,8 +28,16 @@ import msgspec
 from argon2 import PasswordHasher
 from sqlalchemy import Engine, insert
 
+from bench.processes import (
+    answers,
+    cpu_seconds,
+    free_port,
+    listens,
+    process,
+    wait_until,
+    waited_seconds,
+)
 from bench.switch_side import CALL_SECONDS, PASSWORD, PASSWORD_SECONDS, Plan, leg_of, request_of
-from bench.triggers import answers, cpu_seconds, free_port, listens, process, wait_until
 from controller.policy.rules import validate
 from controller.store.database import open_database
 from controller.store.passwords import Passwords, load_pepper
@@ -45,6 +53,8 @@ SECONDS: Final = float(os.environ.get("BENCH_SECONDS", "60"))
 HASHING_SECONDS: Final = float(os.environ.get("BENCH_HASHING_SECONDS", "20"))
 #: What the peer is told of: `all`, as its own `myevents` has it, or only what it waits for.
 PEER_EVENTS: Final = ("all", "few")
+#: Connections at a time, of which it has more than there are sessions.
+MOST: Final = 20_000
 DID: Final = "+12025550101"
 NODE: Final = "bench"
 
@@ -57,8 +67,8 @@ class Quick(Passwords):
         self._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
-def prepare(directory: Path, passwords: type[Passwords], calls: int) -> None:
-    """Make a database with an extension, and callbacks of it that ring."""
+def prepare(directory: Path, passwords: type[Passwords], calls: int, **policy: Any) -> None:  # noqa: ANN401
+    """Make a database with an extension, and callbacks of it that ring; `policy`: what it has."""
     pepper = load_pepper(directory / "pepper")
     engine = open_database(f"sqlite:///{directory / 'callbackd.sqlite3'}")
     values = {
@@ -67,6 +77,7 @@ def prepare(directory: Path, passwords: type[Passwords], calls: int) -> None:
         "country": "US",
         "caller_ids": ("+12025550111",),
         "password_hash": passwords(pepper).hash(PASSWORD),
+        **policy,
     }
     keep(engine, validate(values))
     _store(engine, calls)
@@ -123,16 +134,22 @@ def _store(engine: Engine, calls: int) -> None:
 
 
 @contextmanager
-def controller(esl: int, node: int, passwords: type[Passwords], calls: int) -> Iterator[int]:
+def controller(
+    esl: int,
+    node: int,
+    passwords: type[Passwords],
+    calls: int,
+    **policy: Any,  # noqa: ANN401
+) -> Iterator[int]:
     """Run a controller on a store that has so many callbacks; give its process."""
     web = free_port()
     with tempfile.TemporaryDirectory() as root:
         directory = Path(root)
-        prepare(directory, passwords, calls)
+        prepare(directory, passwords, calls, **policy)
         config = directory / "callbackd.toml"
         config.write_text(
             f'data_dir = "{directory}"\ndrain_seconds = 0\n'
-            f"[listen]\nport = {esl}\n[web]\nport = {web}\n"
+            f"[listen]\nport = {esl}\nmax_connections = {MOST}\n[web]\nport = {web}\n"
             f'[[nodes]]\nname = "{NODE}"\nport = {node}\n'
         )
         command = [sys.executable, "-m", "controller", f"--config={config}", "serve"]
@@ -178,15 +195,6 @@ def drive(plan: Plan, peer: str = "", passwords: type[Passwords] = Quick) -> dic
         "switch_core_used": round(switch_spent / found["seconds"], 3),
         "cpu_ms_per_call": round(spent / max(found["calls_ended"], 1) * 1000, 1),
     }
-
-
-def waited_seconds(pid: int) -> float:
-    """Give for how long a process' main thread could have worked, and had no core.
-
-    Its own other threads and its store's server are among those that it waited for; whatever else
-    the machine does is too, and spoils what is measured.
-    """
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 def said(switch: subprocess.Popen[str], what: str) -> Any:  # noqa: ANN401

@@ -11,7 +11,6 @@ With PostgreSQL what its server uses is counted too, and given apart. `--seconds
 from __future__ import annotations
 
 import argparse
-import os
 import selectors
 import socket
 import statistics
@@ -28,6 +27,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, insert, update
 
 from bench.live_calls import call, fill, id_of
+from bench.processes import cpu_seconds, of_postgresql
 from controller.store.database import open_database
 from controller.store.schema_callbacks import callback_attempt as attempts
 from controller.store.schema_callbacks import callback_destination as destinations
@@ -49,7 +49,6 @@ USERS: Final = ("ada", "rod", "acme", "bolt")
 #: So many calls begin, and as many end, in a second.
 BEGIN: Final = 55
 SHOWN: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-_TICK: Final = os.sysconf("SC_CLK_TCK")
 
 
 # --- the process that is measured ----------------------------------------------------------------
@@ -84,27 +83,6 @@ def server(url: str) -> Iterator[tuple[int, int]]:
         finally:
             process.stdin.close()
             process.wait(60)
-
-
-def used(pid: int) -> float:
-    """Give the seconds of a core that a process has used, with those that it began."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(int(fields[place]) for place in (11, 12)) / _TICK
-
-
-def of_database(directory: str) -> float:
-    """Give the seconds of a core that the processes of a PostgreSQL have used so far."""
-    found = 0.0
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            mine = directory in os.readlink(path / "cwd") or directory in str(
-                (path / "cmdline").read_bytes()
-            )
-            if mine and b"postgres" in (path / "cmdline").read_bytes():
-                found += used(int(path.name))
-        except OSError:
-            continue
-    return found
 
 
 # --- calls that come and go ---------------------------------------------------------------------
@@ -235,12 +213,12 @@ def measured(url: str, seconds: float, directory: str = "") -> dict[str, Any]:
         engine = open_database(url)
         with Traffic(engine):
             time.sleep(1.0)
-            database = of_database(directory) if directory else 0.0
+            database = of_postgresql(directory) if directory else 0.0
             began = time.monotonic()
-            share, browsers = watch(port, lambda: used(pid), seconds)
-            spent = (of_database(directory) - database) if directory else 0.0
+            share, browsers = watch(port, lambda: cpu_seconds(pid), seconds)
+            spent = (of_postgresql(directory) - database) if directory else 0.0
             database = spent / (time.monotonic() - began)
-            polled = poll(port, lambda: used(pid), min(seconds, 8.0))
+            polled = poll(port, lambda: cpu_seconds(pid), min(seconds, 8.0))
         engine.dispose()
     return {
         "share": share,

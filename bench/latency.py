@@ -1,0 +1,97 @@
+"""How long a caller waits for what comes next, by how much a controller has to do.
+
+The conversations of `conversations`, faster: measured is from writing an event until the command
+that answers it, of all steps. First the highest rate that is held is looked for: so many calls a
+second, on the one core that the controller, its store and its Redis have, that what begins also
+ends, and is answered. Then as many as are 10 %, 50 % and 80 % of it are measured.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+from typing import Any, Final
+
+from bench.conversations import drive
+from bench.processes import free_port
+from bench.switch_side import CALL_SECONDS, Plan
+
+#: For how long each load is measured, seconds, and how often.
+SECONDS: Final = float(os.environ.get("BENCH_SECONDS", "15"))
+RUNS: Final = int(os.environ.get("BENCH_RUNS", "1"))
+#: What people take, in parts of what they do: calls last 15 s.
+PACE: Final = float(os.environ.get("BENCH_PACE", "0.25"))
+#: Calls a second by which it is seen what one costs.
+FIRST: Final = float(os.environ.get("BENCH_RATE", "4"))
+#: For how long a rate is tried, seconds; and the rates, in parts of what the cost allows.
+TRIED_SECONDS: Final = min(SECONDS, 8.0)
+TRIED: Final = (1.0, 0.85, 0.7, 0.55)
+#: Of a rate that is held so many end as begin, and of a hundred answers 99 come within a second.
+ENDED: Final = 0.9
+HELD_MS: Final = 1000.0
+LOADS: Final = (0.1, 0.5, 0.8)
+#: The 99th percentile at the highest of them, in parts of the median at the lowest.
+GOAL: Final = 10
+
+
+def at(rate: float, seconds: float) -> dict[str, Any]:
+    """Measure so many calls a second."""
+    sessions = max(round(rate * CALL_SECONDS * PACE), 1)
+    plan = Plan(port=free_port(), sessions=sessions, seconds=seconds, pace=PACE)
+    return {**drive(plan), "rate": sessions / plan.call_seconds}
+
+
+def is_held(found: dict[str, Any]) -> bool:
+    """Whether what began was also answered, and in time."""
+    ended = found["calls_ended"] >= ENDED * found["rate"] * found["seconds"]
+    return bool(ended and not found["calls_broken"] and found["overall"]["p99_ms"] < HELD_MS)
+
+
+def highest() -> tuple[float, list[dict[str, Any]]]:
+    """Look for the highest rate that is held; give it, and what was seen at each that was tried.
+
+    Raises `RuntimeError` where none is.
+    """
+    tried = [at(FIRST, TRIED_SECONDS)]
+    allowed = 1000 / tried[0]["cpu_ms_per_call"]
+    for part in TRIED:
+        tried.append(at(allowed * part, TRIED_SECONDS))
+        if is_held(tried[-1]):
+            return tried[-1]["rate"], tried
+    if is_held(tried[0]):
+        return tried[0]["rate"], tried
+    raise RuntimeError(f"not even {FIRST} calls a second are held")
+
+
+def run() -> dict[str, Any]:
+    """Look for the highest rate, and measure at parts of it."""
+    most, tried = highest()
+    runs = {load: [at(most * load, SECONDS) for _ in range(RUNS)] for load in LOADS}
+
+    def middle(load: float, which: str) -> float:
+        return round(statistics.median(one["overall"][which] for one in runs[load]), 2)
+
+    least, worst = middle(LOADS[0], "p50_ms"), middle(LOADS[-1], "p99_ms")
+    ratio = round(worst / least, 1)
+    return {
+        "what": f"event to next command, 99th percentile at 80 % of {most:.0f} calls/s",
+        "unit": "ms",
+        "value": worst,
+        "peer": "median at 10 %",
+        "peer_value": least,
+        "ratio": ratio,
+        "goal": f"at most {GOAL}",
+        "met": ratio <= GOAL,
+        "others": [
+            {
+                "what": f"at {load:.0%}, {name} percentile",
+                "unit": "ms",
+                "value": middle(load, which),
+            }
+            for load in LOADS
+            for which, name in (("p50_ms", "50th"), ("p99_ms", "99th"), ("p999_ms", "99.9th"))
+        ],
+        "highest_rate": round(most, 1),
+        "tried": tried,
+        "runs": {f"{load:.0%}": several for load, several in runs.items()},
+    }
