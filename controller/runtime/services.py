@@ -113,6 +113,7 @@ class Services:
         metrics: Metrics,
         sql: Offload,
         reads: Offload,
+        files: Offload,
         hashing: Offload,
         policies: Policies,
         requests: Requests,
@@ -145,6 +146,7 @@ class Services:
         self.metrics = metrics
         self.sql = sql
         self.reads = reads
+        self.files = files
         self.hashing = hashing
         self.policies = policies
         self.requests = requests
