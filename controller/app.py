@@ -75,6 +75,8 @@ log: Any = structlog.get_logger("app")
 READERS: Final = 2
 #: Threads that write to a store which takes several writers.
 WRITERS: Final = 4
+#: Threads that work with files.
+FILES: Final = 2
 #: Threads for what administrators do.
 ADMINISTRATORS: Final = 3
 
@@ -102,8 +104,11 @@ class Controller:
         extensions = Extensions(self._engine)
         passwords = Passwords(pepper)
         clock = Clock()
+        is_sqlite = self._engine.dialect.name == "sqlite"
         # A reader waits for no writer.
-        reads = Offload(READERS)
+        reads = Offload(READERS, in_greenlets=not is_sqlite)
+        #: What is no SQL, and stops a thread: files, and the end of processes.
+        files = Offload(FILES)
         prompts = Prompts(
             settings.prompts.directory,
             home=settings.prompts.language,
@@ -113,6 +118,7 @@ class Controller:
             extensions,
             redis=redis,
             run=reads.run,
+            aside=files.run,
             now=time.monotonic,
             metrics=CacheMetrics(self.metrics.registry),
             embedded=self._embedded,
@@ -132,8 +138,9 @@ class Controller:
             clock=clock,
             metrics=self.metrics,
             # SQLite takes one writer at a time anyway: one thread makes a queue of it.
-            sql=Offload(1 if self._engine.dialect.name == "sqlite" else WRITERS),
+            sql=Offload(1 if is_sqlite else WRITERS, in_greenlets=not is_sqlite),
             reads=reads,
+            files=files,
             hashing=Offload(2),
             policies=self.policies,
             requests=Requests(self._engine),
@@ -318,10 +325,11 @@ class Controller:
         self.policies.close()
         if self._embedded is not None:
             # It waits for the server to end: not on the hub.
-            self.services.reads.run(self._embedded.close)
+            self.services.files.run(self._embedded.close)
         self._admin.close()
         self.services.sql.close()
         self.services.reads.close()
+        self.services.files.close()
         self.services.hashing.close()
         self._engine.dispose()
         log.info("stopped")

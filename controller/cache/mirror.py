@@ -53,7 +53,8 @@ class Look(msgspec.Struct, frozen=True):
 class Mirror:
     """One store's policies in Redis. Raises nothing of Redis; what the store raises, in `match`.
 
-    `wake` asks for a tick; `void` says that what is known of policies may be of another past.
+    `aside` runs what stops a thread and is no SQL. `wake` asks for a tick;
+    `void` says that what is known of policies may be of another past.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Mirror:
         *,
         embedded: EmbeddedServer | None,
         run: Run,
+        aside: Run,
         metrics: CacheMetrics,
         wake: Callable[[], None],
         void: Callable[[], None],
@@ -69,6 +71,7 @@ class Mirror:
         self.redis = redis
         self._embedded = embedded
         self._run = run
+        self._aside = aside
         self._metrics = metrics
         self._wake = wake
         self._void = void
@@ -161,7 +164,7 @@ class Mirror:
         floors = self._floors.copy()
         try:
             if self._embedded is not None and not self.availability.up.is_set():
-                self._run(self._embedded.ensure)
+                self._aside(self._embedded.ensure)
             standing = self._shared.standing()
         except CacheAway as error:
             self.availability.away("no_server", str(error))

@@ -51,6 +51,7 @@ _EXTENSION: Final = re.compile(r"[0-9]{1,10}\Z", re.ASCII)
 class Policies:
     """The policies, as one controller sees them. Used from the hub's thread only.
 
+    `run` runs what asks the store; `aside`, as `run` where it is not given, what starts a server.
     Without `redis` there is only the process's own memory. `embedded` is kept running if given.
     `now` is a monotonic clock, seconds.
     """
@@ -61,6 +62,7 @@ class Policies:
         *,
         redis: RedisHandle | None,
         run: Run,
+        aside: Run | None = None,
         now: Callable[[], float],
         metrics: CacheMetrics,
         embedded: EmbeddedServer | None = None,
@@ -80,6 +82,7 @@ class Policies:
                 redis,
                 embedded=embedded,
                 run=run,
+                aside=aside or run,
                 metrics=metrics,
                 wake=self._wake.set,
                 void=self._void,

@@ -114,6 +114,7 @@ class Services:
         metrics: Metrics,
         sql: Offload,
         reads: Offload,
+        files: Offload,
         hashing: Offload,
         policies: Policies,
         requests: Requests,
@@ -146,6 +147,7 @@ class Services:
         self.metrics = metrics
         self.sql = sql
         self.reads = reads
+        self.files = files
         self.hashing = hashing
         self.policies = policies
         self.requests = requests

@@ -178,7 +178,7 @@ class SwitchRecords:
             try:
                 self._faulty = False
                 passed = self._passed.setdefault(node, set())
-                for names in self._services.reads.run(names_in, directory, passed):
+                for names in self._services.files.run(names_in, directory, passed):
                     passed |= self._read_some(node, directory, names)
             except OSError as error:
                 self._note_fault(node, f"{directory}: cannot be read: {error.strerror or error}")
@@ -188,7 +188,7 @@ class SwitchRecords:
     def _read_some(self, node: str, directory: Path, names: Sequence[str]) -> set[str]:
         """Read some; give those that are not to be read again."""
         services = self._services
-        found = services.reads.run(look, directory, names, node)
+        found = services.files.run(look, directory, names, node)
         legs = [end.leg for _, end, _ in found.ends]
         known = services.reads.run(services.charging.settled, legs) if legs else frozenset()
         done, odd = list(found.done), set(found.others)
@@ -208,7 +208,7 @@ class SwitchRecords:
         for path in found.bad:
             log.error("record_broken", node=node, file=path.name)
             services.metrics.records_broken.labels(node).inc()
-        failed = services.reads.run(remove, done) + services.reads.run(set_aside, found.bad)
+        failed = services.files.run(remove, done) + services.files.run(set_aside, found.bad)
         if failed:
             # They are read no more, until the start: what they say is known.
             odd.update(path.name for path, _ in failed)

@@ -1,7 +1,8 @@
-"""The database: opened once, used from threads of its own. SQLite (WAL) or PostgreSQL.
+"""The database: opened once. SQLite (WAL) or PostgreSQL.
 
-Both block while they work, so nothing here is called from the event loop: `runtime.offload` runs
-it in a thread.
+SQLite blocks while it works, so nothing of the store is called from the event loop itself:
+`runtime.offload` runs it in a thread, or in a greenlet, which waits for PostgreSQL as greenlets do
+(`waiting`).
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ Away: Final = (OperationalError, PoolTimeout, psycopg.OperationalError, sqlite3.
 
 #: The execution option of a connection that only reads.
 READING = "callbackd_reading"
+#: The execution option of a connection whose statements are transactions of their own.
+ALONE: Final = "callbackd_alone"
 
 
 def reader(engine: Engine) -> Engine:
@@ -51,6 +54,17 @@ def reader(engine: Engine) -> Engine:
     if engine.dialect.name == "postgresql":
         return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return engine.execution_options(**{READING: True})
+
+
+def alone(engine: Engine) -> Engine:
+    """Give the engine for statements of which each is a transaction of its own.
+
+    One that reads, or changes, by itself needs no beginning and no end to be told: on PostgreSQL
+    that is one round trip, and was three.
+    """
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
+    return engine.execution_options(**{ALONE: True})
 
 
 def open_database(url: str) -> Engine:
@@ -210,8 +224,10 @@ def _set_wal(cursor: DBAPICursor) -> None:
 def _begin(connection: Connection) -> None:
     # IMMEDIATE takes the write lock at once: two writers wait for each other instead of one of
     # them failing in the middle. A reader takes no lock.
-    reading = connection.get_execution_options().get(READING, False)
+    options = connection.get_execution_options()
+    if options.get(ALONE, False):
+        return
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     # By the driver itself: every transaction begins with it.
-    driver.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
+    driver.execute("BEGIN" if options.get(READING, False) else "BEGIN IMMEDIATE")

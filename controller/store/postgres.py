@@ -9,32 +9,47 @@ from __future__ import annotations
 
 import contextlib
 import re
-import socket
 import threading
 import time
-from collections.abc import Callable, Generator
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from typing import Any, Final
 
 import psycopg
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import ExceptionContext
-from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.exc import (
+    ArgumentError,
+    DisconnectionError,
+    InvalidatePoolError,
+    OperationalError,
+)
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
+
+from controller.store.waiting import (
+    HUNG_SECONDS,
+    STATEMENT_SECONDS,
+    Described,
+    Lineage,
+    Watched,
+    aside,
+)
 
 #: How long a statement waits for a lock, seconds.
 LOCK_SECONDS: Final = 5
 #: How long making a connection to one server may take, seconds; psycopg takes no less than 2.
 CONNECT_SECONDS: Final = 3
-#: How long one statement may take before the server ends it, seconds.
-STATEMENT_SECONDS: Final = 60
-#: How long a server may say nothing until it is asked whether it is there at all, seconds, and how
-#: long it has for that answer.
-SILENT_SECONDS: Final = 3.0
-ANSWER_SECONDS: Final = 2.0
-#: How long a connection may say nothing though its server is there: longer than any statement.
-HUNG_SECONDS: Final = STATEMENT_SECONDS + 5.0
 #: While no server takes a connection, how long until one is asked for again, seconds.
 AWAY_SECONDS: Final = 0.5
+
+#: For how long a connection was not used, seconds, until it is tried before it is used again.
+UNUSED_SECONDS: Final = 1.0
+_USED: Final = "callbackd_used"
+_POOL: Final[dict[str, Any]] = {
+    "poolclass": QueuePool,
+    "pool_use_lifo": True,
+    "pool_size": 5,
+    "max_overflow": -1,
+}
 
 #: What PostgreSQL says of a write to a server that is a replica now, and of a session it ended.
 _DEMOTED: Final = ("25006", "25P03")
@@ -43,8 +58,6 @@ _PRIMARY: Final = ("read-write", "primary")
 #: The servers of a URL: what stands between the password and the path.
 _SERVERS: Final = re.compile(r"^(postgres[a-z+]*://(?:[^:/@]*(?::[^@]*)?@)?)([^/?]*,[^/?]*)(.*)$")
 _SERVER: Final = re.compile(r"^(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::([0-9]{1,5}))?$")
-#: The first thing that a client may say: whether TLS is spoken. Whoever is there answers a letter.
-_IS_TLS: Final = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
 #: Which cluster a server belongs to, and how often a replica of it was promoted (its first digits).
 _LINEAGE: Final = (
     "SELECT (SELECT system_identifier FROM pg_control_system()),"
@@ -69,76 +82,6 @@ def one_url(text: str) -> str:
     path, _, query = found[3].partition("?")
     more = f"&{query}" if query else ""
     return f"{found[1]}{path or '/'}?host={hosts}&port={ports}{more}"
-
-
-class Lineage(NamedTuple):
-    """Which cluster a server belongs to, and which of its timelines it writes (8 hex digits)."""
-
-    cluster: str
-    timeline: str
-
-
-class Watched(psycopg.Connection[Any]):
-    """A connection that is given up where its server does not answer anybody any more."""
-
-    #: How long it may say nothing though its server is there, seconds; None: as long as it likes.
-    hung_seconds: float | None = HUNG_SECONDS
-    #: Which cluster its server belongs to, None where that is not known.
-    lineage: Lineage | None = None
-
-    def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  (psycopg's own)
-        """Wait for the server, as psycopg does, for as long as there is one."""
-        return super().wait(self._watched(gen), *args, **kwargs)
-
-    def _watched(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        try:
-            wanted = next(gen)
-            heard = asked = time.monotonic()
-            while True:
-                ready = yield wanted
-                now = time.monotonic()
-                if ready:
-                    heard = asked = now
-                elif now - asked >= SILENT_SECONDS:
-                    self._look(now - heard)
-                    asked = time.monotonic()
-                wanted = gen.send(ready)
-        except StopIteration as end:
-            return end.value
-
-    def _look(self, silent: float) -> None:
-        """Raise psycopg's `OperationalError` where there is nothing more to wait for."""
-        hung = self.hung_seconds is not None and silent >= self.hung_seconds
-        if not hung and self._is_there():
-            return
-        # What it may still say is not heard any more: it is not known what was done.
-        self.pgconn.finish()
-        raise psycopg.OperationalError(
-            f"the server said nothing for {silent:.0f} s"
-            + ("" if hung else ", and takes no new connection")
-        )
-
-    def _is_there(self) -> bool:
-        host, port = self.info.hostaddr or self.info.host, self.info.port
-        try:
-            with _socket(host, port) as asking:
-                asking.sendall(_IS_TLS)
-                return bool(asking.recv(1))
-        except OSError:
-            return False
-
-
-def _socket(host: str, port: int) -> socket.socket:
-    if not host.startswith("/"):
-        return socket.create_connection((host, port), timeout=ANSWER_SECONDS)
-    made = socket.socket(socket.AF_UNIX)
-    try:
-        made.settimeout(ANSWER_SECONDS)
-        made.connect(f"{host}/.s.PGSQL.{port}")
-    except OSError:
-        made.close()
-        raise
-    return made
 
 
 class Servers:
@@ -243,7 +186,7 @@ class Servers:
                 given[name] = value
             else:
                 given.pop(name, None)
-        made = Watched.connect(**given)
+        made = Watched.connect(cursor_factory=Described, **given)
         made.hung_seconds = self._hung
         made.lineage = _lineage_of(made)
         if self.is_old(made.lineage):
@@ -307,24 +250,43 @@ def postgres_engine(url: URL, *, upgrading: bool = False) -> Engine:
     servers = Servers(hung_seconds=None, statement_seconds=0) if upgrading else Servers()
     engine = create_engine(
         url,
-        poolclass=NullPool if upgrading else QueuePool,
         # An error's text must not hold numbers or hashes: it goes to the log.
         hide_parameters=True,
-        # A connection that died in the pool, as in a fail-over, is made anew.
-        pool_pre_ping=True,
+        # Whoever asks has a turn (`runtime.offload`), and there are only so many: nobody waits for
+        # a connection, which would stop the loop. The one used last is the first to be used again.
+        **({"poolclass": NullPool} if upgrading else _POOL),
     )
 
     def connect(_: object, __: object, ___: object, parameters: dict[str, Any]) -> Watched:
-        return servers.connect(parameters)
+        return aside(servers.connect, parameters)
 
-    def see_that_it_counts(made: Watched, _: object, __: object) -> None:
+    def see_that_it_counts(made: Watched, entry: ConnectionPoolEntry, _: object) -> None:
         if servers.is_old(made.lineage):
             raise DisconnectionError
+        # One that died in the pool, as in a fail-over, is made anew, and so are all others.
+        if time.monotonic() - entry.info.get(_USED, 0.0) > UNUSED_SECONDS and not _answers(made):
+            raise InvalidatePoolError
+
+    def note_use(_: object, entry: ConnectionPoolEntry) -> None:
+        entry.info[_USED] = time.monotonic()
 
     event.listen(engine, "do_connect", connect)
+    event.listen(engine, "connect", note_use)
     event.listen(engine, "checkout", see_that_it_counts)
+    event.listen(engine, "checkin", note_use)
     event.listen(engine, "handle_error", _name_fail_over)
     return engine
+
+
+def _answers(made: Watched) -> bool:
+    """Whether a connection that nobody has used for a while still has its server."""
+    try:
+        made.autocommit = True
+        made.execute("")
+        made.autocommit = False
+    except psycopg.Error:
+        return False
+    return True
 
 
 def with_primary(url: URL) -> URL:

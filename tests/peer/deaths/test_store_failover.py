@@ -28,8 +28,8 @@ from tests.redis_servers import until
 CALLS = 4
 #: A silent server is given up sooner than in service, and one that is away is asked sooner.
 SOON = {
-    "controller.store.postgres:SILENT_SECONDS": 0.5,
-    "controller.store.postgres:ANSWER_SECONDS": 0.5,
+    "controller.store.waiting:SILENT_SECONDS": 0.5,
+    "controller.store.waiting:ANSWER_SECONDS": 0.5,
     "controller.store.postgres:CONNECT_SECONDS": 2,
     "controller.runtime.services:KEEP_LONGEST_WAIT": 1.0,
 }

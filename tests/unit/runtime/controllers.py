@@ -381,6 +381,7 @@ class Running:
             metrics=world.metrics,
             sql=cast(Any, Offloaded(self, writes=True)),
             reads=cast(Any, Offloaded(self, writes=False)),
+            files=nothing,
             hashing=nothing,
             policies=cast(Any, Known(self)),
             requests=world.requests,

@@ -88,6 +88,7 @@ class Bench:
                 placing=SimpleNamespace(flush_called=lambda request, position: None),
                 watching=SimpleNamespace(call_ended=self.over.append),
                 reads=SimpleNamespace(run=lambda function, *given: function(*given)),
+                files=SimpleNamespace(run=lambda function, *given: function(*given)),
                 write=lambda function, *given: function(*given),
                 keep=lambda function, *given: function(*given),
                 insist=lambda what, call: call(),

@@ -202,7 +202,7 @@ def test_m7_however_many_records_there_are_few_are_read_at_a_time(
         scanned.append(path)
         return scandir(path)
 
-    monkeypatch.setattr(bench.services.reads, "run", run)
+    monkeypatch.setattr(bench.services.files, "run", run)
     monkeypatch.setattr(switch_records, "decode_record", counted)
     monkeypatch.setattr(os, "scandir", noted)
     bench.after(1)

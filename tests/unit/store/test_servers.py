@@ -63,8 +63,11 @@ def test_o1_servers_that_cannot_be_read_are_refused_by_their_setting(url: str, s
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits as long as in service."""
-    for name, seconds in (("SILENT", 0.3), ("ANSWER", 0.2), ("CONNECT", 2), ("AWAY", 0.0)):
-        monkeypatch.setattr(f"controller.store.postgres.{name}_SECONDS", seconds)
+    for name, seconds in (
+        *(("waiting.SILENT", 0.3), ("waiting.ANSWER", 0.2)),
+        *(("postgres.CONNECT", 2), ("postgres.AWAY", 0.0), ("postgres.UNUSED", 0.0)),
+    ):
+        monkeypatch.setattr(f"controller.store.{name}_SECONDS", seconds)
 
 
 @pytest.fixture
@@ -184,7 +187,7 @@ def test_o5_what_its_server_never_answers_is_given_up(
     before: tuple[Proxy, Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server is there, and only this connection was forgotten by something on the way."""
-    monkeypatch.setattr("controller.store.postgres.Watched.hung_seconds", 1.0)
+    monkeypatch.setattr("controller.store.waiting.Watched.hung_seconds", 1.0)
     _, engine = before
     with engine.connect() as connection:
         connection.connection.dbapi_connection.hung_seconds = 1.0  # type: ignore[union-attr]
