@@ -145,10 +145,7 @@ class Services:
         self.name = name
         self.clock = clock
         self.metrics = metrics
-        self.sql = sql
-        self.reads = reads
-        self.files = files
-        self.hashing = hashing
+        self.sql, self.reads, self.files, self.hashing = sql, reads, files, hashing
         self.policies = policies
         self.requests = requests
         self.passwords = passwords
