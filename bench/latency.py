@@ -98,6 +98,15 @@ def run() -> dict[str, Any]:
             }
             for load in LOADS
             for which, name in (("p50_ms", "50th"), ("p99_ms", "99th"), ("p999_ms", "99.9th"))
+        ]
+        # What else the machine does is in all of this: then it is to be measured again.
+        + [
+            {
+                "what": f"at {load:.0%}, work that waited for the core",
+                "unit": "% of time",
+                "value": round(max(one["core_waited"] for one in runs[load]) * 100, 1),
+            }
+            for load in LOADS
         ],
         "highest_rate": round(most, 1),
         "tried": tried,
