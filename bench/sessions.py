@@ -79,10 +79,9 @@ def measure(idle: int) -> dict[str, Any]:
             lost = said(switch, "lost")
             found = said(switch, "found")
             spent = cpu_seconds(pid) - before
-    if lost:
-        raise RuntimeError(f"of {idle} callers who wait {lost} were let go")
     return {
         "sessions": there,
+        "let_go": lost,
         "kb_per_session": round((full - empty) / 1024 / (there - plan.warm), 1),
         "memory_mb": round(full / 2**20, 1),
         "idle_core_percent": round(waiting * 100, 2),
@@ -117,6 +116,17 @@ def run() -> dict[str, Any]:
         }
         for one in runs
     ]
+    lost_rows = [
+        {
+            "what": f"of {one['sessions']:,} that waited, let go too early",
+            "unit": "sessions",
+            "value": one["let_go"],
+            "goal": "none",
+            "met": False,
+        }
+        for one in runs
+        if one["let_go"]
+    ]
     return {
         "what": f"CPU per call beside {most['sessions']:,} that wait",
         "unit": "ms",
@@ -125,7 +135,8 @@ def run() -> dict[str, Any]:
         "peer_value": fewest["cpu_ms_per_call"],
         "ratio": ratio,
         "goal": f"at most {GOAL_COST}",
-        "met": ratio <= GOAL_COST,
-        "others": [*memory_rows, *idle_rows],
+        # Beside those who were let go meanwhile nothing was measured.
+        "met": ratio <= GOAL_COST and not most["let_go"],
+        "others": [*memory_rows, *idle_rows, *lost_rows],
         "runs": runs,
     }

@@ -30,7 +30,7 @@ class Crowd(Plan, frozen=True, kw_only=True):
     idle: int
     warm: int
     at_once: int = 300
-    gathering_seconds: float = 180.0
+    gathering_seconds: float = 120.0
 
 
 class Waiting(Call):
