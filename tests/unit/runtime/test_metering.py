@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import gevent
 import msgspec
 import pytest
 from gevent.event import Event
@@ -30,7 +31,7 @@ from controller.policy.sounds import SoundTable
 from controller.routing.model import Plan
 from controller.runtime.attaching import paying_of
 from controller.runtime.beginning import caller_of
-from controller.runtime.metering import Metering
+from controller.runtime.metering import AT_ONCE, Metering
 from controller.runtime.paying import Call, Limit, Paying, Talk, begin
 from controller.runtime.return_leg import ReturnLeg
 from controller.settings import Credit, Settings
@@ -263,6 +264,32 @@ def test_m1_where_nobody_pays_nothing_is_asked_any_more(world: World) -> None:
     assert not granted.charged
     assert world.dial() is None
     assert world.live(400) == []
+
+
+def test_m4_a_look_at_very_many_calls_lets_all_others_go_on(world: World) -> None:
+    """M4: and of calls that are others' by then nothing more is done."""
+    money(world, 1000)
+    world.begin()
+    call = world.paying.call
+    for number in range(2 * AT_ONCE):
+        leg = f"leg-{number}"
+        other = Paying(world.services, msgspec.structs.replace(call, leg=leg), POLICY, charged=True)
+        world.legs[leg] = SimpleNamespace(
+            paying=other, session=SimpleNamespace(state=Return.DESTINATION)
+        )
+        world.metering.follow(other)
+    last = world.metering.get(f"leg-{2 * AT_ONCE - 1}")
+    assert last is not None
+    last.dialogue = True
+    seen: list[int] = []
+    meanwhile = gevent.spawn(lambda: seen.append(len(world.metering)))
+    world.metering.look()
+    assert seen == [2 * AT_ONCE + 1]
+    assert last.granted is not None
+    last.granted, last.next_look = None, 0
+    gevent.spawn(world.metering.forget_all)
+    world.metering.look()
+    assert (last.granted, meanwhile.successful()) == (None, True)
 
 
 # --- who pays --------------------------------------------------------------------------------
