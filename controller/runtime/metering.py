@@ -295,11 +295,15 @@ class Metering:
         """Look for calls that nobody looks after, and look after them. It waits."""
         services = self._services
         known: dict[str, int] = {}
+        # Nearly all that is held is for these, and whose legs they are need not be made out.
+        ours = {paying.call.call for paying in self._calls.values()}
         for link in services.live_links():
             try:
                 for held in services.reads.run(services.charging.held_on, link.name):
                     known[held.call] = held.position
-                    if not self._is_looked_after(held) and self._may_be_alone(held):
+                    if held.call in ours or self._is_looked_after(held):
+                        continue
+                    if self._may_be_alone(held):
                         self._adopt(link, held)
             except Away:
                 services.note_store_fault("held_on")

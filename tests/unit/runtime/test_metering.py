@@ -29,6 +29,7 @@ from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
 from controller.policy.sounds import SoundTable
 from controller.routing.model import Plan
+from controller.runtime import metering
 from controller.runtime.attaching import paying_of
 from controller.runtime.beginning import caller_of
 from controller.runtime.metering import AT_ONCE, Metering
@@ -936,6 +937,28 @@ def test_o4_a_call_that_its_controller_holds_is_his(world: World) -> None:
     world.metering.adopt()
     assert not world.paying.orphan
     assert len(world.metering) == 1
+
+
+def test_m4_of_calls_that_we_follow_nothing_is_made_out_to_find_those_that_nobody_does(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """M4: with very many calls that would be what a look is spent on."""
+    money(world, 100_000)
+    world.begin()
+    world.talk()
+    world.services.charging.held_on = lambda node: world.services.charging.overdue(10**17)
+    made: list[str] = []
+
+    def made_out(call: str) -> tuple[str, ...]:
+        made.append(call)
+        return (call,)
+
+    monkeypatch.setattr(metering, "leg_uuids", made_out)
+    world.metering.adopt()
+    assert made == []
+    world.metering.forget_all()
+    world.metering.adopt()
+    assert made == [CALL]
 
 
 def test_a_call_that_is_over_is_forgotten(world: World) -> None:
