@@ -40,6 +40,7 @@ from controller.credit.deciding import (
     decide_dial,
     decide_extend,
     decide_identify,
+    lasts_on,
 )
 from controller.credit.model import Begin, Dial, Extend, Granted, Identify, Price, Refused
 from controller.credit.rating import billed, charge
@@ -382,6 +383,10 @@ class Sequence:
             answered=call.leg.answered, wanted=call.wanted, longest=self.longest * 2,
             now=self.now, until=self.now,
         )  # fmt: skip
+        if not self.has_own and payer is not None and self.stays(asked, hold, payer):
+            call.identified = True
+            self.seen["stayed"] += 1
+            return
         decision = decide_identify(asked, price, payer, hold.granted.serial + 1)
         if isinstance(decision, Refused):
             self.seen[f"identify: {decision.reason}"] += 1
@@ -392,6 +397,11 @@ class Sequence:
         hold.loose = payer is None or not payer.bounded
         self.keep(hold, decision, payer)
         self.granted(call, "identified")
+
+    def stays(self, asked: Identify, hold: Hold, payer: Payer) -> bool:
+        """Whether nothing is moved, where the switch is known to keep what was granted last."""
+        known, lasting = self.chance.random() < 0.5, hold.granted.return_seconds
+        return known and lasts_on(asked, hold.return_price, lasting, bounded=payer.bounded)
 
     def granted(self, call: Call, what: str) -> bool:
         """Tell the switch, if the controller lives long enough."""

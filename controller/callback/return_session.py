@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import lru_cache
 
 import msgspec
 
@@ -134,6 +135,8 @@ class ReturnSession(msgspec.Struct, frozen=True):
         return self.talked <= self.policy.further_calls and not self.preset
 
 
+# The same is asked for at each event of a leg, and takes six hashes.
+@lru_cache(maxsize=2_000)
 def destination_legs(leg: str, dialled: int) -> tuple[str, ...]:
     """Give the uuids of the legs to the how-manieth destination of a return leg."""
     seed = uuid.uuid5(uuid.NAMESPACE_OID, leg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import lru_cache
 from typing import Final
 
 from controller.callback.effects import Bridge
@@ -46,6 +47,8 @@ def longest_return_leg(policy: Policy) -> int:
     return min(longest, max(LONGEST_LEG_SECONDS, policy.longest_call_seconds))
 
 
+# All of one call are asked for again and again, and each takes five hashes.
+@lru_cache(maxsize=2_000)
 def leg_uuids(attempt: str, channels: int = MOST_WAYS) -> tuple[str, ...]:
     """Give the uuid of an attempt's leg on each channel; the first is the attempt's own.
 

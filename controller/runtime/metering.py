@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import gevent
-import msgspec
 import structlog
 
 from controller.callback import stage as stages
@@ -23,6 +22,7 @@ from controller.credit.model import Held
 from controller.esl import commands
 from controller.esl.errors import EslError
 from controller.esl.switch import SwitchLink
+from controller.runtime.asking_legs import asked
 from controller.runtime.dialling import leg_uuids
 from controller.runtime.own_sounds import warning_sound
 from controller.runtime.paying import MICROS, Call, Limit, Paying, Talk
@@ -36,6 +36,8 @@ log: Any = structlog.get_logger("metering")
 
 #: How often all calls are looked at, seconds.
 LOOK_SECONDS: Final = 1.0
+#: After so many of them all others go on.
+AT_ONCE: Final = 250
 #: How often one whose credit is used up is asked for, seconds.
 RETRY_SECONDS: Final = 3
 #: The least time before the end at which more is held, seconds.
@@ -105,10 +107,17 @@ class Metering:
     # --- looking -------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """See to each call whose time it is. It waits for nothing."""
-        self._services.standing.check()
-        now = self._services.clock.micros()
-        for leg, paying in list(self._calls.items()):
+        """See to each call whose time it is. It waits for nobody, but lets all others go on."""
+        standing = self._services.standing
+        standing.check()
+        epoch, now = standing.epoch, self._services.clock.micros()
+        for count, (leg, paying) in enumerate(list(self._calls.items()), 1):
+            if count % AT_ONCE == 0:
+                gevent.sleep(0)
+                if self._stood_still(epoch):
+                    return
+            if self._calls.get(leg) is not paying:
+                continue
             held = self._held(leg)
             over = held is not None or paying.talk is None
             if over if paying.orphan else held is not paying:
@@ -286,11 +295,15 @@ class Metering:
         """Look for calls that nobody looks after, and look after them. It waits."""
         services = self._services
         known: dict[str, int] = {}
+        # Nearly all that is held is for these, and whose legs they are need not be made out.
+        ours = {paying.call.call for paying in self._calls.values()}
         for link in services.live_links():
             try:
                 for held in services.reads.run(services.charging.held_on, link.name):
                     known[held.call] = held.position
-                    if not self._is_looked_after(held) and self._may_be_alone(held):
+                    if held.call in ours or self._is_looked_after(held):
+                        continue
+                    if self._may_be_alone(held):
                         self._adopt(link, held)
             except Away:
                 services.note_store_fault("held_on")
@@ -330,12 +343,12 @@ class Metering:
         """Ask the switch for a call: since when it talks, and with whom."""
         # Before it is asked: no limit comes later than what is held for.
         services, now = self._services, self._services.clock.micros()
-        legs = ((uuid, _asked(link, uuid)) for uuid in leg_uuids(held.call))
+        legs = ((uuid, asked(link, uuid)) for uuid in leg_uuids(held.call))
         uuid, data = next(((uuid, data) for uuid, data in legs if data is not None), ("", None))
         stage = None if data is None else stages.read(data.stage)
         if data is None or stage is None or stage.state is not Return.BRIDGING:
             return
-        others = ((leg, _asked(link, leg)) for leg in destination_legs(uuid, held.position))
+        others = ((leg, asked(link, leg)) for leg in destination_legs(uuid, held.position))
         other, talks = next(((leg, got) for leg, got in others if got is not None), ("", None))
         if talks is None or not talks.since or not data.since:
             return
@@ -359,40 +372,6 @@ class Metering:
         paying.granted = held.granted()
         self.follow(paying)
         log.info("call_adopted", leg=uuid, call=held.call)
-
-
-class _Asked(msgspec.Struct, frozen=True):
-    """What a switch says of a leg: microseconds since it was answered, 0 where it is not."""
-
-    since: int
-    stage: str | None
-
-
-class _Dump(
-    msgspec.Struct,
-    frozen=True,
-    rename={
-        "now": "Event-Date-Timestamp",
-        "answered": "Caller-Channel-Answered-Time",
-        "stage": "variable_callback_stage",
-    },
-):
-    now: str = ""
-    answered: str = ""
-    stage: str | None = None
-
-
-def _asked(link: SwitchLink, uuid: str) -> _Asked | None:
-    """Ask a switch for a leg; None: it has none of that uuid."""
-    try:
-        dump = msgspec.json.decode(link.api("uuid_dump", uuid, "json"), type=_Dump)
-    except msgspec.DecodeError:
-        return None
-    now, answered = (
-        int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
-        for text in (dump.now, dump.answered)
-    )
-    return _Asked(max(now - answered, 1) if answered and now else 0, dump.stage)
 
 
 def warning_name(leg: str) -> str:

@@ -209,10 +209,9 @@ class Paying:
             return
         if self._pending == caller:
             self._pending = None
-        # Where nobody has paid and nobody does, the switch's limit is the policy's already; where
-        # what was granted stays, it keeps that.
-        stays = answer.charged is self.charged and answer.serial == self.limit.told
-        told = (answer.charged or self.charged) and not stays
+        # Where nobody has paid and nobody does, the switch's limit is the policy's already.
+        moved = answer.charged and answer.serial != self.limit.told
+        told = moved or answer.charged is not self.charged
         self.refused, self.charged = "", answer.charged
         self.granted = answer if answer.charged else None
         if told:
@@ -339,8 +338,7 @@ class Paying:
         if self.talk is None or self.granted is None:
             return 0
         rang = -(-(self.talk.connected - self.call.answered) // MICROS)
-        tail = self._services.settings.credit.tail_seconds
-        return rang + self.granted.destination_seconds + tail
+        return rang + self.granted.destination_seconds + self._services.settings.credit.tail_seconds
 
     @property
     def talk_end(self) -> int:
@@ -361,8 +359,7 @@ def begin(
 ) -> Granted | Refused:
     """Hold for a return call, before it is made (M3). It waits for the store.
 
-    `listed`: who rang, in the extension's list. Asked again for the same attempt it gives what it
-    gave.
+    `listed`: who rang, in the extension's list. Asked again for an attempt it gives what it gave.
     """
     wanted, now = services.settings.credit.dialogue_seconds, services.clock.micros()
     rings = policy.return_ring_seconds * len(plan.ways) + SETTING_UP_SECONDS

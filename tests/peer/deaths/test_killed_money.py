@@ -51,7 +51,11 @@ SOON = {
     "controller.runtime.metering:RETRY_SECONDS": 1,
 }
 #: What a log says of a database that is away.
-AWAY = re.compile(r"sqlalchemy\.exc\.OperationalError|QueuePool limit")
+# Where a transaction of SQLite begins it is the driver's own.
+AWAY = re.compile(
+    r"sqlalchemy\.exc\.OperationalError|QueuePool limit"
+    r"|sqlite3\.OperationalError: database is locked"
+)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ def test_m7_the_books_are_in_order_after_each_step_of_any_calls() -> None:
     seen = credit.sequences(seed=7, first=0, count=3000)
     for what in (
         "talking", "extended", "as it was", "crash", "recovered", "cut", "return leg cut",
-        "settled again", "identified", "begin: no_credit", "begin: no_rate",
+        "settled again", "identified", "stayed", "begin: no_credit", "begin: no_rate",
         "identify: no_credit", "dial: no_credit", "dial: no_rate",
         "begin: spend_limit", "identify: spend_limit", "dial: spend_limit",
     ):  # fmt: skip

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import gevent
 import msgspec
 import pytest
 from gevent.event import Event
@@ -28,9 +29,10 @@ from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
 from controller.policy.sounds import SoundTable
 from controller.routing.model import Plan
+from controller.runtime import metering
 from controller.runtime.attaching import paying_of
 from controller.runtime.beginning import caller_of
-from controller.runtime.metering import Metering
+from controller.runtime.metering import AT_ONCE, Metering
 from controller.runtime.paying import Call, Limit, Paying, Talk, begin
 from controller.runtime.return_leg import ReturnLeg
 from controller.settings import Credit, Settings
@@ -263,6 +265,32 @@ def test_m1_where_nobody_pays_nothing_is_asked_any_more(world: World) -> None:
     assert not granted.charged
     assert world.dial() is None
     assert world.live(400) == []
+
+
+def test_m4_a_look_at_very_many_calls_lets_all_others_go_on(world: World) -> None:
+    """M4: and of calls that are others' by then nothing more is done."""
+    money(world, 1000)
+    world.begin()
+    call = world.paying.call
+    for number in range(2 * AT_ONCE):
+        leg = f"leg-{number}"
+        other = Paying(world.services, msgspec.structs.replace(call, leg=leg), POLICY, charged=True)
+        world.legs[leg] = SimpleNamespace(
+            paying=other, session=SimpleNamespace(state=Return.DESTINATION)
+        )
+        world.metering.follow(other)
+    last = world.metering.get(f"leg-{2 * AT_ONCE - 1}")
+    assert last is not None
+    last.dialogue = True
+    seen: list[int] = []
+    meanwhile = gevent.spawn(lambda: seen.append(len(world.metering)))
+    world.metering.look()
+    assert seen == [2 * AT_ONCE + 1]
+    assert last.granted is not None
+    last.granted, last.next_look = None, 0
+    gevent.spawn(world.metering.forget_all)
+    world.metering.look()
+    assert (last.granted, meanwhile.successful()) == (None, True)
 
 
 # --- who pays --------------------------------------------------------------------------------
@@ -909,6 +937,28 @@ def test_o4_a_call_that_its_controller_holds_is_his(world: World) -> None:
     world.metering.adopt()
     assert not world.paying.orphan
     assert len(world.metering) == 1
+
+
+def test_m4_of_calls_that_we_follow_nothing_is_made_out_to_find_those_that_nobody_does(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """M4: with very many calls that would be what a look is spent on."""
+    money(world, 100_000)
+    world.begin()
+    world.talk()
+    world.services.charging.held_on = lambda node: world.services.charging.overdue(10**17)
+    made: list[str] = []
+
+    def made_out(call: str) -> tuple[str, ...]:
+        made.append(call)
+        return (call,)
+
+    monkeypatch.setattr(metering, "leg_uuids", made_out)
+    world.metering.adopt()
+    assert made == []
+    world.metering.forget_all()
+    world.metering.adopt()
+    assert made == [CALL]
 
 
 def test_a_call_that_is_over_is_forgotten(world: World) -> None:

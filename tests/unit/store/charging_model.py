@@ -263,7 +263,8 @@ class Sequence:
         if call.answered:
             return
         caller = self.random.choice([HOME, ABROAD])
-        asked = paying.identifying(call.name, caller, extension=self.name, limit=self.limit)
+        more = {"limit": self.limit, "told": self.random.choice([None, call.serial])}
+        asked = paying.identifying(call.name, caller, extension=self.name, **more)
         answer = self.ask(self.charging.identify, asked)
         price, account = self.prices[0], self.unlimited if caller == HOME else self.limited
         if isinstance(answer, Refused):
