@@ -81,7 +81,7 @@ class Prepared:
         return row
 
     def change(self, connection: Connection, known: Known = _NOTHING) -> int:
-        """Run what changes rows; gives how many."""
+        """Run what changes rows; gives how many, but of an insert."""
         if not _is_quick(connection):
             return int(
                 connection.execute(self.statement, self._compiled(connection).asked(known)).rowcount
