@@ -54,8 +54,9 @@ class _Job:
 class Offload:
     """A pool of threads, or of greenlets; the greenlet that asks waits, all others go on.
 
-    What was begun is done to its end, also where who asked for it is killed meanwhile. Where all threads are at work those who ask wait their turn, in order, and before them whoever
-    asks by `run_first`. All of it is one event loop's, that of whoever makes it.
+    What was begun is done to its end, also where who asked for it is killed meanwhile. Where all
+    are at work those who ask wait their turn, in order, and before them whoever asks by
+    `run_first`. All of it is one event loop's, that of whoever makes it.
     """
 
     def __init__(self, threads: int, *, in_greenlets: bool = False) -> None:
