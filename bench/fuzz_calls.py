@@ -36,7 +36,7 @@ from bench.fuzz_judge import (
     judge_originate,
 )
 from bench.fuzz_switch import Switch, commands_in, event
-from controller.callback.asking import Asking, Facts, Wanted
+from controller.callback.asking import Asking, Facts, Wanted, ask
 from controller.callback.effects import CallConnected, CallOver, FindRoute
 from controller.callback.events import ReturnAttached, RouteFound, TimerFired
 from controller.callback.return_session import ReturnSession
@@ -159,6 +159,10 @@ class _Book:
     def earlier(self, did: str, caller: str, now: int) -> Earlier:
         """Nobody rang before."""
         return Earlier()
+
+    def ask(self, asking: Asking) -> SimpleNamespace:
+        """Ask for a callback."""
+        return ask(self, asking)
 
     def listed(self, extension: str, number: str) -> AuthorisedCaller | None:
         """Everybody is on the list, with a callback number of his own."""

@@ -109,7 +109,7 @@ class Dispatcher:
             # It is leased anew, and not when that lease ends.
             services.write(requests.free_leases, services.name, now)
             self._in_doubt = False
-        expected = self._is_expected()
+        expected = self._is_expected(now / 1_000_000)
         if expected:
             # What was stored here is taken without asking whether it is there.
             due, self._next = True, None
@@ -128,12 +128,12 @@ class Dispatcher:
         elif expected:
             self._look(now)
 
-    def _is_expected(self) -> bool:
+    def _is_expected(self, now: float) -> bool:
         """Whether a request is due that was stored here, and only those are looked for now.
 
         All others are looked for as often as if there were none.
         """
-        now, expected = self._now(), False
+        expected = False
         while self._expected and self._expected[0] <= now:
             heappop(self._expected)
             expected = True

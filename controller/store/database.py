@@ -23,6 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
 from controller.store.postgres import one_url, postgres_engine, with_primary
+from controller.store.prepared import as_sqlalchemy
 from controller.store.upgrade import UPGRADE_SECONDS, NewerDatabase, head, revision, upgrade
 
 _REMEDY: Final = (
@@ -39,9 +40,8 @@ class DatabaseError(RuntimeError):
 
 
 #: What is raised while the database is locked or away: what was to be done can be done again.
-#: The drivers' own come where SQLAlchemy catches none: psycopg prepares a connection that has just
-#: died, and a transaction of SQLite begins while another process writes.
-Away: Final = (OperationalError, PoolTimeout, psycopg.OperationalError, sqlite3.OperationalError)
+#: psycopg's own comes where SQLAlchemy catches none: it prepares a connection that has just died.
+Away: Final = (OperationalError, PoolTimeout, psycopg.OperationalError)
 
 #: The execution option of a connection that only reads.
 READING = "callbackd_reading"
@@ -230,4 +230,8 @@ def _begin(connection: Connection) -> None:
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     # By the driver itself: every transaction begins with it.
-    driver.execute("BEGIN" if options.get(READING, False) else "BEGIN IMMEDIATE")
+    begin = "BEGIN" if options.get(READING, False) else "BEGIN IMMEDIATE"
+    try:
+        driver.execute(begin)
+    except sqlite3.Error as error:
+        raise as_sqlalchemy(begin, error) from error

@@ -81,7 +81,7 @@ class Prepared:
         return row
 
     def change(self, connection: Connection, known: Known = _NOTHING) -> int:
-        """Run what changes rows; gives how many."""
+        """Run what changes rows; gives how many, but of an insert."""
         if not _is_quick(connection):
             return int(
                 connection.execute(self.statement, self._compiled(connection).asked(known)).rowcount
@@ -99,7 +99,7 @@ class Prepared:
         try:
             driver.executemany(compiled.sql, [compiled.values(known) for known in each])
         except sqlite3.Error as error:
-            raise _as_sqlalchemy(compiled.sql, error) from error
+            raise as_sqlalchemy(compiled.sql, error) from error
 
     def _run(self, connection: Connection, known: Known) -> tuple[int, list[tuple[Any, ...]]]:
         compiled, driver = self._compiled(connection), _driver(connection)
@@ -107,7 +107,7 @@ class Prepared:
             cursor = driver.execute(compiled.sql, compiled.values(known))
             found = cursor.fetchall()
         except sqlite3.Error as error:
-            raise _as_sqlalchemy(compiled.sql, error) from error
+            raise as_sqlalchemy(compiled.sql, error) from error
         return cursor.rowcount, found
 
     def _compiled(self, connection: Connection) -> _Compiled:
@@ -171,7 +171,7 @@ def _driver(connection: Connection) -> sqlite3.Connection:
     return driver
 
 
-def _as_sqlalchemy(sql: str, error: sqlite3.Error) -> DatabaseError:
+def as_sqlalchemy(sql: str, error: sqlite3.Error) -> DatabaseError:
     """Give what SQLAlchemy would raise; what was asked with stands in no error."""
     kind = next(
         (ours for theirs, ours in _ERRORS.items() if isinstance(error, theirs)), DatabaseError

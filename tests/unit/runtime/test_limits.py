@@ -262,7 +262,9 @@ def test_g3_a_limit_that_is_reached_is_told_once_to_whoever_wants_to_know(make: 
     world.set(url="https://ops.example.com/told")
     asked = world.ring(*NUMBERS[:4])
     world.live(60)
-    assert [world.row(request).outcome for request in asked[1:]] == ["too_often_extension"] * 3
+    # Which of them is called first nobody says: they are due at once, and two controllers call.
+    outcomes = Counter(world.row(request).outcome for request in asked)
+    assert outcomes == {"completed": 1, "too_often_extension": 3}
     notice = told(world)
     assert notice is not None
     assert notice.kind == "limit_reached"
