@@ -13,8 +13,8 @@ from typing import Any, Final
 #: `peer`, `peer_value` and `ratio` are shown, and those of each of its `others`, if any; whatever
 #: else it gives goes into the file only.
 BENCHMARKS: Final = (
-    "callerid", "charging", "conversations", "credit", "events", "live_page", "policies",
-    "triggers",
+    "callerid", "charging", "conversations", "credit", "events", "live_page", "on_switch",
+    "policies", "triggers",
 )  # fmt: skip
 
 
