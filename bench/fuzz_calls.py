@@ -297,7 +297,8 @@ class Calls:
 
     def _trigger(self) -> None:
         leg = self.uuid()
-        switch = Switch(self._judge_trigger, self._next_of_trigger, self._ends)
+        # It is told of no event.
+        switch = Switch(self._judge_trigger, self._next_of_trigger, lambda *_: [])
         switch.reply = connect_reply(self.call, leg, {"variable_callback_leg": "trigger"})
         session = _Session(("192.0.2.1", 1), switch)
 
@@ -416,7 +417,7 @@ class Calls:
             self.ends["bridged"] += 1
 
         def judge(command: Command) -> None:
-            judge_command(command, bridged, lambda: held[0].session.destination_legs)
+            judge_command(command, bridged, lambda: held[0].session.destination_legs, leg)
 
         def events(name: str, argument: str, event_uuid: str) -> list[dict[str, Any]]:
             done = {"Event-Name": "CHANNEL_EXECUTE_COMPLETE", "Application-UUID": event_uuid}
