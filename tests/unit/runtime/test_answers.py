@@ -11,6 +11,7 @@ from controller.runtime import answers, attaching
 from controller.runtime.answers import Answers
 from controller.runtime.remembered import Known
 from controller.runtime.services import Services
+from controller.store.requests import Ended
 
 ATTEMPT, REQUEST = "attempt", "request"
 
@@ -31,7 +32,7 @@ class Told:
     def keep(self, what: str, *of: Any, **more: Any) -> Any:
         """Note it, and find nothing."""
         self.asked.append(what)
-        return answers.Ended(moved=False) if what == "finish" else None
+        return Ended(moved=False) if what == "finish" else None
 
     def insist(self, what: str, call: Any) -> Any:
         """Do it."""

@@ -5,7 +5,6 @@ On SQLite each is run by the driver and by SQLAlchemy, which runs it where someb
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -39,7 +38,7 @@ FOUND = Prepared(
 
 
 @pytest.fixture(params=["driver", "listened"])
-def either(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Engine]:
+def either(request: pytest.FixtureRequest, engine: Engine) -> Engine:
     """Give an engine of which nobody listens to statements, and one of which somebody does."""
     if request.param == "listened":
         event.listen(engine, "before_cursor_execute", lambda *_: None)
