@@ -21,7 +21,8 @@ from typing import Any, Final
 SPEED: Final = ("events", "call", "latency", "sessions", "scale")
 #: Those of one part each, which are run by name.
 MORE: Final = (
-    "callerid", "charging", "conversations", "credit", "live_page", "policies", "triggers",
+    "callerid", "charging", "conversations", "credit", "live_page", "on_switch", "policies",
+    "triggers",
 )  # fmt: skip
 
 

@@ -293,7 +293,8 @@ class Calls:
 
     def _trigger(self) -> None:
         leg = self.uuid()
-        switch = Switch(self._judge_trigger, self._next_of_trigger, self._ends)
+        # It is told of no event.
+        switch = Switch(self._judge_trigger, self._next_of_trigger, lambda *_: [])
         switch.reply = connect_reply(self.call, leg, {"variable_callback_leg": "trigger"})
         session = _Session(("192.0.2.1", 1), switch)
 

@@ -17,6 +17,8 @@ from controller.simulator.listener import Command, Disconnected, Listener
 
 EVENT: Final = "Content-Type: text/event-json"
 OK: Final = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
+#: What a leg's connection ends with where it does not linger.
+NOTICE: Final = b"Content-Type: text/disconnect-notice\nContent-Disposition: disconnect\n\n"
 
 
 @cache
@@ -69,7 +71,7 @@ class Switch:
         self._tell = tell
         self._events = events
         self._inbox: list[bytes] = []
-        self.over = False
+        self.over = self._lingers = False
         self.commands = 0
         self.reply: bytes = OK
 
@@ -100,8 +102,12 @@ class Switch:
             self.over = True
             return [OK]
         if word != "sendmsg":
+            self._lingers = self._lingers or word == "linger"
             return [OK]
         if command.headers["call-command"] == "hangup":
+            if not self._lingers:
+                self.over = True
+                return [OK, NOTICE]
             ends = self._events("hangup", command.headers["hangup-cause"], "")
             return [OK, *(event(**said) for said in ends)]
         event_uuid = command.headers["event-uuid"]

@@ -43,69 +43,73 @@ LONG_SECONDS: Final = 90
 PATIENCE_SECONDS: Final = 180.0
 
 
+WHAT: Final = "CPU of switch and driver per callback"
+
+
 def run() -> dict[str, Any]:
-    """Measure all three; where there is no switch, say so."""
+    """Measure all three; where there is no such switch, say what is missing."""
     freeswitch = os.environ.get("FREESWITCH_BIN") or shutil.which("freeswitch")
     sipp = shutil.which("sipp")
-    what = "CPU of switch and driver per callback"
     if not freeswitch or not sipp:
-        missing = "freeswitch" if not freeswitch else "sipp"
-        return {"what": f"{what}: skipped, there is no {missing}", "skipped": missing}
+        return _skipped("no sipp" if freeswitch else "no freeswitch")
     with tempfile.TemporaryDirectory(prefix="cb-") as root:
         folder = Path(root)
         with Site(freeswitch, folder / "cpu") as site:
+            if site.switch.api("module_exists mod_lua").strip() != "true":
+                return _skipped("a freeswitch without mod_lua")
             spent = _spent(site, sipp, folder)
             counts = {name: _counted(name, site, sipp, folder) for name in DIDS if name != "lua"}
         memory = {name: _memory(name, freeswitch, sipp, folder / f"m-{name}") for name in DIDS}
-    return _results(what, spent, counts, memory)
+    return _results(spent, counts, memory)
+
+
+def _skipped(why: str) -> dict[str, Any]:
+    return {"what": f"{WHAT}: skipped, {why}", "skipped": why}
+
+
+def _compared(what: str, unit: str, ours: float, peer: str, theirs: float) -> dict[str, Any]:
+    ratio = round(ours / theirs, 2) if theirs else ""
+    return {
+        "what": what, "unit": unit, "value": ours, "peer": peer, "peer_value": theirs,
+        "ratio": ratio,
+    }  # fmt: skip
 
 
 def _results(
-    what: str,
     spent: dict[str, dict[str, float]],
     counts: dict[str, dict[str, Any]],
     memory: dict[str, dict[str, float]],
 ) -> dict[str, Any]:
     ours, lua, bare = (spent[name] for name in ("ours", "lua", "greenswitch"))
-    others = [
-        {
-            "what": f"CPU of {part} per callback", "unit": "ms", "value": ours[key],
-            "peer": "Lua in the switch", "peer_value": lua[key],
-            "ratio": round(ours[key] / lua[key], 2) if lua[key] else "",
-        }
-        for part, key in (("the switch", "switch_ms"),)
-    ]  # fmt: skip
-    others.append(
-        {"what": "the same", "unit": "ms", "value": ours["both_ms"], "peer": "bare greenswitch",
-         "peer_value": bare["both_ms"], "ratio": round(ours["both_ms"] / bare["both_ms"], 2)}
-    )  # fmt: skip
-    others.append(
-        {"what": "memory of the switch per talking call", "unit": "KB",
-         "value": memory["ours"]["kb_per_call"], "peer": "Lua in the switch",
-         "peer_value": memory["lua"]["kb_per_call"],
-         "ratio": round(memory["ours"]["kb_per_call"] / memory["lua"]["kb_per_call"], 2)}
-    )  # fmt: skip
-    for key, unit in (("frames", "frames"), ("kb", "KB"), ("commands", "commands")):
-        mine, theirs = counts["ours"][key], counts["greenswitch"][key]
-        others.append(
-            {"what": f"{key} between switch and driver, per callback", "unit": unit,
-             "value": mine, "peer": "bare greenswitch", "peer_value": theirs,
-             "ratio": round(mine / theirs, 2)}
-        )  # fmt: skip
+    inside, outside, key = "Lua in the switch", "bare greenswitch", "kb_per_call"
     return {
-        "what": what,
-        "unit": "ms",
-        "value": ours["both_ms"],
-        "peer": "Lua in the switch",
-        "peer_value": lua["both_ms"],
-        "ratio": round(ours["both_ms"] / lua["both_ms"], 2),
-        "others": others,
+        **_compared(WHAT, "ms", ours["both_ms"], inside, lua["both_ms"]),
+        "others": [
+            _compared("the same", "ms", ours["both_ms"], outside, bare["both_ms"]),
+            _compared("of it the switch's", "ms", ours["switch_ms"], inside, lua["switch_ms"]),
+            _compared("the same", "ms", ours["switch_ms"], outside, bare["switch_ms"]),
+            _compared("of it the driver's", "ms", ours["driver_ms"], outside, bare["driver_ms"]),
+            *(
+                _compared(
+                    f"{name} between them", unit, counts["ours"][name], outside,
+                    counts["greenswitch"][name],
+                )
+                for name, unit in (("frames", ""), ("kb", "KB"), ("commands", ""))
+            ),
+            *(
+                _compared(
+                    "the switch's memory per talking call", "KB", memory["ours"][key], peer,
+                    memory[name][key],
+                )
+                for name, peer in (("lua", inside), ("greenswitch", outside))
+            ),
+        ],
         "spent": spent,
         "counts": counts,
         "memory": memory,
         "calls": CALLS,
         "repeats": REPEATS,
-    }
+    }  # fmt: skip
 
 
 # --- calls -------------------------------------------------------------------------------------
@@ -217,7 +221,6 @@ def _spent(site: Site, sipp: str, folder: Path) -> dict[str, dict[str, float]]:
                     "idle_driver_ms_per_second": rates[1] * 1000,
                 }
             )
-            print(name, turn, {k: round(v, 1) for k, v in seen[name][-1].items()}, flush=True)
     return {
         name: {key: round(statistics.median(one[key] for one in found), 1) for key in found[0]}
         for name, found in seen.items()

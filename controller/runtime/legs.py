@@ -185,10 +185,14 @@ class Leg(Generic[S]):
         self._finish()
 
     def _on_closed(self, error: EslError | None) -> None:
-        self.socket = None
+        link, self.socket = self.socket, None
         if error is not None:
             self.services.note_esl_error(error)
-        self.post(SocketClosed())
+        self.post(SocketClosed() if link is None else self.closed(link))
+
+    def closed(self, link: OutboundSession) -> object:
+        """Give what the end of a connection tells the machine."""
+        return SocketClosed()
 
     def leg_ended(self, event: Event) -> None:
         """Tell the machine that the leg has hung up."""

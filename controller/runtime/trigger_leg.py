@@ -12,7 +12,7 @@ import structlog
 from controller.callback import trigger
 from controller.callback.asking import Asking
 from controller.callback.effects import Effect, Hangup, NoteTrigger, StoreRequest
-from controller.callback.events import RequestStored, SecondTry, TriggerAttached
+from controller.callback.events import LegEnded, RequestStored, SecondTry, TriggerAttached
 from controller.callback.trigger import TriggerSession
 from controller.esl.events import ChannelData, Event
 from controller.esl.session import OutboundSession
@@ -28,8 +28,6 @@ from controller.store.requests import Request, Requests
 
 log: Any = structlog.get_logger("leg")
 
-#: The only thing that we need to be told of a trigger leg.
-SUBSCRIPTION = ("CHANNEL_HANGUP_COMPLETE",)
 #: What speaks of privacy: the header, and what the switch made of identity headers.
 PRIVACY = (
     "variable_sip_h_Privacy",
@@ -56,14 +54,20 @@ UNREADABLE = "unavailable"
 
 
 class TriggerLeg(Leg[TriggerSession]):
-    """Runs the trigger machine."""
+    """Runs the trigger machine.
+
+    It is told of no event, and does not linger: all that counts is that the leg is over, and that
+    the switch says when it closes the connection.
+    """
 
     kind = "trigger"
 
     def on_event(self, event: Event) -> None:
-        """Take an event of the switch; the end of the leg is the only one that counts."""
-        if event.name == "CHANNEL_HANGUP_COMPLETE":
-            self.leg_ended(event)
+        """Take an event of the switch: it was asked for none."""
+
+    def closed(self, link: OutboundSession) -> object:
+        """Give what the end of the connection tells: the leg is over, where the switch says so."""
+        return LegEnded(cause="UNKNOWN") if link.disconnect_notice else super().closed(link)
 
     def transition(self, event: Any, now: float) -> tuple[TriggerSession, tuple[Effect, ...]]:  # noqa: ANN401
         """Take one step of the trigger machine."""
@@ -212,7 +216,6 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
     """Take a trigger leg that has connected."""
     services.clock.follow()
     arrived, epoch = services.clock.now(), services.standing.epoch
-    socket.subscribe(uuid, SUBSCRIPTION)
     rung_number = data.get("Caller-Destination-Number") or ""
     readings = readings_of(rung_number, services.settings.route.country)
     found = services.policies.by_dids(readings)

@@ -49,7 +49,6 @@ from controller.runtime.paying import Call, Paying
 from controller.runtime.prompts import Prompts
 from controller.runtime.return_leg import ReturnLeg
 from controller.runtime.services import Legs
-from controller.runtime.trigger_leg import SUBSCRIPTION as TRIGGER_SUBSCRIPTION
 from controller.runtime.trigger_leg import TriggerLeg
 from tests.replay.test_recordings_decode import RECORDINGS, read, streams
 
@@ -73,10 +72,13 @@ class Line:
 
     def __init__(self) -> None:
         self.connected = True
+        self.disconnect_notice = False
         self.on_event: Any = None
         self.on_closed: Any = None
 
-    def transmit(self, command: bytes, on_reply: object = None) -> None:
+    def transmit(
+        self, command: bytes, on_reply: object = None, *, first: bytes | None = None
+    ) -> None:
         """Take a command."""
 
 
@@ -183,11 +185,7 @@ class Bench:
         """Put one recorded event in, where we are subscribed to its kind."""
         body = json.loads(frame.body)
         name = body["Event-Name"]
-        if isinstance(self.leg, TriggerLeg):
-            if name in TRIGGER_SUBSCRIPTION:
-                self.leg.on_event(decode_event(frame.body))
-            return
-        if name not in RETURN_SUBSCRIPTION:
+        if isinstance(self.leg, TriggerLeg) or name not in RETURN_SUBSCRIPTION:
             return
         if name == "CHANNEL_BRIDGE" or body.get("Application") == "bridge":
             self._dial()
@@ -242,6 +240,9 @@ def play(path: Path, policy: Policy) -> list[Bench]:
             elif frame.content_type == "text/event-json":
                 assert bench is not None
                 bench.feed(frame)
+            elif frame.content_type == "text/disconnect-notice" and bench is not None:
+                # Each of these lingers; ours does not where it is told of nothing.
+                bench.line.disconnect_notice = True
         assert bench is not None
         bench.close()
         for effect in bench.effects:
