@@ -413,7 +413,7 @@ class Calls:
             self.ends["bridged"] += 1
 
         def judge(command: Command) -> None:
-            judge_command(command, bridged, lambda: held[0].session.destination_legs)
+            judge_command(command, bridged, lambda: held[0].session.destination_legs, leg)
 
         def events(name: str, argument: str, event_uuid: str) -> list[dict[str, Any]]:
             done = {"Event-Name": "CHANNEL_EXECUTE_COMPLETE", "Application-UUID": event_uuid}

@@ -161,13 +161,20 @@ def judge_originate(command: bytes, commands: list[Command], meant: Meant, job: 
 
 
 def judge_command(
-    command: Command, bridged: Callable[[str], None], legs: Callable[[], Collection[str]]
+    command: Command,
+    bridged: Callable[[str], None],
+    legs: Callable[[], Collection[str]],
+    own: str = "",
 ) -> None:
     """Have a command on a leg be one of ours; `bridged` judges a dial string.
 
-    `legs` gives those of the destination: no other one may be ended.
+    `legs` gives those of the destination: no other one may be ended. `own` is the leg itself, where
+    its variables may be set: no other one's.
     """
-    demand(LINES.fullmatch(command.line), f"says {command.line!r}")
+    line = LINES.fullmatch(command.line)
+    demand(line, f"says {command.line!r}")
+    assert line is not None
+    demand({line["set"], line["sound"]} <= {None, own}, f"of another leg: {command.line!r}")
     if command.line != "sendmsg":
         demand(not command.headers and not command.body, f"more than a line: {command}")
         return
