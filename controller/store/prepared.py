@@ -1,18 +1,19 @@
 """Statements of every call: built once, and run at what the database itself takes for them.
 
 SQLAlchemy takes for a statement ten times what SQLite does, and as much again where it is built
-anew. So what every call asks is built once (`Prepared`), and on SQLite it is the driver that runs
-it, unless somebody listens for statements. The way to a PostgreSQL server costs more than either:
-there SQLAlchemy runs it, which knows what ends a connection.
+anew; of PostgreSQL's it asks for the description of each column, which psycopg makes then. So what
+every call asks is built once (`Prepared`), and it is the driver that runs it, unless somebody
+listens for statements. What an error means, and whether it ends the connection, SQLAlchemy says.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NoReturn, TypeVar
 
 import msgspec
+import psycopg
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
@@ -27,17 +28,22 @@ class _Compiled(msgspec.Struct, frozen=True):
     """A statement as a database takes it.
 
     `names`: its parameters, in order; `fixed`: the values of those that are written in it;
-    `readers`: what makes the values of columns of what SQLite has, where that is not the same.
+    `readers`: what makes the values of columns of what there is, where that is not the same;
+    `gives`: whether there are rows.
     """
 
     sql: str
     names: tuple[str, ...]
     fixed: dict[str, Any]
     readers: tuple[tuple[int, Callable[[Any], Any]], ...]
+    gives: bool
+    counted: bool
 
-    def values(self, known: Known) -> tuple[Any, ...]:
-        """Give the parameters in order. Raises `KeyError` where one is not known."""
+    def values(self, known: Known) -> tuple[Any, ...] | dict[str, Any]:
+        """Give the parameters, in order or by name. Raises `KeyError` where one is not known."""
         fixed = self.fixed
+        if not self.counted:
+            return fixed | {name: known[name] for name in self.names if name not in fixed}
         if not fixed:
             return tuple([known[name] for name in self.names])
         return tuple([fixed[name] if name in fixed else known[name] for name in self.names])
@@ -97,17 +103,17 @@ class Prepared:
             return
         compiled, driver = self._compiled(connection), _driver(connection)
         try:
-            driver.executemany(compiled.sql, [compiled.values(known) for known in each])
-        except sqlite3.Error as error:
-            raise as_sqlalchemy(compiled.sql, error) from error
+            driver.cursor().executemany(compiled.sql, [compiled.values(known) for known in each])
+        except _ERRORS as error:
+            _raise(connection, compiled.sql, error)
 
     def _run(self, connection: Connection, known: Known) -> tuple[int, list[tuple[Any, ...]]]:
         compiled, driver = self._compiled(connection), _driver(connection)
         try:
             cursor = driver.execute(compiled.sql, compiled.values(known))
-            found = cursor.fetchall()
-        except sqlite3.Error as error:
-            raise as_sqlalchemy(compiled.sql, error) from error
+            found = cursor.fetchall() if compiled.gives else _NO_ROWS
+        except _ERRORS as error:
+            _raise(connection, compiled.sql, error)
         return cursor.rowcount, found
 
     def _compiled(self, connection: Connection) -> _Compiled:
@@ -121,14 +127,18 @@ class Prepared:
 
 def _compile(statement: Any, dialect: Dialect) -> _Compiled:  # noqa: ANN401
     compiled = statement.compile(dialect=dialect)
-    columns = enumerate(statement.exported_columns)
-    readers = ((at, column.type.result_processor(dialect, None)) for at, column in columns)
+    columns = tuple(statement.exported_columns)
+    readers = (
+        (at, column.type.result_processor(dialect, None)) for at, column in enumerate(columns)
+    )
     return _Compiled(
         str(compiled),
         # Where they are named and not counted, each stands there once.
         tuple(compiled.positiontup or compiled.binds),
         {name: given.value for name, given in compiled.binds.items() if not given.required},
         tuple((at, reader) for at, reader in readers if reader is not None),
+        bool(columns),
+        dialect.positional,
     )
 
 
@@ -160,26 +170,35 @@ def _read(
 
 def _is_quick(connection: Connection) -> bool:
     """Whether the driver may run it: nobody would be told of a statement that it runs."""
-    return connection.dialect.name == "sqlite" and not connection.dispatch.before_cursor_execute
+    return not connection.dispatch.before_cursor_execute
 
 
-def _driver(connection: Connection) -> sqlite3.Connection:
+def _driver(connection: Connection) -> Any:  # noqa: ANN401  (sqlite3's, or psycopg's)
     if not connection.in_transaction():
         connection.begin()
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
+    return connection.connection.driver_connection
 
 
 def as_sqlalchemy(sql: str, error: sqlite3.Error) -> DatabaseError:
     """Give what SQLAlchemy would raise; what was asked with stands in no error."""
     kind = next(
-        (ours for theirs, ours in _ERRORS.items() if isinstance(error, theirs)), DatabaseError
+        (ours for theirs, ours in _AS_SQLALCHEMY.items() if isinstance(error, theirs)),
+        DatabaseError,
     )
     return kind(sql, None, error, hide_parameters=True)
 
 
-_ERRORS: Final[dict[type[sqlite3.Error], type[DatabaseError]]] = {
+def _raise(connection: Connection, sql: str, error: Exception) -> NoReturn:
+    """Raise what SQLAlchemy would, and have it do what it does where the connection has died.
+
+    It is its own way out of each of its statements; no other tells its listeners, and its pool.
+    """
+    connection._handle_dbapi_exception(error, sql, None, None, None)
+
+
+_ERRORS: Final = (sqlite3.Error, psycopg.Error)
+_AS_SQLALCHEMY: Final[dict[type[sqlite3.Error], type[DatabaseError]]] = {
     sqlite3.OperationalError: OperationalError,
     sqlite3.IntegrityError: IntegrityError,
 }
+_NO_ROWS: Final[list[tuple[Any, ...]]] = []
