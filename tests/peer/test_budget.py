@@ -68,8 +68,8 @@ def meter(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Meter]:
 
         monkeypatch.setattr(where, name, instead)
 
-    def turn(_given: object, function: Callable[..., object], *_rest: object) -> None:
-        made.note("turns", getattr(function, "__qualname__", str(function)))
+    def turn(_given: object, _waiting: object, job: Any) -> None:
+        made.note("turns", getattr(job.function, "__qualname__", str(job.function)))
 
     def asked(_given: object, *command: object) -> None:
         # A script by its hash, or what is read: its keys are of this call only.
@@ -84,7 +84,7 @@ def meter(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Meter]:
             name = data.partition(b"Event-Name: ")[2].partition(b"\n")[0]
             made.note("events", name.decode())
 
-    watch(Offload, "_in_thread", turn)
+    watch(Offload, "_run", turn)
     watch(RedisHandle, "execute", asked)
     watch(Listener, "read", commanded)
     watch(Listener, "send", told)
