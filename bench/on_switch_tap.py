@@ -115,6 +115,9 @@ class _Connection:
         self._role = "link" if link else "leg"
         #: Commands sent before the role was known, as theirs.
         self._early: list[tuple[str, int]] | None = None if link else []
+        #: Directions in which something may still come.
+        self._open = 2
+        self._lock = threading.Lock()
         for source, target, take in (
             (switch, driver, self._from_switch),
             (driver, switch, self._from_driver),
@@ -131,6 +134,11 @@ class _Connection:
         for end in (source, target):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            self._open -= 1
+            if self._open == 0:
+                source.close()
+                target.close()
 
     def _from_switch(self, head: bytes, body: bytes) -> None:
         kind = "reply"
@@ -206,5 +214,7 @@ class Tap:
             _Connection(self._count, driver, switch, self._link)
 
     def close(self) -> None:
-        """Accept no more."""
+        """Accept no more; whoever waits for somebody is woken."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

@@ -71,13 +71,11 @@ from controller.web.health import HealthServer
 
 log: Any = structlog.get_logger("app")
 
-#: Threads that read the store.
+#: Threads or greenlets that read the store, and that write to one which takes several writers;
+#: threads that work with files, and threads for what administrators do.
 READERS: Final = 2
-#: Threads that write to a store which takes several writers.
 WRITERS: Final = 4
-#: Threads that work with files.
 FILES: Final = 2
-#: Threads for what administrators do.
 ADMINISTRATORS: Final = 3
 
 
@@ -97,9 +95,8 @@ class Controller:
             raise
         self._embedded: EmbeddedServer | None = None
         if not settings.redis.url:
-            self._embedded = EmbeddedServer(
-                Path(settings.data_dir), maxmemory=settings.redis.maxmemory
-            )
+            memory = settings.redis.maxmemory
+            self._embedded = EmbeddedServer(Path(settings.data_dir), maxmemory=memory)
         redis = open_redis(self._embedded.url if self._embedded else settings.redis.url)
         extensions = Extensions(self._engine)
         passwords = Passwords(pepper)
@@ -327,10 +324,8 @@ class Controller:
             # It waits for the server to end: not on the hub.
             self.services.files.run(self._embedded.close)
         self._admin.close()
-        self.services.sql.close()
-        self.services.reads.close()
-        self.services.files.close()
-        self.services.hashing.close()
+        for turns in self.services.turns:
+            turns.close()
         self._engine.dispose()
         log.info("stopped")
 

@@ -199,6 +199,11 @@ class Services:
         metrics.store_away.set_function(self._store_away_seconds)
         metrics.store_waiting.set_function(lambda: sql.waiting + self._insisting)
 
+    @property
+    def turns(self) -> tuple[Offload, ...]:
+        """Where what the calls ask for is done, off the loop: to be ended in this order."""
+        return (self.sql, self.reads, self.files, self.hashing)
+
     # --- the store ---------------------------------------------------------------------------
 
     def write(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -288,8 +288,9 @@ class listening:  # noqa: N801  (a context manager, named as its use reads)
                     who = names.get(listener.sock.getpeername()[1], "")
                 except OSError:
                     who = ""
-                app = command.headers.get("execute-app-name", "")
-                told = f"{command.line} {app}".strip()
+                said = command.headers
+                what = said.get("execute-app-name") or said.get("call-command", "")
+                told = f"{command.line} {what}".strip()
                 site.told.append((site.world.time(), who, listener.leg.uuid, told))
             return command
 
