@@ -15,7 +15,7 @@ header, and msgspec passes over the hundred fields that nobody reads. Three thin
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final, Union, cast
 from urllib.parse import unquote
 
@@ -387,30 +387,3 @@ def channel_data(frame: Frame) -> ChannelData:
     if data.uuid is None:
         raise BadEvent("the reply to connect names no channel")
     return data
-
-
-#: What the switch says of a leg that was answered, among the causes of those that were not.
-_ANSWERED: Final = "NONE"
-
-
-def failed_legs(value: Field) -> tuple[tuple[str, str], ...]:
-    """Read `originate_causes`: of each leg that came to nothing, its uuid and its cause.
-
-    The switch adds to it with each bridge: those of earlier destinations are among them
-    (switch_ivr_originate.c, switch_ivr_originate: `<uuid>;<cause>`, several as a list).
-    """
-    return tuple(_pairs([value] if isinstance(value, str) else value or []))
-
-
-def failed_legs_of(data: ChannelData) -> tuple[tuple[str, str], ...]:
-    """Read the same of a leg that connects, whose variables are plain text."""
-    raw = unquote(data.raw("variable_originate_causes") or "", errors="replace")
-    return tuple(_pairs(raw.removeprefix("ARRAY::").split("|:")))
-
-
-def _pairs(values: Iterable[str]) -> Iterable[tuple[str, str]]:
-    for value in values:
-        leg, _, said = (text(value) or "").partition(";")
-        why = cause(said)
-        if why is not None and why != _ANSWERED:
-            yield leg, why

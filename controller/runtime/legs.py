@@ -26,7 +26,8 @@ from controller.callback.machine import Session
 from controller.esl import commands
 from controller.esl.connection import OnReply
 from controller.esl.errors import EslError, NotConnected, UnsafeText
-from controller.esl.events import Event, cause, failed_legs, text
+from controller.esl.events import Event, cause, text
+from controller.esl.failures import failed_legs
 from controller.esl.session import OutboundSession
 from controller.esl.wire import Frame
 from controller.runtime.services import Services

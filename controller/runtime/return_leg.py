@@ -48,7 +48,8 @@ from controller.callback.transcript import words
 from controller.credit.model import Granted
 from controller.esl import commands
 from controller.esl.errors import EslError, NotConnected
-from controller.esl.events import DIGITS_VARIABLE, Event, cause, failed_legs, text
+from controller.esl.events import DIGITS_VARIABLE, Event, cause, text
+from controller.esl.failures import failed_legs
 from controller.esl.session import OutboundSession
 from controller.esl.wire import Frame
 from controller.prompts.segments import Files, Segment

@@ -41,7 +41,6 @@ from controller.policy.records import (
 )
 from controller.policy.versions import read, write
 from controller.store import schema, schema_money
-from controller.store.prepared import Row
 
 #: How many keys one statement names; SQLite takes 32,766 values, its planner likes fewer.
 KEYS_AT_A_TIME: Final = 500
@@ -149,14 +148,13 @@ class Kept:
     def _select(self) -> Select[Any]:
         return select(self.table)
 
-    def _is(self, key: Key) -> ColumnElement[bool]:
+    def _is(self, key: Sequence[Any]) -> ColumnElement[bool]:
         return and_(*(column == part for column, part in zip(self._key, key, strict=True)))
 
     def _load(self, connection: Connection, statement: Select[Any]) -> list[Stored]:
-        rows = connection.execute(statement).mappings().all()
-        return [self._stored(row) for row in rows]
+        return [self._stored(row) for row in connection.execute(statement).mappings()]
 
-    def stored(self, row: Row) -> Stored:
+    def stored(self, row: Sequence[Any]) -> Stored:
         """Make a record of a row of `by_key`."""
         return self._stored(dict(zip(self._columns, row, strict=True)))
 
@@ -321,16 +319,9 @@ class KeptRates(Kept):
         place: Any = None if after is None else (*after[:2], counted(after[2]))
         return super().page(connection, conditions, place, limit)
 
-    def _is(self, key: Key) -> ColumnElement[bool]:
+    def _is(self, key: Sequence[Any]) -> ColumnElement[bool]:
         name, prefix, since = key
-        column = self.table.c
-        return and_(
-            column.price_list == name, column.prefix == prefix, column.since == counted(since)
-        )
-
-    def stored(self, row: Row) -> Stored:
-        """Make a record of a row of `by_key`."""
-        return self._stored(dict(zip(self._columns, row, strict=True)))
+        return super()._is((name, prefix, counted(since)))
 
     def _stored(self, row: Any) -> Stored:  # noqa: ANN401  (a row of SQLAlchemy)
         since, until = row["since"], row["until"]

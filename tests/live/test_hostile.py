@@ -32,7 +32,7 @@ FORGED = ("evil", "pin_ok", "origination_uuid", "execute_on_answer", "Event-Name
 OURS = {"callback_leg": "trigger", "cb_hops": "x", "socket_resume": "true"}
 #: All that our dialplan and a controller do on a call from outside.
 APPLICATIONS = {
-    "set",
+    "multiset",
     "unset",
     "ring_ready",
     "sched_hangup",

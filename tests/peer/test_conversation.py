@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
 import gevent
+import pytest
 import redis
 
 from controller.admin.callbacks import Callbacks
@@ -169,16 +171,28 @@ def test_t9_a_human_being_presses_1(world: World) -> None:
     assert request.outcome == "completed"
 
 
-def test_d2_what_is_typed_ahead_counts_across_checks_and_questions(world: World) -> None:
+def test_d2_what_is_typed_ahead_counts_across_checks_and_questions(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """D2: a destination typed while the password is checked is neither lost nor asked for."""
     world.extension(password=PASSWORD)
-    world.controller()
+    checks, keyed = world.controller().services.passwords, threading.Event()
+    check = checks.check
+
+    def late(digits: str, hashed: str) -> bool:
+        # It takes as long as he takes to type on.
+        assert keyed.wait(PATIENCE)
+        return check(digits, hashed)
+
+    monkeypatch.setattr(checks, "check", late)
     everything = Keys(
         when="heard", what="enter_pin", press=f"{PASSWORD}#{FRIEND[1:]}#", after=0.1, gap=0.1
     )
     world.phone(CALLER, answering(everything))
     world.phone(FRIEND, talking(0.3))
     world.ring()
+    world.wait(lambda: world.switch.seen("pressed"))
+    keyed.set()
     (request,) = world.ended()
     world.idle()
     assert request.outcome == "completed"

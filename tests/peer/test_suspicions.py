@@ -58,7 +58,7 @@ def test_g3_a_number_that_answers_and_hangs_up_at_once_is_not_called_again(world
     """It is the switch's own times that say so, as its leg is settled."""
     world.extension(on_short_answers="block")
     world.controller(guard=Guard(short_answers=2))
-    world.phone(ROBOTS[0], Behaviour(on_call="answer", hang_up=HangUp(when="answer", after=0.1)))
+    world.phone(ROBOTS[0], Behaviour(on_call="answer", hang_up=HangUp(when="answer", after=1.0)))
     assert ring(world, ROBOTS[0], 1) == "hung_up"
     assert ring(world, ROBOTS[0], 2) == "hung_up"
     watched = Suspicions(world.engine, now=world.controllers[0].services.clock.micros)
