@@ -45,8 +45,6 @@ Away: Final = (OperationalError, PoolTimeout, psycopg.OperationalError)
 
 #: The execution option of a connection that only reads.
 READING = "callbackd_reading"
-#: The execution option of a connection whose statements are transactions of their own.
-ALONE: Final = "callbackd_alone"
 
 
 def reader(engine: Engine) -> Engine:
@@ -54,17 +52,6 @@ def reader(engine: Engine) -> Engine:
     if engine.dialect.name == "postgresql":
         return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return engine.execution_options(**{READING: True})
-
-
-def alone(engine: Engine) -> Engine:
-    """Give the engine for statements of which each is a transaction of its own.
-
-    One that reads, or changes, by itself needs no beginning and no end to be told: on PostgreSQL
-    that is one round trip, and was three.
-    """
-    if engine.dialect.name == "postgresql":
-        return engine.execution_options(isolation_level="AUTOCOMMIT")
-    return engine.execution_options(**{ALONE: True})
 
 
 def open_database(url: str) -> Engine:
@@ -224,13 +211,11 @@ def _set_wal(cursor: DBAPICursor) -> None:
 def _begin(connection: Connection) -> None:
     # IMMEDIATE takes the write lock at once: two writers wait for each other instead of one of
     # them failing in the middle. A reader takes no lock.
-    options = connection.get_execution_options()
-    if options.get(ALONE, False):
-        return
+    reading = connection.get_execution_options().get(READING, False)
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     # By the driver itself: every transaction begins with it.
-    begin = "BEGIN" if options.get(READING, False) else "BEGIN IMMEDIATE"
+    begin = "BEGIN" if reading else "BEGIN IMMEDIATE"
     try:
         driver.execute(begin)
     except sqlite3.Error as error:

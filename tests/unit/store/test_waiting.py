@@ -11,7 +11,7 @@ from gevent.event import Event
 from sqlalchemy import Engine, text
 
 from controller.runtime.offload import Offload
-from controller.store.database import Away, alone, open_database, reader
+from controller.store.database import Away, open_database
 from controller.store.requests import Requests
 from controller.store.waiting import loop_of_greenlet
 from tests.postgres_pair import Pair
@@ -153,24 +153,3 @@ def test_what_is_said_of_columns_is_what_psycopg_says(engine: Engine) -> None:
         else:
             assert [(one[0], one[1]) for one in said] == [(one[0], one[1]) for one in theirs]
     raw.close()
-
-
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_a_statement_alone_is_kept_and_seen_by_others(
-    database: str, request: pytest.FixtureRequest, tmp_path: Any
-) -> None:
-    """What changes something by itself is committed with it; nobody is kept out meanwhile."""
-    if database == "sqlite":
-        engine = open_database(f"sqlite:///{tmp_path}/callbackd.sqlite3")
-    else:
-        engine = request.getfixturevalue("engine")
-    with alone(engine).connect() as connection:
-        before = connection.execute(text("SELECT seq FROM sound_clock")).scalar_one()
-        connection.execute(text("UPDATE sound_clock SET seq = seq + 1"))
-        with reader(engine).connect() as other:
-            seen = other.execute(text("SELECT seq FROM sound_clock")).scalar_one()
-        assert seen == before + 1
-        # The connection is still open, and has no lock.
-        with engine.begin() as other:
-            other.execute(text("UPDATE sound_clock SET seq = seq + 1"))
-    engine.dispose()
