@@ -127,11 +127,11 @@ def test_o5_a_statement_that_takes_long_is_waited_for_by_a_greenlet_too(
         connection.execute(LOCK)
         waiting = gevent.spawn(take, engine, done)
         with gevent.Timeout(30):
-            while len(looked) < 2:
+            # Silence goes on, however often it is looked.
+            while max(looked, default=0.0) < 0.2:
                 gevent.sleep(0.01)
     waiting.get(timeout=30)
     assert done == ["taken"]
-    assert looked == sorted(looked)
 
 
 def test_what_is_no_greenlet_waits_by_itself(engine: Engine) -> None:
