@@ -92,9 +92,7 @@ class Switch:
     ) -> None:
         self.name, self.records = name, records
         records.mkdir()
-        command = [
-            *(sys.executable, "-m", "bench.switch_process", "simulate", "--listen=127.0.0.1:0")
-        ]
+        command = [*(sys.executable, "-m", "controller", "simulate", "--listen=127.0.0.1:0")]
         command += [f"--controllers={','.join(f'127.0.0.1:{port}' for port in controllers)}"]
         command += [f"--records={records}"]
         self.process = _process(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -122,7 +122,7 @@ def measure(peer: bool) -> dict[str, float]:
         directory = Path(root)
         esl, web = free_port(), free_port()
         with process(
-            *(sys.executable, "-m", "bench.switch_process", "simulate", "--listen=127.0.0.1:0"),
+            *(sys.executable, "-m", "controller", "simulate", "--listen=127.0.0.1:0"),
             f"--controllers=127.0.0.1:{esl}",
             core=1,
             stdin=subprocess.PIPE,

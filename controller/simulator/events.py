@@ -9,6 +9,7 @@ recordings. FreeSWITCH: ``switch_event_prep_for_delivery_detailed`` in ``src/swi
 
 import json
 import math
+import re
 import time
 from functools import lru_cache
 from importlib import resources
@@ -20,8 +21,11 @@ Value = str | list[str]
 Event = dict[str, Value]
 
 # src/include/switch_utils.h, SWITCH_URL_UNSAFE
-_UNSAFE: Final = frozenset(b'\r\n #%&+:;<=>?@[\\]^`{|}"')
-_HEX: Final = b"0123456789ABCDEF"
+_UNSAFE: Final = b'\r\n #&+:;<=>?@[\\]^`{|}"'
+#: What is encoded: that, all that is not printed, and ``%`` where nothing encoded follows.
+_ENCODED: Final = re.compile(
+    rb"[^\x20-\x7e]|[" + re.escape(_UNSAFE) + rb"]|%(?![0-9A-F]{2})", re.DOTALL
+)
 
 # What "myevents" subscribes to, of the kinds made here: mod_event_socket.c, parse_command.
 MY_EVENTS: Final = frozenset(
@@ -141,19 +145,7 @@ def url_encode(value: str) -> str:
     FreeSWITCH: ``switch_url_encode`` in ``src/switch_utils.c``.
     """
     raw = value.encode("utf-8", "surrogateescape")
-    out = bytearray()
-    for index, byte in enumerate(raw):
-        encoded_already = (
-            byte == 0x25
-            and index + 2 < len(raw)
-            and raw[index + 1] in _HEX
-            and raw[index + 2] in _HEX
-        )
-        if not encoded_already and (not 0x20 <= byte <= 0x7E or byte in _UNSAFE):
-            out += b"%%%02X" % byte
-        else:
-            out.append(byte)
-    return out.decode("ascii")
+    return _ENCODED.sub(lambda found: b"%%%02X" % found[0][0], raw).decode("ascii")
 
 
 def array(value: Value) -> str:
@@ -161,10 +153,18 @@ def array(value: Value) -> str:
     return value if isinstance(value, str) else "ARRAY::" + "|:".join(value)
 
 
-def plain_frame(event: Event) -> bytes:
+def plain_block(event: Event) -> bytes:
     """The event as header lines with url-encoded values, as ``connect`` is answered."""
     lines = [f"{name}: {url_encode(array(value))}\n" for name, value in event.items()]
     return ("".join(lines) + "\n").encode("ascii", "replace")
+
+
+def plain_frame(event: Event) -> bytes:
+    """The event as a ``text/event-plain`` frame.
+
+    FreeSWITCH: ``read_packet`` in ``mod_event_socket.c``, which writes both kinds of head alike.
+    """
+    return _framed(b"plain", plain_block(event))
 
 
 def json_frame(event: Event) -> bytes:
@@ -175,4 +175,8 @@ def json_frame(event: Event) -> bytes:
         body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode(
             "utf-8", "surrogateescape"
         )
-    return b"Content-Length: %d\nContent-Type: text/event-json\n\n%b" % (len(body), body)
+    return _framed(b"json", body)
+
+
+def _framed(kind: bytes, body: bytes) -> bytes:
+    return b"Content-Length: %d\nContent-Type: text/event-%b\n\n%b" % (len(body), kind, body)

@@ -14,7 +14,7 @@ import gevent
 from gevent import socket
 
 from controller.simulator.causes import cause_name
-from controller.simulator.events import Event, plain_frame, whole_seconds
+from controller.simulator.events import Event, plain_block, whole_seconds
 from controller.simulator.listener import Command, Disconnected, Listener
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class OutboundLink(Listener):
         event["Reply-Text"] = "+OK\n"
         event["Socket-Mode"] = "async" if self.is_async else "static"
         event["Control"] = "full" if self.full else "single-channel"
-        self.send(plain_frame(event))
+        self.send(plain_block(event))
         self.connected = True
         leg.wake()
 

@@ -160,7 +160,7 @@ class Peer:
         while self._new.get(timeout=PATIENCE) is not None:
             pass
 
-    def attach(self, linger: int | None = 1) -> Peer:
+    def attach(self, linger: int | None = 1, events: str = "myevents json") -> Peer:
         """Say what a controller says first: ``connect``, ``linger``, ``myevents``."""
         self.data = {
             name: unquote(value) for name, value in self.command("connect").headers.items()
@@ -168,7 +168,7 @@ class Peer:
         self.leg = self.data["Unique-ID"]
         if linger is not None:
             assert self.command(f"linger {linger}").kind == f"+OK will linger {linger} seconds"
-        assert self.command("myevents json").kind == "+OK Events Enabled"
+        assert self.command(events).kind == "+OK Events Enabled"
         return self
 
     def die(self) -> None:
@@ -226,10 +226,16 @@ class Bench:
         assert peer.command(events).kind == "+OK event listener enabled json"
         return peer
 
-    def return_call(self, number: str = "100", uuid: str = "r", variables: str = "") -> Peer:
+    def return_call(
+        self,
+        number: str = "100",
+        uuid: str = "r",
+        variables: str = "",
+        events: str = "myevents json",
+    ) -> Peer:
         """Originate into the dialplan; the connection of the answered leg, attached."""
         own = f"origination_uuid={uuid},callback_leg=return{variables}"
         self.client.command(
             f"bgapi originate {{{own}}}sofia/gateway/pstn/{number} return_call XML callback"
         )
-        return self.controller.accept().attach()
+        return self.controller.accept().attach(events=events)

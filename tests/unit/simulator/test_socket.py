@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from urllib.parse import unquote
 
 import gevent
 import pytest
 
 from controller.simulator import Behaviour, HangUp, Phone, TriggerCall
+from controller.simulator.events import array
 from tests.proxies import black_hole
 from tests.unit.simulator.peer import Bench, Controller
 
@@ -417,3 +419,21 @@ def test_hanging_up_the_destination_gives_the_first_leg_back(bench: Bench) -> No
     assert peer.done("b")["variable_last_bridge_hangup_cause"] == "NORMAL_CLEARING"
     peer.execute("playback", "silence_stream://1", "p")
     peer.done("p")
+
+
+def test_events_in_plain_text_are_framed_and_say_the_same_as_in_json(bench: Bench) -> None:
+    """mod_event_socket.c, read_packet: a head with the length, then the fields, url-encoded."""
+    peer = bench.return_call(variables=",said='a b%3B'", events="myevents")
+    peer.execute("playback", "tone_stream://%(1,0,440);loops=1", "p")
+    frame = peer.until(
+        lambda frame: (
+            frame.headers["Content-Type"] == "text/event-plain"
+            and "Event-Name: CHANNEL_EXECUTE\n" in frame.body
+        )
+    )
+    assert frame.body.endswith("\n\n")
+    lines = frame.body.removesuffix("\n\n").split("\n")
+    plain = {name: unquote(value) for name, _, value in (line.partition(": ") for line in lines)}
+    said = bench.client.event("CHANNEL_EXECUTE", Application_UUID="p")
+    assert plain == {name: unquote(array(value)) for name, value in said.items()}
+    assert plain["variable_said"] == "a b;"
