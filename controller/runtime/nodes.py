@@ -82,13 +82,15 @@ class Nodes:
         """Let go of a node that was found, and forget it. Nobody waits for its jobs' answers."""
         services = self._services
         self.discovered.discard(name)
-        link = services.links.pop(name)
-        link.stop()
+        # It waits until the link's greenlet has ended, which may still say that the link is down:
+        # only then nothing of it is left, all at once.
+        services.links[name].stop()
+        del services.links[name]
         services.health.forget(name)
         services.node_health.forget(name)
         services.sound_watch.forget(name)
-        self._on_gone(name)
         services.metrics.link_up.remove(name)
+        self._on_gone(name)
 
     def _make(self, node: Node) -> None:
         self._services.links[node.name] = SwitchLink(
