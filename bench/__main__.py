@@ -22,7 +22,7 @@ SPEED: Final = ("events", "call", "latency", "sessions", "scale")
 #: Those of one part each, which are run by name.
 MORE: Final = (
     "callerid", "charging", "conversations", "credit", "live_page", "on_switch", "policies",
-    "triggers",
+    "room", "talking", "triggers",
 )  # fmt: skip
 
 

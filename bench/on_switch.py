@@ -123,7 +123,7 @@ def _destination(number: int) -> str:
     return f"1646{5_550_000 + number}"
 
 
-def _make(
+def make(
     name: str,
     site: Site,
     sipp: str,
@@ -131,9 +131,9 @@ def _make(
     numbers: Sequence[int],
     talk_seconds: float,
     rate: float = RATE,
-    talking: Callable[[], None] | None = None,
+    talking: Callable[[Keys], None] | None = None,
 ) -> None:
-    """Make callbacks, and see them through; `talking` is called when all of them talk."""
+    """Make callbacks, and see them through; `talking(keys)` is called when all of them talk."""
     answers = [(f"{PIN}#", f"{_destination(number)[1:]}#") for number in numbers]
     keys = Keys(answers)
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder))
@@ -146,7 +146,7 @@ def _make(
         )  # fmt: skip
         far = Phone(
             folder / "far", sipp, "answer_and_hang_up", None, len(numbers),
-            rtp_port=str(keys.ports[0]), ring_ms="200", talk_ms=str(int(talk_seconds * 1000)),
+            rtp_port=str(keys.called_port), ring_ms="200", talk_ms=str(int(talk_seconds * 1000)),
             patience_ms=patience, extra_headers="",
         )  # fmt: skip
         phones += [back, far]
@@ -169,7 +169,7 @@ def _make(
                 PATIENCE_SECONDS,
                 0.5,
             )
-            talking()
+            talking(keys)
             site.switch.api("hupall")
         else:
             far.finish(PATIENCE_SECONDS)
@@ -199,13 +199,13 @@ def _spent(site: Site, sipp: str, folder: Path) -> dict[str, dict[str, float]]:
             own = folder / f"{name}-{turn}"
             own.mkdir()
             with driving(name, site, own) as pid:
-                _make(name, site, sipp, own, range(number, number + 4), TALK_SECONDS)
+                make(name, site, sipp, own, range(number, number + 4), TALK_SECONDS)
                 idle, seconds = _work(site, pid), time.monotonic()
                 time.sleep(IDLE_SECONDS)
                 before, begun = _work(site, pid), time.monotonic()
                 rates = [(b - a) / (begun - seconds) for a, b in zip(idle, before, strict=True)]
                 first = number + 4
-                _make(name, site, sipp, own, range(first, first + CALLS), TALK_SECONDS)
+                make(name, site, sipp, own, range(first, first + CALLS), TALK_SECONDS)
                 after, took = _work(site, pid), time.monotonic() - begun
             number += CALLS + 4
             switch, driver = (
@@ -241,10 +241,10 @@ def _counted(name: str, site: Site, sipp: str, folder: Path) -> dict[str, Any]:
     own = folder / f"{name}-counted"
     own.mkdir()
     with driving(name, site, own, count) as _:
-        _make(name, site, sipp, own, range(900_000, 900_002), TALK_SECONDS)
+        make(name, site, sipp, own, range(900_000, 900_002), TALK_SECONDS)
         time.sleep(2)
         before = count.copy()
-        _make(name, site, sipp, own, range(900_010, 900_010 + calls), TALK_SECONDS)
+        make(name, site, sipp, own, range(900_010, 900_010 + calls), TALK_SECONDS)
         time.sleep(2)
         return count.since(before, calls)
 
@@ -261,12 +261,12 @@ def _memory(name: str, freeswitch: str, sipp: str, folder: Path) -> dict[str, fl
         with driving(name, site, folder):
             for calls in TALKING:
 
-                def look() -> None:
+                def look(keys: Keys) -> None:
                     time.sleep(5)
                     found.append(resident(site.switch.pid))
 
                 numbers = range(calls * 1000, calls * 1000 + calls)
-                _make(name, site, sipp, folder, numbers, LONG_SECONDS, rate=2.0, talking=look)
+                make(name, site, sipp, folder, numbers, LONG_SECONDS, rate=2.0, talking=look)
     few, many = found
     return {
         "kb_per_call": round((many - few) / 1024 / (TALKING[1] - TALKING[0]), 1),

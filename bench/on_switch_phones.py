@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
+import select
 import selectors
 import socket
 import struct
@@ -14,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.live.media import EVENTS, PACKET_S, PACKET_SAMPLES, TELEPHONE_EVENT
+from tests.live.media import EVENTS, PACKET_S, PACKET_SAMPLES, PCMA, TELEPHONE_EVENT
 from tests.live.net import HOST, free_media_port, free_ports
 
 SCENARIOS: Final = Path(__file__).resolve().parents[1] / "tests" / "live" / "sipp"
@@ -24,6 +25,8 @@ GIVE_UP_SECONDS: Final = 600
 THINK_SECONDS: Final = 1.2
 #: Between the keys, seconds.
 KEY_SECONDS: Final = 0.15
+#: 20 ms of somebody who speaks, A-law; the switch passes it on as it is.
+SPOKEN: Final = bytes(0x50 ^ 0x55 ^ (at % 2 << 7) for at in range(PACKET_SAMPLES))
 
 
 class Keys:
@@ -34,7 +37,13 @@ class Keys:
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._over = False
-        self._sockets = []
+        self._sockets: list[socket.socket] = []
+        #: Where each phone's sound goes to, once the switch has sent it some.
+        self._far: dict[socket.socket, tuple[str, int]] = {}
+        #: Where those who are called get their sound, all of them.
+        self._called = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._called.bind((HOST, 0))
+        self.called_port = int(self._called.getsockname()[1])
         for typed in answers:
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             # What comes after the first packet is heard by nobody.
@@ -59,6 +68,7 @@ class Keys:
                 sock: socket.socket = ready.fileobj  # type: ignore[assignment]
                 _, far = sock.recvfrom(2048)
                 self._selector.unregister(sock)
+                self._far[sock] = far
                 self._type(sock, far, ready.data)
 
     def _type(self, sock: socket.socket, far: tuple[str, int], typed: tuple[str, str]) -> None:
@@ -81,11 +91,33 @@ class Keys:
         self._count += 1
         heapq.heappush(self._due, (at, self._count, lambda: _send(sock, packet, far)))
 
+    def speak(self, seconds: float) -> float:
+        """Let all callers speak for so long, and those whom they called say the same back.
+
+        Gives how much of what they said has arrived: 1, where all has.
+
+        What comes back is heard by nobody: the switch has sent it, which is what it costs.
+        """
+        self._called.setblocking(False)
+        began, arrived, packets = time.monotonic(), 0, round(seconds / PACKET_S)
+        for number in range(packets):
+            stamp = (1_000_000 + number * PACKET_SAMPLES) & 0xFFFFFFFF
+            head = struct.pack("!BBHII", 0x80, PCMA, (10_000 + number) & 0xFFFF, stamp, 0x0CA11BAC)
+            packet = head + SPOKEN
+            for sock, far in self._far.items():
+                sock.sendto(packet, far)
+            while (ahead := began + (number + 1) * PACKET_S - time.monotonic()) > 0:
+                if select.select([self._called], [], [], ahead)[0]:
+                    said, far = self._called.recvfrom(2048)
+                    self._called.sendto(said, far)
+                    arrived += 1
+        return arrived / (packets * len(self._far))
+
     def close(self) -> None:
         """Type no more."""
         self._over = True
         self._thread.join(5)
-        for sock in self._sockets:
+        for sock in (*self._sockets, self._called):
             sock.close()
 
 

@@ -221,7 +221,7 @@ class Site:
         self.engine = engine
         self.switches = switches
         self.controllers = controllers
-        self._valkey = valkey
+        self.valkey = valkey
         self._web = web
         self._callers = callers
         #: The process of Valkey; and the directory of PostgreSQL, empty where it is SQLite.
@@ -273,9 +273,9 @@ class Site:
         return {what: sums.get(metric, 0.0) for what, metric in wanted.items()}
 
     def _redis(self) -> dict[str, float]:
-        memory = self._valkey.info("memory")
-        clients = self._valkey.info("clients")
-        keys = self._valkey.keys()
+        memory = self.valkey.info("memory")
+        clients = self.valkey.info("clients")
+        keys = self.valkey.keys()
         counted = sum(b":often:was:" in key for key in keys)
         return {
             "redis: other keys": len(keys) - counted,
@@ -287,7 +287,7 @@ class Site:
     def keys(self) -> dict[str, int]:
         """Count the keys in Redis by what they begin with: the parts before the last colon."""
         counts: dict[str, int] = {}
-        for key in self._valkey.scan_iter(count=1000):
+        for key in self.valkey.scan_iter(count=1000):
             kind = ":".join(
                 "*" if any(c.isdigit() for c in part) else part
                 for part in key.decode("utf-8", "replace").split(":")
@@ -423,12 +423,13 @@ def site(
     pinned: bool = False,
     switched: Sequence[str] = (),
     python: Sequence[str] = (sys.executable, "-m", "controller"),
+    log_level: str = "warning",
 ) -> Iterator[Site]:
     """Set all of it up, a controller and a switch of each name, and take it down.
 
     `hashed`: what hashes their passwords. `pinned`: controllers have a core of their own, and
     switches another one. `switched`: the switches' names, where there is not one of each name.
-    `python`: what runs a controller.
+    `python`: what runs a controller. Each logs into `NAME.log` of the site's directory.
     """
     with ExitStack() as undo:
         directory = undo.enter_context(short_directory())
@@ -463,7 +464,7 @@ def site(
             with (directory / f"{name}.log").open("w") as log:
                 # What it prints is how the first administrator gets in.
                 quiet = {"stdout": subprocess.DEVNULL, "stderr": log}
-                controllers[name] = _process(*command, "--log-level=warning", **quiet)
+                controllers[name] = _process(*command, f"--log-level={log_level}", **quiet)
             if pinned:
                 pin(controllers[name].pid, 0)
             undo.callback(_end, controllers[name])
