@@ -33,9 +33,12 @@ def test_o4_of_a_node_that_is_let_go_nothing_is_left_at_any_moment() -> None:
         sound_watch=watching,
         standing=SimpleNamespace(fence=None),
     )
-    nothing: Any = lambda *_: None
+
+    def nothing(*given: object) -> None:
+        """Take no notice of what a link tells."""
+
     nodes = Nodes(
-        cast(Any, services), nothing, on_event=nothing, on_up=nothing, on_gone=told.append
+        cast(Any, services), cast(Any, None), on_event=nothing, on_up=nothing, on_gone=told.append
     )
     looks, looked = [], Flag()
 
