@@ -36,7 +36,7 @@ from controller.runtime.draining import Draining
 from controller.runtime.health import ChannelHealth
 from controller.runtime.inheriting import Inheriting
 from controller.runtime.link_events import LinkEvents
-from controller.runtime.lost_nodes import LostNodes
+from controller.runtime.looking import Looking
 from controller.runtime.moving import Mover
 from controller.runtime.nodes import Nodes
 from controller.runtime.offload import Offload
@@ -251,7 +251,7 @@ class Controller:
             on_gone=self._on_gone,
         )
         nodes_seen = NodesSeen(self._engine)
-        self._lost_nodes = LostNodes(self.services, nodes_seen)
+        self._looking = Looking(self.services, self._engine, nodes_seen)
         self._discovery = Discovery(self.services, self._nodes, redis, nodes_seen)
 
     # --- life ------------------------------------------------------------------------------
@@ -275,7 +275,7 @@ class Controller:
         self._mover.start()
         self._nodes.start()
         self._discovery.start()
-        self._lost_nodes.start()
+        self._looking.start()
         self.dispatcher.start()
         self.services.metering.start()
         self.delivery.start()
@@ -307,7 +307,7 @@ class Controller:
         self.server.close()
         self.services.standing.stop()
         self._discovery.stop()
-        self._lost_nodes.stop()
+        self._looking.stop()
         self.lists.stop()
         self._mover.stop()
         self._nodes.stop()

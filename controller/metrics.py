@@ -168,6 +168,69 @@ class Metrics:
             "Legs that cost more than was held for them; the rest was charged to nobody.",
             registry=registry,
         )
+        self.calls = Counter(
+            "callbackd_calls",
+            "Legs that are over, by side (return, destination), by the channel that they went out "
+            "over (none: by none, or nobody knows), and by result: answered, or why not (busy, "
+            "no_answer, rejected, unallocated, failed, stopped). Answered of all is the ASR.",
+            ["side", "channel", "result"],
+            registry=registry,
+        )
+        self.talk_seconds = Histogram(
+            "callbackd_talk_seconds",
+            "How long answered legs lasted, from their answer to their end. Sum by count is the "
+            "ACD.",
+            ["side", "channel"],
+            buckets=(1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200),
+            registry=registry,
+        )
+        self.post_dial_delay = Histogram(
+            "callbackd_post_dial_delay_seconds",
+            "From when a leg was made until its far end was first heard of: that it rings, its "
+            "own sound, or its answer.",
+            ["side", "channel"],
+            buckets=(0.25, 0.5, 1, 2, 3, 4, 5, 7.5, 10, 15, 30, 60),
+            registry=registry,
+        )
+        self.charged = Counter(
+            "callbackd_charged_micro_units",
+            "What legs were charged, in millionths of their account's currency.",
+            ["currency"],
+            registry=registry,
+        )
+        self.uncovered = Counter(
+            "callbackd_uncovered_micro_units",
+            "What legs cost beyond what was held for them, and nobody was charged; likewise.",
+            ["currency"],
+            registry=registry,
+        )
+        self.held = Gauge(
+            "callbackd_held_micro_units",
+            "What is held for calls that go on, in millionths of a currency; of the whole store, "
+            "so each controller tells the same.",
+            ["currency"],
+            registry=registry,
+        )
+        self.requests_open = Gauge(
+            "callbackd_requests_open",
+            "Callback requests that are not over, by state (pending, calling, answered); of the "
+            "whole store.",
+            ["state"],
+            registry=registry,
+        )
+        self.oldest_due = Gauge(
+            "callbackd_oldest_due_seconds",
+            "For how long the callback has been due that waits longest; 0: none waits that is. Of "
+            "the whole store.",
+            registry=registry,
+        )
+        self.loop_late = Histogram(
+            "callbackd_loop_late_seconds",
+            "How much later than it was to the event loop came round, asked twice a second: so "
+            "long everything waits that a caller does.",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+            registry=registry,
+        )
         self.records_broken = Counter(
             "callbackd_switch_records_broken",
             "Call records of a node that cannot be read, and were set aside.",

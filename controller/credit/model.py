@@ -214,6 +214,8 @@ class LegEnd(msgspec.Struct, frozen=True, kw_only=True):
         begun, answered, ended: the switch's own times; `answered` None: it was not.
         source: `event`, `record` (of the switch), or `estimate`: nobody knows when it ended, and
             `ended` is when it was seen last.
+        rang: when the far end was first heard of: that it rings, its own sound, or its answer;
+            None: it never was, or nobody knows. It is measured, and not kept.
 
     """
 
@@ -229,6 +231,7 @@ class LegEnd(msgspec.Struct, frozen=True, kw_only=True):
     answered: int | None
     ended: int
     source: str = "event"
+    rang: int | None = None
 
 
 class Settled(msgspec.Struct, frozen=True):
@@ -240,6 +243,7 @@ class Settled(msgspec.Struct, frozen=True):
         charge: micro-units; 0 where nobody pays.
         uncovered: micro-units that it cost beyond what was held, and nobody was charged.
         left: on the account afterwards, micro-units; None: nobody pays.
+        currency: the account's, ISO 4217; None: nobody pays.
 
     """
 
@@ -248,6 +252,7 @@ class Settled(msgspec.Struct, frozen=True):
     charge: int = 0
     uncovered: int = 0
     left: int | None = None
+    currency: str | None = None
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

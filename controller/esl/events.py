@@ -81,6 +81,8 @@ _NAMES: Final = {
     "start_uepoch": "variable_start_uepoch",
     "answer_uepoch": "variable_answer_uepoch",
     "end_uepoch": "variable_end_uepoch",
+    "progress_uepoch": "variable_progress_uepoch",
+    "progress_media_uepoch": "variable_progress_media_uepoch",
     "leg": "variable_callback_leg",
     "request": "variable_callback_request",
     "call": "variable_callback_call",
@@ -135,6 +137,8 @@ class Event(msgspec.Struct, frozen=True, gc=False, rename=_NAMES, tag_field="Eve
     start_uepoch = _NONE
     answer_uepoch = _NONE
     end_uepoch = _NONE
+    progress_uepoch = _NONE
+    progress_media_uepoch = _NONE
     leg = _NONE
     request = _NONE
     call = _NONE
@@ -198,6 +202,8 @@ class LegOver(Event, frozen=True, gc=False, tag="CHANNEL_HANGUP_COMPLETE"):
         channel: the channel that it went out over, as our dial strings set it.
         start_uepoch, answer_uepoch, end_uepoch: when it was made, answered and hung up,
             microseconds since 1970 by the switch's clock; 0 where it never was.
+        progress_uepoch, progress_media_uepoch: when the far end said that it rings, and when it
+            sent sound of its own before an answer; likewise.
         leg: `trigger`, `return` or `destination`, as our dialplan and dial strings set it.
         call, position: which call it belongs to, and the how-manieth destination of it it is.
         charged: there, where somebody pays for the call, as our dial strings set it.
@@ -213,6 +219,8 @@ class LegOver(Event, frozen=True, gc=False, tag="CHANNEL_HANGUP_COMPLETE"):
     start_uepoch: Field = None
     answer_uepoch: Field = None
     end_uepoch: Field = None
+    progress_uepoch: Field = None
+    progress_media_uepoch: Field = None
     leg: Field = None
     request: Field = None
     call: Field = None

@@ -26,6 +26,8 @@ class _Variables(msgspec.Struct, gc=False):
     start_uepoch: Field = None
     answer_uepoch: Field = None
     end_uepoch: Field = None
+    progress_uepoch: Field = None
+    progress_media_uepoch: Field = None
     callback_channel: Field = None
     callback_leg: Field = None
     callback_request: Field = None
@@ -65,6 +67,8 @@ def decode_record(body: bytes) -> CallRecord | None:
         start_uepoch=variables.start_uepoch,
         answer_uepoch=variables.answer_uepoch,
         end_uepoch=variables.end_uepoch,
+        progress_uepoch=variables.progress_uepoch,
+        progress_media_uepoch=variables.progress_media_uepoch,
         channel=variables.callback_channel,
         leg=variables.callback_leg,
         request=variables.callback_request,

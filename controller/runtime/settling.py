@@ -16,7 +16,8 @@ import gevent
 import structlog
 
 from controller.credit.model import LegEnd, Side
-from controller.esl.events import Event, moment, text
+from controller.esl.events import Event, Field, moment, text
+from controller.runtime.call_metrics import leg_over
 from controller.runtime.dialling import leg_uuids
 from controller.runtime.remembered import Remembered
 
@@ -66,7 +67,13 @@ def end_of(event: Event, *, node: str | None, source: str) -> LegEnd | None:
         answered=moment(event.answer_uepoch),
         ended=ended,
         source=source,
+        rang=_first(event.progress_uepoch, event.progress_media_uepoch, event.answer_uepoch),
     )
+
+
+def _first(*times: Field) -> int | None:
+    """Give the earliest of some times of the switch's clock that were; None: none was."""
+    return min((at for at in map(moment, times) if at is not None), default=None)
 
 
 class Settling:
@@ -154,12 +161,8 @@ class Settling:
         if not settled.first:
             return False
         services.watching.call_ended(end)
-        metrics = services.metrics
-        metrics.legs_settled.labels(end.source).inc()
-        if settled.charge:
-            metrics.legs_charged.inc()
+        leg_over(services.metrics, end, settled)
         if settled.uncovered:
-            metrics.legs_uncovered.inc()
             # What a leg lasted longer than its limit, or was owed by an account that has gone down.
             log.warning(
                 "uncovered", leg=end.leg, call=end.call, micro_units=settled.uncovered,

@@ -234,7 +234,8 @@ class SqlCharging:
                 known = legs.known(connection, end)
                 assert known is not None
                 return _known(connection, known)
-            return Settled(True, seconds, charged.charge, charged.uncovered, left)
+            paid = None if left is None else charged.currency
+            return Settled(True, seconds, charged.charge, charged.uncovered, left, paid)
 
     def _charge(
         self,

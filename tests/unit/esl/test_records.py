@@ -29,6 +29,8 @@ def test_m7_a_record_says_what_the_end_of_its_leg_says(name: str) -> None:
         start_uepoch=times["created_time"],
         answer_uepoch=times["answered_time"],
         end_uepoch=times["hangup_time"],
+        progress_uepoch=times["progress_time"],
+        progress_media_uepoch=times["progress_media_time"],
         channel="pstn.one",
         leg="destination",
         request="8f4c2a55-7d0e-4d1c-8a51-2f1f7f0a9c01",

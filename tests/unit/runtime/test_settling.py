@@ -70,6 +70,30 @@ def test_m7_the_end_of_a_leg_is_the_switchs_own() -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "rang"),
+    [
+        ({"progress_uepoch": str(NOW + 33 * SECOND)}, 33),
+        (
+            {
+                "progress_uepoch": str(NOW + 35 * SECOND),
+                "progress_media_uepoch": str(NOW + 34 * SECOND),
+            },
+            34,
+        ),
+        # It was answered at once.
+        ({"progress_uepoch": "0"}, 40),
+        ({"answer_uepoch": "0"}, None),
+    ],
+)
+def test_o3_the_far_end_was_first_heard_of_when_it_rang_or_sounded_or_answered(
+    values: dict[str, Any], rang: int | None
+) -> None:
+    end = end_of(far(**values), node="fs1", source=EVENT)
+    assert end is not None
+    assert end.rang == (None if rang is None else NOW + rang * SECOND)
+
+
+@pytest.mark.parametrize(
     "values",
     [
         {"leg": "trigger"},
@@ -170,6 +194,8 @@ def test_m7_what_was_not_held_is_counted(bench: Bench) -> None:
     assert row.uncovered > 0
     read = bench.services.metrics.registry.get_sample_value
     assert read("callbackd_legs_uncovered_total") == 1
+    assert read("callbackd_uncovered_micro_units_total", {"currency": "USD"}) == row.uncovered
+    assert read("callbackd_charged_micro_units_total", {"currency": "USD"}) == row.charge
     assert read("callbackd_legs_settled_total", {"source": "event"}) == 1
 
 

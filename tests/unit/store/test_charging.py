@@ -216,10 +216,10 @@ def test_m3_m4_m7_a_call_is_held_for_and_charged_to_the_second(
     assert (more.destination_seconds, more.serial) == (110, 2)
     assert charging.extend(extending("a")) == more
     charge = charging.settle(ending("a", 1, 70))
-    assert charge == Settled(True, 70, 1_400_000, 0, 3_600_000)
+    assert charge == Settled(True, 70, 1_400_000, 0, 3_600_000, "USD")
     assert held(engine) == {"a": more.return_seconds * 10_000}
     last = charging.settle(ending("a", 0, 120))
-    assert last == Settled(True, 120, 1_200_000, 0, 2_400_000)
+    assert last == Settled(True, 120, 1_200_000, 0, 2_400_000, "USD")
     assert held(engine) == {}
     assert charging.settle(ending("a", 0, 120, source="record")).first is False
     assert charging.credit("100", None) == Credit(2_400_000, "USD")
