@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from controller import __version__
 
 
 class Metrics:
@@ -10,6 +12,12 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        # CPU, memory and open files of the process: process_…
+        ProcessCollector(registry=registry)
+        Gauge(
+            "callbackd_build_info", "Which release this is; always 1.", ["version"],
+            registry=registry,
+        ).labels(__version__).set(1)  # fmt: skip
         self.triggers = Counter(
             "callbackd_trigger_calls",
             "Trigger calls by what they led to: callback, joined, or the reason why not.",
