@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 import msgspec
 
-from controller import __version__
 from controller.commands.account import account
 from controller.commands.audit import audit
 from controller.commands.call import call
@@ -35,10 +34,11 @@ from controller.commands.switch import switch
 from controller.commands.token import token
 from controller.commands.transfer import export, import_
 from controller.commands.user import user
+from controller.release import release
 
 
 @click.group()
-@click.version_option(__version__, prog_name="callbackd")
+@click.version_option(release(), prog_name="callbackd")
 @click.option(
     "--config",
     type=click.Path(dir_okay=False),

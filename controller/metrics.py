@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from controller import __version__
+from controller.release import commit
 
 
 class Metrics:
@@ -15,9 +16,9 @@ class Metrics:
         # CPU, memory and open files of the process: process_…
         ProcessCollector(registry=registry)
         Gauge(
-            "callbackd_build_info", "Which release this is; always 1.", ["version"],
-            registry=registry,
-        ).labels(__version__).set(1)  # fmt: skip
+            "callbackd_build_info", "Which release this is, and of which commit; always 1.",
+            ["version", "commit"], registry=registry,
+        ).labels(__version__, commit()).set(1)  # fmt: skip
         self.triggers = Counter(
             "callbackd_trigger_calls",
             "Trigger calls by what they led to: callback, joined, or the reason why not.",

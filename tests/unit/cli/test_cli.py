@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from controller import __version__
+from controller.release import release
 from controller.settings import Settings
 from controller.store.database import open_database
 from controller.store.extensions import Extensions
@@ -371,7 +371,7 @@ def test_it_runs_as_a_process(stocked: Run, data: Path) -> None:
             check=False,
         )
 
-    assert run_process("--version").stdout == f"callbackd, version {__version__}\n"
+    assert run_process("--version").stdout == f"callbackd, version {release()}\n"
     assert run_process("channel", "add", "pstn2").returncode == 0
     done = run_process("extension", "show", "100", "--json")
     assert (done.returncode, done.stderr) == (0, "")
