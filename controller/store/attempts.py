@@ -19,7 +19,7 @@ from controller.store.schema import callback_attempt as attempts
 from controller.store.schema import callback_request as requests
 
 #: What PostgreSQL is asked for while a place on a node is taken: one at a time. Any number.
-_TAKING_PLACES: Final = 0x63626401
+_TAKING_PLACES: Final = Prepared(select(func.pg_advisory_xact_lock(0x63626401)))
 
 
 class Begun(StrEnum):
@@ -131,9 +131,7 @@ class Attempts(Arrivals):
             with self._engine.begin() as connection:
                 if per_node is not None or per_channel is not None:
                     if connection.dialect.name == "postgresql":
-                        connection.exec_driver_sql(
-                            f"SELECT pg_advisory_xact_lock({_TAKING_PLACES})"
-                        )
+                        _TAKING_PLACES.all(connection)
                     places = self._places(connection)
                     if per_node is not None and places.of(node).calling >= per_node:
                         return Begun.FULL
@@ -205,7 +203,7 @@ class Attempts(Arrivals):
 
     def places(self) -> Places:
         """Give how many calls are under way, by node and by the channel that is tried first."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             return self._places(connection)
 
     def _places(self, connection: Connection) -> Places:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select
 
 from controller.credit.call_record import CallRecord, margin
 from controller.credit.model import Side
 from controller.store.charging_prices import read_price
+from controller.store.prepared import Prepared
 from controller.store.schema_money import call_leg as legs
 
 _NAMES: Final = tuple(name for name in CallRecord.__struct_fields__ if name != "margin")
@@ -58,6 +59,14 @@ def find(connection: Connection, leg: str) -> CallRecord | None:
     return None if row is None else _record(row)
 
 
+_BETWEEN: Final = Prepared(
+    select(*_FIELDS)
+    .where(legs.c.serial > bindparam("after"), legs.c.serial <= bindparam("until"))
+    .order_by(legs.c.serial)
+    .limit(bindparam("at_most"))
+)
+
+
 def legs_of(connection: Connection, request: str) -> list[CallRecord]:
     """Give the legs of a callback, in the order in which they began."""
     statement = select(*_FIELDS).where(legs.c.request == request).order_by(legs.c.begun, legs.c.leg)
@@ -66,13 +75,8 @@ def legs_of(connection: Connection, request: str) -> list[CallRecord]:
 
 def kept_between(connection: Connection, after: int, until: int, limit: int) -> list[CallRecord]:
     """Give legs by their serials, from behind `after` until `until`, in order."""
-    statement = (
-        select(*_FIELDS)
-        .where(legs.c.serial > after, legs.c.serial <= until)
-        .order_by(legs.c.serial)
-        .limit(limit)
-    )
-    return [_record(row) for row in connection.execute(statement)]
+    known = {"after": after, "until": until, "at_most": limit}
+    return [_record(row) for row in _BETWEEN.all(connection, known)]
 
 
 def _record(row: Any) -> CallRecord:  # noqa: ANN401  (a row)

@@ -51,7 +51,7 @@ from controller.store.charging_legs import Charged
 from controller.store.charging_legs import kept as recorded
 from controller.store.charging_limits import payer_within
 from controller.store.charging_terms import terms
-from controller.store.database import reader
+from controller.store.database import reader_of_one
 
 
 def _now() -> int:
@@ -63,7 +63,7 @@ class SqlCharging:
 
     def __init__(self, engine: Engine, now: Callable[[], int] = _now) -> None:
         self._engine = engine
-        self._reader = reader(engine)
+        self._one = reader_of_one(engine)
         self._now = now
         self._insert_leg = legs.inserting(engine.dialect.name)
 
@@ -288,24 +288,24 @@ class SqlCharging:
 
     def settled(self, legs: Sequence[str]) -> frozenset[str]:
         """Give those of these legs that are settled already. It only reads."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             return recorded(connection, legs)
 
     # --- what there is -----------------------------------------------------------------------
 
     def overdue(self, now: int) -> Sequence[Held]:
         """Give the calls whose hold has ended by itself and is still there."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             return holds.overdue(connection, now)
 
     def held_on(self, node: str) -> Sequence[Held]:
         """Give the calls of a node for which something is held."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             return holds.held_on(connection, node)
 
     def credit(self, extension: str, caller: str | None, call: str = "") -> Credit | None:
         """Give what whoever pays has to spend (C2): what other calls hold is not."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             return credit_of(connection, extension, caller, call)
 
 

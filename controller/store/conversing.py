@@ -14,7 +14,7 @@ from controller.callback.events import Credit
 from controller.callerid.model import Numbers
 from controller.policy.records import AuthorisedCaller
 from controller.store.charging_accounts import credit_of
-from controller.store.database import reader
+from controller.store.database import reader, reader_of_one
 from controller.store.kept import CALLERS
 from controller.store.prepared import Prepared
 from controller.store.request_rows import Request, get
@@ -83,6 +83,7 @@ class Conversing:
 
     def __init__(self, engine: Engine) -> None:
         self._reader = reader(engine)
+        self._one = reader_of_one(engine)
 
     def facts(self, extension: str, number: str | None, member: str) -> Facts:
         """Give what is known of who rang from `number`, or identified himself as `member` (A5)."""
@@ -99,7 +100,7 @@ class Conversing:
 
     def member(self, extension: str, number: str) -> AuthorisedCaller | None:
         """Give a number's entry in an extension's list, where it is switched on."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             return entry_of(connection, extension, number)
 
     def balance(self, extension: str, number: str | None) -> Credit | None:
@@ -107,7 +108,7 @@ class Conversing:
 
         None where there is neither.
         """
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             return credit_of(connection, extension, number)
 
 

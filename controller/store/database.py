@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
 from controller.store.postgres import one_url, postgres_engine, with_primary
-from controller.store.prepared import as_sqlalchemy
+from controller.store.prepared import READING, STATEMENT, TRANSACTION, as_sqlalchemy
 from controller.store.upgrade import UPGRADE_SECONDS, NewerDatabase, head, revision, upgrade
 
 _REMEDY: Final = (
@@ -43,15 +43,21 @@ class DatabaseError(RuntimeError):
 #: psycopg's own comes where SQLAlchemy catches none: it prepares a connection that has just died.
 Away: Final = (OperationalError, PoolTimeout, psycopg.OperationalError)
 
-#: The execution option of a connection that only reads.
-READING = "callbackd_reading"
-
 
 def reader(engine: Engine) -> Engine:
     """Give the engine for reading only: its transactions wait for no writer, and see one state."""
     if engine.dialect.name == "postgresql":
         return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return engine.execution_options(**{READING: True})
+    return engine.execution_options(**{READING: TRANSACTION})
+
+
+def reader_of_one(engine: Engine) -> Engine:
+    """Give the engine for reading by one statement, which is a transaction by itself.
+
+    One that is `Prepared` has no beginning and no end to wait for. Of two each sees the state of
+    its own moment: where that matters, it is `reader` that is wanted.
+    """
+    return engine.execution_options(**{READING: STATEMENT})
 
 
 def open_database(url: str) -> Engine:
@@ -211,7 +217,7 @@ def _set_wal(cursor: DBAPICursor) -> None:
 def _begin(connection: Connection) -> None:
     # IMMEDIATE takes the write lock at once: two writers wait for each other instead of one of
     # them failing in the middle. A reader takes no lock.
-    reading = connection.get_execution_options().get(READING, False)
+    reading = connection.get_execution_options().get(READING)
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     # By the driver itself: every transaction begins with it.

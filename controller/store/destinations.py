@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from controller.store.database import reader
+from controller.store.database import reader_of_one
 from controller.store.plans import LONGEST_CAUSE, read_causes
 from controller.store.prepared import Prepared
 from controller.store.schema_callbacks import callback_destination as destinations
@@ -101,7 +101,7 @@ class Destinations:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._reader = reader(engine)
+        self._one = reader_of_one(engine)
         database = postgresql if engine.dialect.name == "postgresql" else sqlite
         values: dict[str, Any] = {name: bindparam(name) for name in Called.__struct_fields__}
         self._called = Prepared(
@@ -110,12 +110,12 @@ class Destinations:
 
     def plan(self, request: str, leg: str, position: int) -> str | None:
         """Give the plan of one destination as it was kept (`plan_document`). It blocks."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             return plan_document(connection, request, leg, position)
 
     def open_of(self, request: str) -> list[tuple[str, int]]:
         """Give the leg and position of each destination of which no end is kept. It blocks."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             rows = connection.execute(
                 select(destinations.c.leg, destinations.c.position).where(
                     destinations.c.request == request, destinations.c.ended.is_(None)

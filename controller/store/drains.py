@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, Engine, delete, select
 
-from controller.store.database import reader
+from controller.store.database import reader_of_one
 from controller.store.prepared import Prepared
 from controller.store.schema import node_drain as drains
 
@@ -27,7 +27,7 @@ _DRAINS: Final = Prepared(select(*_FIELDS).order_by(drains.c.name))
 
 def read_drains(engine: Engine) -> tuple[Drain, ...]:
     """Give all nodes that are drained, by name."""
-    with reader(engine).connect() as connection:
+    with reader_of_one(engine).connect() as connection:
         return tuple(Drain(*row) for row in _DRAINS.all(connection))
 
 

@@ -15,7 +15,7 @@ from controller.policy.model import Policy
 from controller.policy.records import Client
 from controller.policy.rules import effective
 from controller.policy.trunks import Trunks
-from controller.store.database import reader
+from controller.store.database import reader, reader_of_one
 from controller.store.drains import Drain, read_drains
 from controller.store.journal import Journal, position
 from controller.store.kept import CHANNELS, CLIENTS, EXTENSIONS
@@ -50,6 +50,7 @@ class Extensions:
 
     def __init__(self, engine: Engine) -> None:
         self._reader = reader(engine)
+        self._one = reader_of_one(engine)
         self._journal = Journal(engine)
         self._trunks = Remade(lambda rows: Trunks(CHANNELS.stored(row).value for row in rows))
         self._clients = Remade(_client_table)
@@ -88,20 +89,20 @@ class Extensions:
 
     def trunks(self) -> Trunks:
         """Give all channels, for calls to be found by."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             return self._trunks.of(_CHANNELS.all(connection))
 
     def stops(self) -> tuple[Stop, ...]:
         """Give all that is stopped (O6)."""
-        return read_stops(self._reader)
+        return read_stops(self._one)
 
     def drains(self) -> tuple[Drain, ...]:
         """Give the nodes that are drained."""
-        return read_drains(self._reader)
+        return read_drains(self._one)
 
     def client_limits(self) -> ClientTable:
         """Give what clients may have (G3), of those that have limits."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             return self._clients.of(_LIMITED.all(connection))
 
     def any_password(self) -> bool:

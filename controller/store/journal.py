@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select
 
 from controller.policy.changes import Change, Position
 from controller.store import schema
-from controller.store.database import reader
+from controller.store.database import reader, reader_of_one
 from controller.store.prepared import Prepared
 from controller.store.sounds import count_change
 
@@ -132,10 +132,11 @@ class Journal:
 
     def __init__(self, engine: Engine) -> None:
         self._reader = reader(engine)
+        self._one = reader_of_one(engine)
 
     def position(self) -> Position:
         """Give the name of the database and the count of its changes."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             return position(connection)
 
     def changes(self, after: int) -> tuple[Change, ...] | None:
@@ -157,7 +158,7 @@ class Journal:
         statement = select(table).where(*conditions).order_by(table.c.id.desc()).limit(limit)
         if before is not None:
             statement = statement.where(table.c.id < before)
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             rows = connection.execute(statement).mappings().all()
         return [
             Entry(

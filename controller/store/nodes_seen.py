@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from controller.store.database import reader
+from controller.store.database import reader_of_one
+from controller.store.prepared import Prepared
 from controller.store.request_rows import LIVE
 from controller.store.schema import callback_request as requests
 from controller.store.schema import node_seen as nodes
@@ -37,22 +38,24 @@ class NodesSeen:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._reader = reader(engine)
-        self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self._one = reader_of_one(engine)
+        insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        names = NodeSeen.__struct_fields__
+        made = insert(nodes).values({name: bindparam(name) for name in names})
+        self._saw = Prepared(
+            made.on_conflict_do_update(
+                index_elements=["name"], set_={name: made.excluded[name] for name in names}
+            )
+        )
 
     def saw(self, found: NodeSeen) -> None:
         """Keep what was seen of a node; what is said twice changes nothing."""
-        values = msgspec.structs.asdict(found)
-        made = self._insert(nodes).values(**values)
-        kept = made.on_conflict_do_update(
-            index_elements=["name"], set_={name: made.excluded[name] for name in values}
-        )
         with self._engine.begin() as connection:
-            connection.execute(kept)
+            self._saw.change(connection, msgspec.structs.asdict(found))
 
     def all(self) -> dict[str, NodeSeen]:
         """Give what was seen of each node, by name."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             rows = connection.execute(select(*_FIELDS).order_by(nodes.c.name)).all()
         return {row.name: NodeSeen(*row) for row in rows}
 
@@ -63,7 +66,7 @@ class NodesSeen:
 
     def with_open_calls(self) -> dict[str, int]:
         """Give how many requests are called or talked for on each node, as far as is written."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             rows = connection.execute(
                 select(requests.c.node, func.count())
                 .where(LIVE, requests.c.node.is_not(None))

@@ -178,6 +178,9 @@ class Servers:
             "keepalives_interval": 2,
             "keepalives_count": 3,
             "application_name": "callbackd",
+            # What is worth it is prepared by `sent`. psycopg gives up all that is prepared, whoever
+            # did it, at each rollback where something of its own is.
+            "prepare_threshold": None,
             **parameters,
             "options": f"{self._options} {parameters.get('options', '')}".rstrip(),
         }

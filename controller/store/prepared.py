@@ -1,8 +1,8 @@
 """Statements of every call: built once, and run at what the database itself takes for them.
 
 SQLAlchemy takes for a statement ten times what SQLite does, and as much again where it is built
-anew; of PostgreSQL's it asks for the description of each column, which psycopg makes then. So what
-every call asks is built once (`Prepared`), and it is the driver that runs it, unless somebody
+anew; and psycopg takes as long again for what `sent` knows beforehand. So what every call asks is
+built once (`Prepared`), and it is the driver that runs it (SQLite's, or `sent`), unless somebody
 listens for statements. What an error means, and whether it ends the connection, SQLAlchemy says.
 """
 
@@ -14,12 +14,20 @@ from typing import Any, Final, Generic, NoReturn, TypeVar
 
 import msgspec
 import psycopg
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import BindParameter, Boolean, Connection, Dialect
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
+
+from controller.store.sent import BOOLEAN, Sent
 
 Row = Sequence[Any]
 Known = Mapping[str, object]
 T = TypeVar("T")
+
+#: The execution option of a connection that only reads: in transactions, or by one statement.
+READING: Final = "callbackd_reading"
+TRANSACTION: Final = "transaction"
+STATEMENT: Final = "statement"
 
 _NOTHING: Final[Known] = {}
 
@@ -29,7 +37,7 @@ class _Compiled(msgspec.Struct, frozen=True):
 
     `names`: its parameters, in order; `fixed`: the values of those that are written in it;
     `readers`: what makes the values of columns of what there is, where that is not the same;
-    `gives`: whether there are rows.
+    `gives`: whether there are rows; `sent`: what runs it on PostgreSQL.
     """
 
     sql: str
@@ -37,13 +45,11 @@ class _Compiled(msgspec.Struct, frozen=True):
     fixed: dict[str, Any]
     readers: tuple[tuple[int, Callable[[Any], Any]], ...]
     gives: bool
-    counted: bool
+    sent: Sent | None
 
-    def values(self, known: Known) -> tuple[Any, ...] | dict[str, Any]:
-        """Give the parameters, in order or by name. Raises `KeyError` where one is not known."""
+    def values(self, known: Known) -> tuple[Any, ...]:
+        """Give the parameters, in order. Raises `KeyError` where one is not known."""
         fixed = self.fixed
-        if not self.counted:
-            return fixed | {name: known[name] for name in self.names if name not in fixed}
         if not fixed:
             return tuple([known[name] for name in self.names])
         return tuple([fixed[name] if name in fixed else known[name] for name in self.names])
@@ -56,7 +62,8 @@ class _Compiled(msgspec.Struct, frozen=True):
 class Prepared:
     """One statement; its parameters are `bindparam`s, and no list of which the length may differ.
 
-    It runs in the transaction of its connection, which begins with it where none has. What it
+    It runs in the transaction of its connection, which begins with it where none has, but where
+    one reads by one statement (`database.reader_of_one`): that has none. What it
     raises is SQLAlchemy's, whoever runs it. Rows are in the order of the statement's columns.
     `known` may have more than the statement asks for.
     """
@@ -102,14 +109,22 @@ class Prepared:
             )
             return
         compiled, driver = self._compiled(connection), _driver(connection)
+        values = [compiled.values(known) for known in each]
         try:
-            driver.cursor().executemany(compiled.sql, [compiled.values(known) for known in each])
+            if compiled.sent is not None:
+                compiled.sent.run_each(driver, values, begins=connection.in_transaction())
+            else:
+                driver.executemany(compiled.sql, values)
         except _ERRORS as error:
             _raise(connection, compiled.sql, error)
 
     def _run(self, connection: Connection, known: Known) -> tuple[int, list[tuple[Any, ...]]]:
         compiled, driver = self._compiled(connection), _driver(connection)
         try:
+            if compiled.sent is not None:
+                return compiled.sent.run(
+                    driver, compiled.values(known), begins=connection.in_transaction()
+                )
             cursor = driver.execute(compiled.sql, compiled.values(known))
             found = cursor.fetchall() if compiled.gives else _NO_ROWS
         except _ERRORS as error:
@@ -126,20 +141,29 @@ class Prepared:
 
 
 def _compile(statement: Any, dialect: Dialect) -> _Compiled:  # noqa: ANN401
+    postgresql = dialect.name == "postgresql"
+    if postgresql:
+        # As the server itself has them: each stands there as often as it likes, and is sent once.
+        dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
     compiled = statement.compile(dialect=dialect)
+    names = tuple(compiled.positiontup)
     columns = tuple(statement.exported_columns)
     readers = (
         (at, column.type.result_processor(dialect, None)) for at, column in enumerate(columns)
     )
     return _Compiled(
         str(compiled),
-        # Where they are named and not counted, each stands there once.
-        tuple(compiled.positiontup or compiled.binds),
+        names,
         {name: given.value for name, given in compiled.binds.items() if not given.required},
         tuple((at, reader) for at, reader in readers if reader is not None),
         bool(columns),
-        dialect.positional,
+        Sent(str(compiled), [_oid(compiled.binds[name]) for name in names]) if postgresql else None,
     )
+
+
+def _oid(parameter: BindParameter[Any]) -> int:
+    # Of all others the text says what they are: SQLAlchemy writes it there.
+    return BOOLEAN if isinstance(parameter.type, Boolean) else 0
 
 
 class Remade(Generic[T]):
@@ -174,9 +198,14 @@ def _is_quick(connection: Connection) -> bool:
 
 
 def _driver(connection: Connection) -> Any:  # noqa: ANN401  (sqlite3's, or psycopg's)
-    if not connection.in_transaction():
+    if not connection.in_transaction() and not _by_itself(connection):
         connection.begin()
     return connection.connection.driver_connection
+
+
+def _by_itself(connection: Connection) -> bool:
+    """Whether each statement of a connection is a transaction by itself."""
+    return connection.get_execution_options().get(READING) == STATEMENT
 
 
 def as_sqlalchemy(sql: str, error: sqlite3.Error) -> DatabaseError:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from controller.store import schema
-from controller.store.database import reader
+from controller.store.database import reader, reader_of_one
 from controller.store.plans import read_causes
 from controller.store.prepared import Prepared, Row
 from controller.store.schema import LIVE_STATES, OPEN_STATES
@@ -205,6 +205,7 @@ class RequestRows:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._reader = reader(engine)
+        self._one = reader_of_one(engine)
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
 
     def outlook(self, now: int, grace: int = 0) -> Outlook:
@@ -212,13 +213,13 @@ class RequestRows:
 
         It is asked often, so it takes no lock.
         """
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             to_expire, due, after = _OUTLOOK.one(connection, lost_by(now, grace))
         return Outlook(bool(to_expire), bool(due), after)
 
     def any_to_stop(self, scopes: Sequence[Scope]) -> bool:
         """Whether `stop` has anything to do; asked often, so it takes no lock."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             found = connection.execute(
                 select(requests.c.id).where(requests.c.state == "pending", among(scopes)).limit(1)
             )
@@ -233,7 +234,7 @@ class RequestRows:
         return self._live(among(scopes))
 
     def _live(self, condition: ColumnElement[bool]) -> list[tuple[Request, Attempt]]:
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             rows = connection.execute(
                 select(*FIELDS, *_ATTEMPT_FIELDS)
                 .join(attempts, attempts.c.id == requests.c.attempt)
@@ -248,18 +249,18 @@ class RequestRows:
 
     def by_attempt(self, attempt: str) -> Request | None:
         """Give the request whose attempt under way, or last one, this is; or None."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             row = _BY_ATTEMPT.first(connection, {"attempt": attempt})
         return None if row is None else request_of(row)
 
     def get(self, request: str) -> Request | None:
         """Give one request, or None."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             return get(connection, request)
 
     def attempts_of(self, request: str) -> list[Attempt]:
         """Give the tries of a request, in order."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             rows = connection.execute(
                 select(*_ATTEMPT_FIELDS)
                 .where(attempts.c.request == request)
@@ -269,13 +270,13 @@ class RequestRows:
 
     def attempt(self, attempt: str) -> Attempt | None:
         """Give one try, or None."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             row = _ATTEMPT.first(connection, {"attempt": attempt})
         return None if row is None else _attempt_of(row)
 
     def all(self, limit: int = 1000) -> list[Request]:
         """Give the newest requests first."""
-        with self._reader.connect() as connection:
+        with self._one.connect() as connection:
             rows = connection.execute(
                 select(*FIELDS).order_by(requests.c.created.desc(), requests.c.id).limit(limit)
             ).all()

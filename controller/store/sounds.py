@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from controller.policy.sounds import SoundRow, SoundTable
-from controller.store.database import reader
+from controller.store.database import reader, reader_of_one
 from controller.store.prepared import Prepared
 from controller.store.schema import audio as audios
 from controller.store.schema import audio_file as files
@@ -119,17 +119,20 @@ class SoundSource:
 
     def __init__(self, engine: Engine, directory: str) -> None:
         self._reader = reader(engine)
+        self._one = reader_of_one(engine)
         self._directory = directory
         #: What was read last, and how many changes there had been.
         self._last: tuple[int, SoundTable] | None = None
 
     def table(self) -> SoundTable:
         """Give all sounds; they are read only where one was changed since the last time."""
+        last = self._last
+        if last is not None:
+            with self._one.connect() as connection:
+                if last[0] == _CLOCK.one(connection)[0]:
+                    return last[1]
         with self._reader.connect() as connection:
             seq: int = _CLOCK.one(connection)[0]
-            last = self._last
-            if last is not None and last[0] == seq:
-                return last[1]
             columns = [sounds.c[name] for name in SoundRow.__struct_fields__]
             rows = [SoundRow(*row) for row in connection.execute(select(*columns))]
         table = SoundTable(rows, self._directory)

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, delete, select
 
 from controller.policy.model import Policy
-from controller.store.database import reader
+from controller.store.database import reader_of_one
 from controller.store.prepared import Prepared
 from controller.store.schema import stop as stops
 
@@ -46,7 +46,7 @@ def is_stopped(stops: Iterable[Stop], policy: Policy) -> bool:
 
 def read_stops(engine: Engine) -> tuple[Stop, ...]:
     """Give all that is stopped."""
-    with reader(engine).connect() as connection:
+    with reader_of_one(engine).connect() as connection:
         return tuple(Stop(*row) for row in _STOPS.all(connection))
 
 

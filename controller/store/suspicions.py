@@ -10,7 +10,17 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, case, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    String,
+    bindparam,
+    case,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from controller.guard.patterns import (
@@ -24,7 +34,7 @@ from controller.guard.patterns import (
     Spent,
     Subject,
 )
-from controller.store.database import reader
+from controller.store.database import reader, reader_of_one
 from controller.store.notices import leave
 from controller.store.prepared import Prepared
 from controller.store.schema_callbacks import suspicion as suspicions
@@ -88,6 +98,37 @@ _MARK: Final = Prepared(
     ).where(_OPEN)
 )
 
+_of_subject: Final = (
+    suspicions.c.pattern == bindparam("pattern"),
+    suspicions.c.subject == bindparam("subject"),
+)
+_OPENED: Final = Prepared(
+    select(suspicions.c.id, suspicions.c.blocks, suspicions.c.last)
+    .where(*_of_subject, _OPEN)
+    .with_for_update()
+)
+_LAST_RELEASED: Final = Prepared(select(func.max(suspicions.c.released)).where(*_of_subject))
+#: What is written of one that is opened.
+_SEEN: Final = (
+    "pattern", "subject", "extension", "client", "blocks", "first", "last", "times", "said",
+)  # fmt: skip
+_is_said: Final = bindparam("is_said", type_=String)
+_SAW_AGAIN: Final = Prepared(
+    update(suspicions)
+    .where(suspicions.c.id == bindparam("of"))
+    .values(
+        times=suspicions.c.times + bindparam("more"),
+        last=bindparam("until"),
+        blocks=bindparam("is_blocking"),
+        said=case((_is_said != "", _is_said), else_=suspicions.c.said),
+        client=bindparam("of_client"),
+    )
+)
+
+
+def _mark(connection: Connection) -> _Mark:
+    return _Mark(*(int(one or 0) for one in _MARK.one(connection)))
+
 
 class Suspicions:
     """Suspicions of one store. Calls block; they raise `Away` where the store is.
@@ -98,8 +139,15 @@ class Suspicions:
     def __init__(self, engine: Engine, *, now: Callable[[], int], told: bool = True) -> None:
         self._engine = engine
         self._reader = reader(engine)
+        self._one = reader_of_one(engine)
         self._now = now
-        self._insert: Any = (postgresql if engine.dialect.name == "postgresql" else sqlite).insert
+        insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self._open_one = Prepared(
+            insert(suspicions)
+            .values({name: bindparam(name) for name in _SEEN})
+            .on_conflict_do_nothing()
+            .returning(suspicions.c.id)
+        )
         self._told = told
         #: How many were told in which hour, by pattern and extension.
         self._notices: dict[tuple[str, str | None], tuple[int, int]] = {}
@@ -120,56 +168,48 @@ class Suspicions:
 
     def _saw(self, connection: Connection, one: Sighting) -> Saw:
         while True:
-            row = connection.execute(
-                select(suspicions.c.id, suspicions.c.blocks, suspicions.c.last)
-                .where(*_at(one.subject), _OPEN)
-                .with_for_update()
-            ).first()
+            of = {"pattern": one.subject.pattern.value, "subject": one.subject.name}
+            row = _OPENED.first(connection, of)
             if row is not None:
                 return self._saw_again(connection, one, *row)
             if not one.opens:
                 return Saw.RELEASED
-            released = connection.execute(
-                select(func.max(suspicions.c.released)).where(*_at(one.subject))
-            ).scalar()
+            released = _LAST_RELEASED.one(connection, of)[0]
             # One that is longer ago than releases are known for is known to nobody (`known`).
             if released is not None and released > max(one.since, one.at - SPEND_REST_MICROS):
                 return Saw.RELEASED
-            made = connection.execute(
-                self._insert(suspicions)
-                .values(
-                    pattern=one.subject.pattern.value,
-                    subject=one.subject.name,
-                    extension=one.extension,
-                    client=one.client,
-                    blocks=one.blocks,
-                    first=one.at,
-                    last=one.at,
-                    times=one.times,
-                    said=one.said[:LONGEST_SAID],
-                )
-                .on_conflict_do_nothing()
-                .returning(suspicions.c.id)
-            ).scalar()
+            made = self._open_one.first(
+                connection,
+                {
+                    **of,
+                    "extension": one.extension,
+                    "client": one.client,
+                    "blocks": one.blocks,
+                    "first": one.at,
+                    "last": one.at,
+                    "times": one.times,
+                    "said": one.said[:LONGEST_SAID],
+                },
+            )
             # Else somebody else has just opened it.
             if made is not None:
-                self._tell(connection, made, one, key=f"suspicion:{made}")
+                self._tell(connection, made[0], one, key=f"suspicion:{made[0]}")
                 return Saw.OPENED
 
     def _saw_again(
         self, connection: Connection, one: Sighting, id_: int, blocks: bool, last: int
     ) -> Saw:
         more = 0 if one.apart and one.at < last + one.apart else one.times
-        connection.execute(
-            update(suspicions)
-            .where(suspicions.c.id == id_)
-            .values(
-                times=suspicions.c.times + more,
-                last=max(last, one.at),
-                blocks=blocks or one.blocks,
-                said=one.said[:LONGEST_SAID] or suspicions.c.said,
-                client=one.client,
-            )
+        _SAW_AGAIN.change(
+            connection,
+            {
+                "of": id_,
+                "more": more,
+                "until": max(last, one.at),
+                "is_blocking": blocks or one.blocks,
+                "is_said": one.said[:LONGEST_SAID],
+                "of_client": one.client,
+            },
         )
         if blocks or not one.blocks:
             return Saw.AGAIN
@@ -199,13 +239,15 @@ class Suspicions:
 
     def known(self) -> Known:
         """Give what counts of suspicions. It is asked often: what has not changed is not read."""
+        with self._one.connect() as connection:
+            if _mark(connection) == self._mark:
+                return self._known
         with self._reader.connect() as connection:
-            mark = _Mark(*(int(one or 0) for one in _MARK.one(connection)))
-            if mark != self._mark:
-                self._known = self._more(connection, mark) or Known(
-                    self._open(connection)[0], self._released(connection)
-                )
-                self._mark = mark
+            mark = _mark(connection)
+            self._known = self._more(connection, mark) or Known(
+                self._open(connection)[0], self._released(connection)
+            )
+            self._mark = mark
         return self._known
 
     def _more(self, connection: Connection, mark: _Mark) -> Known | None:

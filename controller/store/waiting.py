@@ -102,6 +102,8 @@ class Watched(psycopg.Connection[Any]):
     hung_seconds: float | None = HUNG_SECONDS
     #: Which cluster its server belongs to, None where that is not known.
     lineage: Lineage | None = None
+    #: What `sent` has of it.
+    tools: Any = None
 
     def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  (psycopg's own)
         """Wait for the server, for as long as there is one; a greenlet lets others go on."""

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, bindparam, event, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from controller.store.database import open_database, reader
+from controller.store.database import open_database, reader, reader_of_one
 from controller.store.prepared import Prepared, Remade
 from controller.store.schema import stop as stops
 
@@ -118,3 +118,13 @@ def test_a_value_is_made_anew_only_of_other_rows() -> None:
     first = made.of([("a", 1), ("b", 2)])
     assert made.of([("a", 1), ("b", 2)]) is first
     assert made.of([("a", 1)]) == [("a", 1)]
+
+
+def test_o5_what_reads_by_one_statement_is_in_no_transaction(engine: Engine) -> None:
+    """Each sees what there is when it is run, and keeps no writer waiting."""
+    with reader_of_one(engine).connect() as connection:
+        assert not FOUND.all(connection, {"scope": "extension"})
+        assert not connection.in_transaction()
+        with engine.begin() as other:
+            MADE.change(other, row("100"))
+        assert FOUND.one(connection, {"scope": "extension"})[0] == "100"
