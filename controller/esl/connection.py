@@ -132,6 +132,8 @@ class Connection:
                     reader.end()
                     break
                 reader.feed(data)
+                # Nor is it held here until more comes: an event is 5-12 KB, and most legs wait.
+                del data
                 while self.connected:
                     frame = reader.next_frame()
                     if frame is None:

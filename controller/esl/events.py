@@ -15,7 +15,7 @@ header, and msgspec passes over the hundred fields that nobody reads. Three thin
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Union, cast
 from urllib.parse import unquote
 
@@ -384,6 +384,10 @@ class ChannelData:
     def uuid(self) -> str | None:
         """The leg's uuid."""
         return self.get("Unique-ID")
+
+    def only(self, names: Iterable[str]) -> ChannelData:
+        """Give of the data what has these names."""
+        return ChannelData({name: self._raw[name] for name in names if name in self._raw})
 
     def __len__(self) -> int:
         return len(self._raw)

@@ -25,6 +25,8 @@ from controller.esl.wire import Frame
 
 #: What a session is told of, and nothing else: each event is 5-12 KB of the switch's work.
 SUBSCRIPTION = ("CHANNEL_EXECUTE_COMPLETE", "CHANNEL_BRIDGE", "CHANNEL_HANGUP_COMPLETE")
+#: What is kept of a leg's data once it is attached: what greenswitch's API gives.
+KEPT_DATA: Final = ("Unique-ID", "variable_call_uuid", "Caller-Caller-ID-Number")
 #: How long the connection stays after the end of its leg, seconds: events of that may follow.
 LINGER_SECONDS: Final = 5
 
@@ -65,6 +67,11 @@ class OutboundSession(Connection, GreenswitchSession):
         self.session_data = channel_data(frame)
         self._outbound_connected = True
         return self.session_data
+
+    def forget_data(self) -> None:
+        """Keep of the leg's data what `uuid`, `call_uuid` and `caller_id_number` give, no more."""
+        if self.session_data is not None:
+            self.session_data = self.session_data.only(KEPT_DATA)
 
     @property
     def uuid(self) -> str | None:

@@ -10,6 +10,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
+from weakref import WeakMethod
 
 import gevent
 import structlog
@@ -37,6 +38,7 @@ from controller.runtime.unheld import WHOSE
 log: Any = structlog.get_logger("leg")
 
 S = TypeVar("S", bound=Session)
+A = TypeVar("A")
 
 #: The `Event-UUID` of a step begins so; that of a variable's setting does not.
 STEP_PREFIX = "step-"
@@ -71,6 +73,22 @@ def ended(event: Event) -> LegEnded:
         # 0: it was limited by the policy alone.
         charged=text(event.charged) not in (None, "0"),
     )
+
+
+def weakly(method: Callable[[A], None]) -> Callable[[A], None]:
+    """Give what calls a method of a leg as long as somebody has the leg, and then does nothing.
+
+    For what a leg has itself: held by that, each leg that is over would stay until the next
+    collection of all objects, which stops every call.
+    """
+    weak = WeakMethod(method)
+
+    def call(argument: A) -> None:
+        alive = weak()
+        if alive is not None:
+            alive(argument)
+
+    return call
 
 
 class Leg(Generic[S]):

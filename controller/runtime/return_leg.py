@@ -57,7 +57,7 @@ from controller.runtime.answers import finish
 from controller.runtime.at_a_time import give_places_back
 from controller.runtime.calls_out import CallsOut
 from controller.runtime.dialling import bridge_command
-from controller.runtime.legs import VARIABLE, Leg, step_id, step_of
+from controller.runtime.legs import VARIABLE, Leg, step_id, step_of, weakly
 from controller.runtime.metering import warning_name
 from controller.runtime.own_sounds import farewell_sound, own_prompts, own_sounds
 from controller.runtime.paying import CHARGED_VARIABLE, Limit, Paying, Talk, release
@@ -110,10 +110,10 @@ class ReturnLeg(Leg[ReturnSession]):
         super().__init__(services, link, uuid, session)
         self.calls = calls
         self.paying = paying
-        paying.on_payer = self._payer_changed
+        paying.on_payer = weakly(self._payer_changed)
         #: Ways that were found and are not taken up yet, by the step that asked for them.
         self._found: dict[int, FindRoute] = {}
-        self._speaking = Speaking(self.transmit)
+        self._speaking = Speaking(weakly(self.transmit))
 
     def on_event(self, event: Event) -> None:
         """Take an event of the switch."""

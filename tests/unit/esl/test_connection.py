@@ -176,6 +176,27 @@ def test_a_frame_that_comes_byte_by_byte_is_a_frame(peer: Peer, session: Outboun
 # --- deadlines -----------------------------------------------------------------------------
 
 
+def test_a_reader_that_waits_holds_nothing_of_what_has_come() -> None:
+    sock, peer = tcp_pair()
+    session = OutboundSession(("127.0.0.1", 1), sock)
+    got = Queue[Event]()
+    session.on_event = got.put
+    reader = gevent.spawn(session.receive_events)
+    with peer:
+        peer.send(event("CHANNEL_ANSWER", long="x" * 5000))
+        got.get()
+        gevent.idle()
+        held = []
+        frame = reader.gr_frame
+        while frame is not None:
+            held += [value for value in frame.f_locals.values() if isinstance(value, bytes | Frame)]
+            frame = frame.f_back
+        assert reader.gr_frame is not None
+        assert held == []
+        session.close()
+        reader.join()
+
+
 @pytest.mark.parametrize("said", [b"", b"Content-Type: api/resp", framed(b"1234567890")[:-5]])
 def test_a_command_without_a_reply_ends_the_connection_and_every_wait(
     peer: Peer, session: OutboundSession, said: bytes

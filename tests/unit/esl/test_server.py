@@ -25,11 +25,11 @@ from controller.esl.errors import (
     TruncatedFrame,
     UnexpectedFrame,
 )
-from controller.esl.events import ChannelData
+from controller.esl.events import ChannelData, Event
 from controller.esl.server import EslServer
 from controller.esl.session import OutboundSession
 
-from .peer import LEG, Peer, api_reply, channel_data, reply
+from .peer import LEG, Peer, api_reply, channel_data, event, reply
 
 LOOPBACK = "127.0.0.0/8"
 
@@ -94,6 +94,26 @@ def test_a_connection_that_answers_is_a_leg(listen: Listen) -> None:
     peer.sock.close()
     here.empty()
     assert here.failed.empty()
+
+
+def test_a_leg_that_is_attached_keeps_none_of_its_data_but_its_names(listen: Listen) -> None:
+    here = listen()
+    peer = here.peer()
+    peer.expect("connect")
+    names = ("variable_call_uuid: a call", "Caller-Caller-ID-Number: 1001")
+    peer.send(channel_data(*names, *(f"variable_of_{number}: it" for number in range(170))))
+    session, data = here.legs.get()
+    assert data.variable("of_169") == "it"
+    del data
+    # Whatever comes next is read after that.
+    got = Queue[Event]()
+    session.on_event = got.put
+    peer.send(event("CHANNEL_ANSWER", Unique_ID=LEG))
+    got.get()
+    assert session.session_data is not None
+    assert len(session.session_data) == 3
+    assert (session.uuid, session.call_uuid, session.caller_id_number) == (LEG, "a call", "1001")
+    assert session.connect() is session.session_data
 
 
 @pytest.mark.parametrize(
