@@ -202,8 +202,7 @@ class LegOver(Event, frozen=True, gc=False, tag="CHANNEL_HANGUP_COMPLETE"):
         channel: the channel that it went out over, as our dial strings set it.
         start_uepoch, answer_uepoch, end_uepoch: when it was made, answered and hung up,
             microseconds since 1970 by the switch's clock; 0 where it never was.
-        progress_uepoch, progress_media_uepoch: when the far end said that it rings, and when it
-            sent sound of its own before an answer; likewise.
+        progress_uepoch, progress_media_uepoch: when it rang, and sent sound of its own; likewise.
         leg: `trigger`, `return` or `destination`, as our dialplan and dial strings set it.
         call, position: which call it belongs to, and the how-manieth destination of it it is.
         charged: there, where somebody pays for the call, as our dial strings set it.
