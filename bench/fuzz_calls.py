@@ -396,6 +396,7 @@ class Calls:
         session_of = ReturnSession(
             leg=leg, request=self.uuid(), policy=self.policy, did=asking.did,
             number=asking.caller.number or "", platform=ways.platform_of(self.services),
+            parts_alone=len(self.call.keys) % 2 == 0,
         )  # fmt: skip
         calls = _Calls(self, rang)
         call = Call(

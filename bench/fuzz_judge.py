@@ -47,13 +47,15 @@ ARGUMENTS: Final[Mapping[str, str]] = {
 _VARIABLE: Final = (
     r"(?:callback_stage=[A-Za-z0-9_.:+/=-]{0,300}|playback_terminators=(?:none|any)"
     r"|socket_resume=(?:true)?|sensitive_dtmf=(?:true)?|process_cdr=(?:false)?|cb_hops=x"
-    r"|callback_digits=|callback_charged=[0-9]{0,9})"
+    r"|callback_digits=|callback_charged=[0-9]{0,9}|last_bridge_to="
+    r"|callback_(?:farewell|goodbye)=[A-Za-z0-9_.:+/=-]{0,512})"
 )
 LINES: Final = re.compile(
     rf"connect|exit|linger [0-9]+|filter Unique-ID {UUID}|sendmsg"
     r"|event json( [A-Z_]+)+"
     rf"|api uuid_setvar_multi (?P<set>{UUID}) {_VARIABLE}(?:;{_VARIABLE})*"
-    rf"|api uuid_setvar (?P<sound>{UUID}) callback_farewell {_SOUND}"
+    rf"|api uuid_setvar (?P<sound>{UUID}) callback_(?:farewell|goodbye) "
+    rf"(?:file_string://)?{_SOUND}(?:!{_SOUND})*"
 )
 _HEADERS: Final = {"call-command", "execute-app-name", "event-uuid"}
 _CAUSE: Final = re.compile(r"[A-Z0-9_]{3,40}\Z")

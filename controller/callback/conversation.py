@@ -32,6 +32,10 @@ MAY_BE_CALLING: Final = frozenset(
     {Return.NEW, Return.CONNECTING, Return.BRIDGING, Return.TALKING, Return.DETACHED}
 )
 
+#: What the dialplan has said by itself, as it calls that (`LegEnded.said`).
+GOODBYE: Final = "goodbye"
+CUT: Final = "time_over"
+
 
 def step(session: ReturnSession, event: ReturnEvent, now: float) -> Step:
     """Take one event; `now` is seconds since 1970."""
@@ -142,11 +146,24 @@ def _record(session: ReturnSession, event: LegEnded) -> tuple[Effect, ...]:
     # is nothing more is kept.
     if session.state not in MAY_BE_CALLING or not session.dialled:
         return (record,)
+    if event.said in (GOODBYE, CUT) and leg is not None:
+        return (*_parted(session, event, leg), record)
     over = CallOver(session.dialled, event.cause, leg, event.failed)
     # Whether anybody talked is the switch's to say: nobody knows where it was not heard.
     if leg is not None or session.state is Return.TALKING or event.stage is None:
         return over, record
     return over, NotCalled(session.dialled), record
+
+
+def _parted(session: ReturnSession, event: LegEnded, leg: str) -> tuple[Effect, ...]:
+    """The switch has said the last sentence by itself, after the conversation with `leg`."""
+    last = ("goodbye",) if event.said == GOODBYE else destination.last_words(session, TIME_OVER)
+    return (
+        CallOver(session.dialled, event.talk_ended, leg, event.failed),
+        Note("decided", f"talked {event.talk_ended or ''}".strip()),
+        Note("decided", "completed"),
+        Note("said", " ".join(str(prompt) for prompt in last)),
+    )
 
 
 ACTIONS: Final[dict[str, machine.Action]] = {

@@ -36,6 +36,7 @@ from controller.callback.limits import (
     MAX_UNREACHED,
     QUESTION_SECONDS,
     SENTENCES,
+    TIME_OVER,
     UNPAID,
     WAY_SECONDS,
 )
@@ -199,6 +200,12 @@ def _bridge(session: ReturnSession, now: float) -> Step:
         ring_seconds=policy.destination_ring_seconds,
         longest_seconds=session.talk_seconds,
     )
+    talked = change(session, talked=session.talked + 1)
+    bridge = msgspec.structs.replace(
+        bridge,
+        time_over=last_words(talked, TIME_OVER),
+        goodbye=last_words(talked, None) if session.parts_alone else (),
+    )
     granted = session.granted
     limit: tuple[Effect, ...] = ()
     if granted is not None and granted.return_seconds:
@@ -276,15 +283,28 @@ def _go_on_unreached(session: ReturnSession, why: str, now: float) -> Step:
 
 def _after_talking(session: ReturnSession, hangup_cause: str | None, now: float) -> Step:
     """D4, C2, M5: after a conversation."""
-    policy = session.policy
-    if hangup_cause == "ALLOTTED_TIMEOUT":
-        sound = policy.sound_before_disconnecting
-        over: tuple[Prompt, ...] = ("time_over",) if sound is None else (f"{SOUND}{sound}",)
-        return tell_and_end(session, over, "completed", now)
+    last = last_words(session, hangup_cause)
+    if last:
+        return tell_and_end(session, last, "completed", now)
     then = Return.DESTINATION if session.may_go_on else Return.TELLING
-    if policy.credit_query_again and session.caller is not None:
+    if _hears_credit_again(session):
         return look_up_credit(session, then, now)
     return go_on(session, then, now)
+
+
+def last_words(session: ReturnSession, hangup_cause: str | None) -> tuple[Prompt, ...]:
+    """Give what ends the call after a conversation; none: something else is to be said or asked.
+
+    `hangup_cause`: why the conversation ended. The session's count has it already.
+    """
+    if hangup_cause == TIME_OVER:
+        sound = session.policy.sound_before_disconnecting
+        return ("time_over",) if sound is None else (f"{SOUND}{sound}",)
+    return () if session.may_go_on or _hears_credit_again(session) else ("goodbye",)
+
+
+def _hears_credit_again(session: ReturnSession) -> bool:
+    return session.policy.credit_query_again and session.caller is not None
 
 
 def go_on(session: ReturnSession, then: Return, now: float) -> Step:

@@ -179,6 +179,9 @@ class Bridge(msgspec.Struct, frozen=True):
         legs: the uuid of the destination's leg on each way.
         ring_seconds: how long it may ring.
         longest_seconds: after so long the switch itself ends the destination's leg.
+        time_over: what the switch says, and hangs up, where it has done so.
+        goodbye: what it says, and hangs up, where the conversation has ended otherwise; none: it
+            asks us.
 
     """
 
@@ -189,6 +192,8 @@ class Bridge(msgspec.Struct, frozen=True):
     legs: tuple[str, ...]
     ring_seconds: int
     longest_seconds: int
+    time_over: tuple[Prompt, ...] = ()
+    goodbye: tuple[Prompt, ...] = ()
 
 
 class MoveLimit(msgspec.Struct, frozen=True):

@@ -178,6 +178,8 @@ class LegEnded(msgspec.Struct, frozen=True):
         failed: as in `StepDone`.
         charged: whether somebody paid for it, so that its limit was that of his credit.
         spend_limit: whether it was that of what the extension may spend, as far as is known.
+        said: the last sentence that the switch's dialplan has said by itself (`last_words`).
+        talk_ended: why the conversation before that had ended.
 
     """
 
@@ -187,6 +189,8 @@ class LegEnded(msgspec.Struct, frozen=True):
     failed: tuple[tuple[str, str], ...] = ()
     charged: bool = False
     spend_limit: bool = False
+    said: str | None = None
+    talk_ended: str | None = None
 
 
 class SocketClosed(msgspec.Struct, frozen=True):

@@ -31,6 +31,8 @@ class ReturnSession(msgspec.Struct, frozen=True):
         caller: the authorised CallerID on whose behalf this call is (A2, A5); None: of nobody's.
         redial: the last number that was dialled for him before this call (`*0#`), or empty.
         locked: A3, no password is heard: too many were wrong.
+        parts_alone: whether the dialplan of its switch says the last sentence after a conversation
+            by itself; one of before does not.
         step: the number of the application under way, or of the last one.
         tries, dialled, talked, unreached, deadline, destination: as in `stage.Stage`.
         outcome: how the call ended, once that is decided.
@@ -60,6 +62,7 @@ class ReturnSession(msgspec.Struct, frozen=True):
     caller: AuthorisedCaller | None = None
     redial: str = ""
     locked: bool = False
+    parts_alone: bool = False
     state: Return = Return.NEW
     timer: int = 0
     step: int = 0

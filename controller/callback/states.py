@@ -27,7 +27,9 @@ Two rules hold in both tables:
   told of it before anybody else went on with the leg.
 
 While people talk the controller has let go of the socket: `TALKING` is left by the switch, which
-connects again when the conversation is over, or by the end of the return leg.
+connects again when the conversation is over, or by the end of the return leg. Where nothing is to
+be asked or told after it, or its time was over, the switch's dialplan says the last sentence and
+hangs up by itself, as it was told when the destination was called: that is such an end.
 """
 
 from __future__ import annotations

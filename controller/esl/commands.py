@@ -32,8 +32,9 @@ _DIALLED: Final = re.compile(r"\+?[0-9]{1,32}\Z", re.ASCII)
 _HOSTS: Final = re.compile(r"[0-9A-Za-z._:/|-]{0,16384}\Z", re.ASCII)
 _CAUSE: Final = re.compile(r"[A-Z0-9_]{1,64}\Z", re.ASCII)
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:+/=-]*\Z", re.ASCII)
-#: A sound: a path or a stream (`tone_stream://%(200,100,500)`), in one word.
-_SOUND: Final = re.compile(r"[A-Za-z0-9_./:%(),;=@~!+-]{1,512}\Z", re.ASCII)
+#: A sound: a path or a stream (`tone_stream://%(200,100,500)`), in one word of so many letters.
+LONGEST_SOUND: Final = 512
+_SOUND: Final = re.compile(rf"[A-Za-z0-9_./:%(),;=@~!+-]{{1,{LONGEST_SOUND}}}\Z", re.ASCII)
 #: What `say` may be told: its module (and the language, where it has another name), what it is
 #: that is said, how, and the words. Names as in switch_ivr_say.c; it takes them in any case.
 _SAY_MODULE: Final = re.compile(
@@ -134,6 +135,11 @@ def set_variables(leg: str, values: Mapping[str, str]) -> bytes:
         _checked(_PLAIN, value, f"plain value for {name}")
     said = ";".join(f"{name}={value}" for name, value in values.items())
     return _line(f"api uuid_setvar_multi {_checked(_UUID, leg, 'leg')} {said}")
+
+
+def is_plain(value: str) -> bool:
+    """Whether `set_variables` takes a value."""
+    return _PLAIN.match(value) is not None
 
 
 def set_sound(leg: str, name: str, sound: str) -> bytes:

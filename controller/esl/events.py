@@ -89,6 +89,7 @@ _NAMES: Final = {
     "position": "variable_callback_position",
     "stage": "variable_callback_stage",
     "charged": "variable_callback_charged",
+    "said": "variable_callback_said",
     "gateway": "Gateway",
     "gateway_state": "State",
     "gateway_status": "Ping-Status",
@@ -145,6 +146,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, rename=_NAMES, tag_field="Eve
     position = _NONE
     stage = _NONE
     charged = _NONE
+    said = _NONE
     gateway = _NONE
     gateway_state = _NONE
     gateway_status = _NONE
@@ -206,12 +208,14 @@ class LegOver(Event, frozen=True, gc=False, tag="CHANNEL_HANGUP_COMPLETE"):
         leg: `trigger`, `return` or `destination`, as our dialplan and dial strings set it.
         call, position: which call it belongs to, and the how-manieth destination of it it is.
         charged: there, where somebody pays for the call, as our dial strings set it.
+        said: which last sentence our dialplan has said on it, before it hung up.
 
     """
 
     name = "CHANNEL_HANGUP_COMPLETE"
 
     hangup_cause: Field = None
+    bridge_hangup_cause: Field = None
     last_bridge_to: Field = None
     originate_causes: Field = None
     channel: Field = None
@@ -226,6 +230,7 @@ class LegOver(Event, frozen=True, gc=False, tag="CHANNEL_HANGUP_COMPLETE"):
     position: Field = None
     stage: Field = None
     charged: Field = None
+    said: Field = None
 
 
 class JobAnswered(Event, frozen=True, gc=False, tag="BACKGROUND_JOB"):

@@ -35,6 +35,8 @@ class _Variables(msgspec.Struct, gc=False):
     callback_position: Field = None
     callback_stage: Field = None
     callback_charged: Field = None
+    callback_said: Field = None
+    bridge_hangup_cause: Field = None
     last_bridge_to: Field = None
     originate_causes: Field = None
 
@@ -76,6 +78,8 @@ def decode_record(body: bytes) -> CallRecord | None:
         position=variables.callback_position,
         stage=variables.callback_stage,
         charged=variables.callback_charged,
+        said=variables.callback_said,
+        bridge_hangup_cause=variables.bridge_hangup_cause,
         last_bridge_to=variables.last_bridge_to,
         originate_causes=variables.originate_causes,
     )

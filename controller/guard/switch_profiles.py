@@ -18,6 +18,8 @@ from controller.guard.switch_facts import (
 
 #: More than this is no limit: what a node can do is far below.
 _MOST_REQUESTS: Final = 2_000
+#: What a dialplan says of itself that says the last words of a call by itself (`runtime.parting`).
+PARTS_ALONE: Final = "callback_dialplan=2"
 
 
 def profiles(facts: Facts) -> Iterator[Danger]:
@@ -159,14 +161,21 @@ def dialplan(facts: Facts) -> Iterator[Danger]:
             yield Danger("dialplan", level, text, remedy)
     if facts.profiles is None:
         return
-    for name, limit, what in (
+    #: Of one that is not the one that is shipped it is said once.
+    said: set[str] = set()
+    for name, wanted, what in (
         (facts.home, ("set", "park_timeout="), "no longest time of a controller's turn"),
+        (facts.home, ("multiset", PARTS_ALONE), "no last words: it asks a controller for them"),
         (facts.trigger, ("sched_hangup", "+"), "no end of its own for a trigger call"),
     ):
+        if name in said:
+            continue
         actions = facts.contexts.get(name)
         if actions is None:
             remedy = f"see that fs-config/dialplan/callback.xml is there, with context {name}"
+            said.add(name)
             yield unknown("dialplan", f"what context {name} does", remedy)
-        elif not any((done, data[: len(limit[1])]) == limit for done, data in actions):
+        elif not any((done, data[: len(wanted[1])]) == wanted for done, data in actions):
+            said.add(name)
             remedy = "copy dialplan/callback.xml and callback_vars.xml of fs-config anew"
             yield Danger("dialplan", Level.ADVICE, f"context {name} has {what}", remedy)

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from controller.callback import conversation
-from controller.callback.effects import CallOver, NotCalled, Record
+from controller.callback.effects import CallOver, NotCalled, Note, Record
 from controller.callback.events import ReturnAttached
 from controller.callback.return_session import ReturnSession
 from controller.callback.stage import read as read_stage
@@ -27,6 +27,7 @@ from controller.runtime.at_a_time import keep_places
 from controller.runtime.calls_out import CallsOut
 from controller.runtime.dialling import leg_uuids
 from controller.runtime.legs import ended
+from controller.runtime.parting import DIALPLAN_VARIABLE, PARTS_ALONE
 from controller.runtime.paying import CHARGED_VARIABLE, MICROS, Call, Paying
 from controller.runtime.placing import rang_of
 from controller.runtime.return_leg import STAGE_VARIABLE, ReturnLeg, record
@@ -71,6 +72,8 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
     elif request.holder != services.name:
         services.spawn(_taken_over, services, request.id, epoch)
     session = _known(services, _session(services, uuid, request, policy), facts)
+    if data.variable(DIALPLAN_VARIABLE) == PARTS_ALONE:
+        session = msgspec.structs.replace(session, parts_alone=True)
     paying = paying_of(services, data, uuid, request, session, stage)
     services.metering.follow(paying)
     calls = CallsOut(
@@ -263,6 +266,8 @@ def unseen_end(services: Services, event: Event) -> None:
                     "plan", lambda: _plans(services, request_id, uuid, end.stage)
                 )
                 calls.over(last, effect)
+            case Note(what, words):
+                services.transcribing.add(request_id, uuid, what, words)
             case NotCalled(position):
                 call = text(event.call) or uuid
                 services.keep(services.charging.not_called, call, position)

@@ -72,6 +72,8 @@ def ended(event: Event) -> LegEnded:
         failed=failed_legs(event.originate_causes),
         # 0: it was limited by the policy alone.
         charged=text(event.charged) not in (None, "0"),
+        said=text(event.said),
+        talk_ended=cause(event.bridge_hangup_cause),
     )
 
 

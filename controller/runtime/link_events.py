@@ -10,8 +10,10 @@ import gevent
 from controller.esl.events import Event, text
 from controller.runtime import attaching
 from controller.runtime.calling import Calling
+from controller.runtime.dialling import leg_uuids
 from controller.runtime.health import HEALTH_EVENTS, HEALTH_FILTERS
 from controller.runtime.node_health import NODE_EVENTS, NODE_FILTERS
+from controller.runtime.return_leg import ReturnLeg
 from controller.runtime.services import Services
 
 #: What a node's link is asked for.
@@ -32,6 +34,8 @@ LINK_FILTERS: Final = (
 #: How long an answer, or the end of a return leg, is left to the one whose it is. Whoever takes it
 #: then moves nothing that was moved already; who dies meanwhile takes his knowledge of it along.
 UNSEEN_SECONDS: Final = 0.5
+#: After so long the last words that a switch says by itself are no short goodbye.
+PARTING_SECONDS: Final = 2.0
 
 
 class LinkEvents:
@@ -68,6 +72,7 @@ class LinkEvents:
             if event.leg == "destination":
                 call, uuid = text(event.call) or "", text(event.uuid) or ""
                 self._services.metering.destination_ended(call, uuid)
+                self._may_part(call, event)
         leg = self._services.legs.get(text(event.uuid) or "")
         if leg is not None and leg.socket is None:
             leg.leg_ended(event)
@@ -76,8 +81,18 @@ class LinkEvents:
             # Its own connection tells whoever holds it; what nobody was told is left to us.
             self._later(self._unseen_end, event)
 
-    def _later(self, function: Callable[[Event], None], event: Event) -> None:
-        gevent.spawn_later(UNSEEN_SECONDS, self._unseen, function, event)
+    def _may_part(self, call: str, event: Event) -> None:
+        """A destination is over: the dialplan may say the last words of a call of ours."""
+        for uuid in leg_uuids(call):
+            leg = self._services.legs.get(uuid)
+            if isinstance(leg, ReturnLeg) and leg.parting.may_follow(event):
+                self._later(leg.parting.lasts, event, PARTING_SECONDS)
+                return
+
+    def _later(
+        self, function: Callable[[Event], None], event: Event, seconds: float = UNSEEN_SECONDS
+    ) -> None:
+        gevent.spawn_later(seconds, self._unseen, function, event)
 
     def _unseen(self, function: Callable[[Event], None], event: Event) -> None:
         if not self._stopped:

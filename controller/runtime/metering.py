@@ -138,7 +138,9 @@ class Metering:
         paying: Paying | None = getattr(held, "paying", None)
         if held is None or paying is None or held.session.state is Return.DETACHED:
             return None
-        return None if held.session.state is Return.TALKING and paying.talk is None else paying
+        left = held.session.state is Return.TALKING and paying.talk is None
+        # The dialplan may be saying the last words to him (`parting`).
+        return None if left and not paying.dialogue else paying
 
     def _margin(self, paying: Paying) -> int:
         """Give how long before the end more is held, seconds; a call that is ours comes first."""

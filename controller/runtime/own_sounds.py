@@ -34,11 +34,6 @@ def own_sounds(
     return tuple(_found(sounds, prompt, policy, language) for prompt in prompts)
 
 
-def farewell_sound(sounds: SoundTable, policy: Policy, language: str) -> str | None:
-    """Give the operator's sound for whoever was cut off (M5); None: he has chosen none."""
-    return _path(sounds, policy.sound_before_disconnecting, policy, language)
-
-
 def warning_sound(sounds: SoundTable, policy: Policy, language: str) -> str:
     """Give the sound that is heard before the credit ends (M6)."""
     path = _path(sounds, policy.warning_sound, policy, language)

@@ -59,7 +59,8 @@ from controller.runtime.calls_out import CallsOut
 from controller.runtime.dialling import bridge_command
 from controller.runtime.legs import VARIABLE, Leg, step_id, step_of, weakly
 from controller.runtime.metering import warning_name
-from controller.runtime.own_sounds import farewell_sound, own_prompts, own_sounds
+from controller.runtime.own_sounds import own_prompts, own_sounds
+from controller.runtime.parting import Parting
 from controller.runtime.paying import CHARGED_VARIABLE, Limit, Paying, Talk, release
 from controller.runtime.services import Services
 from controller.runtime.speaking import Speaking
@@ -81,8 +82,6 @@ SILENCE = "silence_stream://10"
 #: D4: the keys that drop the destination, and the realm that they are bound in while people talk.
 DROP_KEYS = "**"
 DROP_REALM = "talk"
-#: What the dialplan plays to whoever was cut off, where no controller is there.
-FAREWELL_VARIABLE = "callback_farewell"
 #: Where somebody who is known is asked or told something: more may be held for that (M3).
 DIALOGUE = frozenset({Return.MENU, Return.CREDIT, Return.DESTINATION})
 
@@ -114,6 +113,7 @@ class ReturnLeg(Leg[ReturnSession]):
         #: Ways that were found and are not taken up yet, by the step that asked for them.
         self._found: dict[int, FindRoute] = {}
         self._speaking = Speaking(weakly(self.transmit))
+        self.parting = Parting(self)
 
     def on_event(self, event: Event) -> None:
         """Take an event of the switch."""
@@ -191,7 +191,7 @@ class ReturnLeg(Leg[ReturnSession]):
                 if final:
                     # Who types on hears all the same why the call is over.
                     self.set_variables(**{TERMINATORS: "none"})
-                self._speaking.begin(self._segments(prompts), step_id(step), final=final)
+                self._speaking.begin(self.segments(prompts), step_id(step), final=final)
             case CheckPassword():
                 self.spawn(self._check, effect)
             case LookUpCredit(step):
@@ -211,7 +211,7 @@ class ReturnLeg(Leg[ReturnSession]):
                 self._talk_begins(effect)
                 self.spawn(self.calls.connected, self.session, effect)
             case CallOver():
-                self.calls.over(self.session, effect)
+                self.parting.over(effect)
             case DropKeys(on, leg):
                 self._drop_keys(leg if on else None)
             case Note():
@@ -220,7 +220,7 @@ class ReturnLeg(Leg[ReturnSession]):
                 self._hold_on(resume)
             case Bridge():
                 self._speaking.stop()
-                self._leave_farewell()
+                self.parting.leave(effect)
                 call, request = self.paying.call.call, self.session.request
                 command = bridge_command(effect, step_id(effect.step), call=call, request=request)
                 self.transmit(command)
@@ -231,7 +231,7 @@ class ReturnLeg(Leg[ReturnSession]):
             case _:
                 super().perform(effect)
 
-    def _segments(self, prompts: tuple[Prompt, ...]) -> tuple[Segment, ...]:
+    def segments(self, prompts: tuple[Prompt, ...]) -> tuple[Segment, ...]:
         """Give what this leg's node plays and says for prompts, in the call's language (S2)."""
         session, services = self.session, self.services
         return services.prompts.segments(
@@ -244,7 +244,7 @@ class ReturnLeg(Leg[ReturnSession]):
     def _ask(self, ask: Ask) -> None:
         self._speaking.stop()
         sounds: tuple[str, ...] = ()
-        for part in self._segments(ask.prompts):
+        for part in self.segments(ask.prompts):
             # Nothing is counted in these questions.
             assert isinstance(part, Files)
             sounds += part.files
@@ -265,14 +265,6 @@ class ReturnLeg(Leg[ReturnSession]):
     def _forget_secret(self) -> None:
         # First the keys are reported again: who types on is not heard until then.
         self.set_variables(**{"sensitive_dtmf": "", DIGITS_VARIABLE: "", "process_cdr": ""})
-
-    def _leave_farewell(self) -> None:
-        # The dialplan plays it where no controller is there when the conversation is cut off (M5).
-        session = self.session
-        sounds = self.services.sounds.get()
-        sound = farewell_sound(sounds, session.policy, session.language)
-        if sound is not None:
-            self.transmit(commands.set_sound(self.uuid, FAREWELL_VARIABLE, sound))
 
     def _drop_keys(self, leg: str | None) -> None:
         """D4: let `**` drop the destination's leg, which is talked to; None: stop that.
@@ -357,6 +349,7 @@ class ReturnLeg(Leg[ReturnSession]):
         socket.transmit(paying.limit.new(left, serial), on_reply)
 
     def _talk_begins(self, effect: CallConnected) -> None:
+        self.parting.connected(effect)
         paying, leg = self.paying, effect.leg
         if leg is not None and paying.granted is not None and paying.charged:
             now = self.services.clock.micros()

@@ -29,6 +29,8 @@ log: Any = structlog.get_logger("unheld")
 
 #: The leg's variable that says which controller the switch connected it to last, by name.
 SOCKET_PATH: Final = "socket_path"
+#: What the dialplan makes of it when it says the last words of a call by itself (`parting`).
+PARTING: Final = "-"
 #: Asks for it on the leg's own connection.
 WHOSE: Final = commands.get_variable(SOCKET_PATH)
 #: How often it is asked whose legs are where no node has said so, seconds.
@@ -52,8 +54,13 @@ class Unheld:
         return len(self._open)
 
     def is_anothers(self, path: str | None) -> bool:
-        """Whether a leg is with another controller that is known, by its `socket_path`."""
-        return path is not None and path.strip() in self._services.standing.others
+        """Whether a leg is with another controller that is known, by its `socket_path`.
+
+        Or with none any more: its dialplan says the last words, and hangs up.
+        """
+        if path is None:
+            return False
+        return path.strip() in self._services.standing.others or path.strip() == PARTING
 
     def keep(self, leg: str, socket: OutboundSession) -> None:
         """Say nothing more on the connection of a leg; close it if the leg is with nobody else.

@@ -122,7 +122,11 @@ def test_a_callback_from_the_first_ring_to_the_goodbye(bench: Bench) -> None:
     phone.media.wait_for(GOODBYE)
     phone.finish()
     assert bench.legs.wait("destination")["Hangup-Cause"] == "NORMAL_CLEARING"
-    assert bench.legs.wait("return")["Hangup-Cause"] == "NORMAL_CLEARING"
+    ended = bench.legs.wait("return")
+    assert ended["Hangup-Cause"] == "NORMAL_CLEARING"
+    # D4: nothing else was to be asked, and the switch said goodbye without us.
+    assert ended["variable_callback_said"] == "goodbye"
+    assert ended["variable_cb_hops"] == "x"
     assert record(bench) == ("done", "completed")
     # M2: what talked has a record of the switch's; what nobody answered needs none.
     for role, written in (("trigger", False), ("return", True), ("destination", True)):

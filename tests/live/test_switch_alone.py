@@ -46,21 +46,35 @@ def test_a_return_call_without_any_controller_ends_with_a_sentence(bench: Bench)
     assert bench.legs.wait("return")["variable_cb_hops"] == "x" * 21
 
 
-def test_whoever_was_cut_off_hears_the_extensions_sound_without_any_controller(
-    bench: Bench,
+@pytest.mark.parametrize(
+    ("cause", "sounds", "heard"),
+    [
+        ("ALLOTTED_TIMEOUT", f"callback_farewell={GOODBYE},callback_goodbye={SORRY}", [GOODBYE]),
+        ("NORMAL_CLEARING", f"callback_farewell={SORRY},callback_goodbye={GOODBYE}", [GOODBYE]),
+        # Several, as one.
+        ("NORMAL_CLEARING", f"callback_goodbye=file_string://{SORRY}!{GOODBYE}", [SORRY, GOODBYE]),
+    ],
+)
+def test_the_last_words_after_a_conversation_need_no_controller(
+    bench: Bench, cause: str, sounds: str, heard: list[str]
 ) -> None:
-    """M5: the controller has left the sound on the leg, and died while people talked."""
+    """M5, D4: the controller has left them on the leg, and is gone or not asked."""
     phone = bench.phones.expect(CALLER)
     said = bench.switch.api(
         "originate {callback_leg=return,origination_caller_id_number=12025550100,"
-        f"bridge_hangup_cause=ALLOTTED_TIMEOUT,callback_farewell={GOODBYE},"
+        f"last_bridge_to=somebody,bridge_hangup_cause={cause},{sounds},"
         "app_disable_expand_variables=true}"
         f"sofia/gateway/pstn/{CALLER} return_call XML callback"
     )
     assert said.startswith("+OK")
     phone.finish()
-    assert phone.media.names() == [GOODBYE]
-    assert bench.legs.wait("return")["Hangup-Cause"] == "NORMAL_CLEARING"
+    assert phone.media.names() == heard
+    leg = bench.legs.wait("return")
+    assert leg["Hangup-Cause"] == "NORMAL_CLEARING"
+    # It came to none of the loop that waits for a controller.
+    assert "variable_cb_hops" not in leg
+    word = "time_over" if cause == "ALLOTTED_TIMEOUT" else "goodbye"
+    assert leg["variable_callback_said"] == word
 
 
 def test_a_return_call_can_only_be_entered_by_the_controllers_own_legs(bench: Bench) -> None:

@@ -60,7 +60,7 @@ def test_t1_t8_a1_i5_the_whole_way(world: World) -> None:
 
 
 def test_decision_5_the_socket_is_let_go_while_people_talk(world: World) -> None:
-    """While they talk no connection is held; the switch connects again at the end."""
+    """While they talk no connection is held; for the last words none is made."""
     world.extension()
     controller = world.controller()
     world.phone(CALLER, answering(typed(FRIEND)))

@@ -79,7 +79,7 @@ def test_o5_killed_while_a_trigger_call_rings_x_is_still_x(two: World) -> None:
 
 
 def test_o5_killed_while_people_talk_nobody_notices(two: World) -> None:
-    """O5: the conversation goes on, and another controller says goodbye and keeps the record."""
+    """O5: they talk on, the switch says goodbye, another controller keeps the record."""
     two.extension()
     first = two.process(0)
     two.phone(CALLER, answering(typed(FRIEND)))

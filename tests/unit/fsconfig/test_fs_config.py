@@ -14,6 +14,7 @@ import pytest
 from controller.commands.switch import config
 from controller.guard.switch import judge
 from controller.guard.switch_facts import Facts, Password, Profile
+from controller.runtime.parting import DIALPLAN_VARIABLE, PARTS_ALONE
 from controller.settings import Listen
 
 FS_CONFIG = Path(__file__).resolve().parents[3] / "fs-config"
@@ -156,6 +157,7 @@ def test_the_return_call_loop_is_the_one_that_was_measured() -> None:
         list_condition(),
     ]
     assert actions(loop) == [
+        ("set", f"{DIALPLAN_VARIABLE}={PARTS_ALONE}"),
         ("set", "cb_hops=${cb_hops}x"),
         ("set", "socket_resume=true"),
         ("set", "hangup_after_bridge=false"),
@@ -170,9 +172,9 @@ def test_the_return_call_loop_is_the_one_that_was_measured() -> None:
 
 def test_g3_a_controllers_turn_at_a_return_call_has_an_end_and_an_old_settings_file_none() -> None:
     """G3: `socket` takes it away, so it is set before each; of an empty one the call would end."""
-    first, *_ = extensions("callback")
-    assert first == "return_call_longest"
-    longest = extensions("callback")[first]
+    names = list(extensions("callback"))
+    assert names.index("return_call_longest") < names.index("return_call")
+    longest = extensions("callback")["return_call_longest"]
     assert longest.get("continue") == "true"
     limit = int(variables()["callback_longest_call"])
     assert actions(longest) == [("set", f"park_timeout={limit}:ALLOTTED_TIMEOUT")]
@@ -189,32 +191,51 @@ def test_the_return_call_gives_up_with_a_sentence() -> None:
     assert [name for name, _ in lost] == ["playback", "playback", "hangup"]
 
 
+@pytest.mark.parametrize("hops", ["x", "x" * 21])
 @pytest.mark.parametrize(
-    ("cause", "sound", "taken_by"),
+    ("talked_to", "cause", "left", "taken_by"),
     [
-        ("ALLOTTED_TIMEOUT", "custom/over.wav", "return_call_cut"),
-        ("ALLOTTED_TIMEOUT", "", "return_call_lost"),
-        ("NORMAL_CLEARING", "custom/over.wav", "return_call_lost"),
-        ("", "custom/over.wav", "return_call_lost"),
+        ("d-1", "ALLOTTED_TIMEOUT", {"callback_farewell": "custom/over.wav"}, "return_call_cut"),
+        ("d-1", "NORMAL_CLEARING", {"callback_goodbye": "bye.wav"}, "return_call_over"),
+        ("d-1", "", {"callback_goodbye": "bye.wav"}, "return_call_over"),
+        # Another sentence than the one that was left, or none: a controller says it.
+        ("d-1", "ALLOTTED_TIMEOUT", {"callback_goodbye": "bye.wav"}, ""),
+        ("d-1", "NORMAL_CLEARING", {"callback_farewell": "custom/over.wav"}, ""),
+        ("d-1", "ALLOTTED_TIMEOUT", {}, ""),
+        # Nobody has talked since: it was busy, or it is to be called.
+        ("", "ALLOTTED_TIMEOUT", {"callback_farewell": "custom/over.wav"}, ""),
+        ("", "NORMAL_CLEARING", {"callback_goodbye": "bye.wav"}, ""),
     ],
 )
-def test_whoever_was_cut_off_hears_the_extensions_sound_without_a_controller(
-    cause: str, sound: str, taken_by: str
+def test_the_dialplan_says_the_last_words_after_a_conversation(
+    talked_to: str, cause: str, left: dict[str, str], taken_by: str, hops: str
 ) -> None:
-    """M5: the sound is there that the controller left before the conversation."""
+    """M5, D4: what the controller has left, without asking any; but only if people have talked."""
     who = first_match(
         "callback",
         destination_number="return_call",
-        cb_hops="x" * 21,
+        cb_hops=hops,
         callback_leg="return",
+        last_bridge_to=talked_to,
         bridge_hangup_cause=cause,
-        callback_farewell=sound,
+        **left,
     )
-    assert who == taken_by
-    cut = actions(extensions("callback")["return_call_cut"])
-    assert cut == [
-        ("unset", "app_disable_expand_variables"),
-        ("playback", "${callback_farewell}"),
+    loop = "return_call" if len(hops) <= 20 else "return_call_lost"
+    assert who == (taken_by or loop)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("return_call_cut", "time_over"), ("return_call_over", "goodbye")]
+)
+def test_no_key_cuts_the_last_words_and_no_controller_takes_the_leg_away(
+    name: str, said: str
+) -> None:
+    """M5, D2, O5: what was said is told with the leg's end; a leg of nobody's is not moved."""
+    assert actions(extensions("callback")[name]) == [
+        ("set", f"callback_said={said}"),
+        ("set", "playback_terminators=none"),
+        ("set", "socket_path=-"),
+        ("playback", "$1"),
         ("hangup", "NORMAL_CLEARING"),
     ]
 
@@ -525,7 +546,11 @@ def test_g1_check_switch_finds_nothing_unsafe_in_these_files() -> None:
         ),
         open_lists={"callback_trunks": False, "callback_event_socket": False},
         contexts={
-            name: tuple(one for e in extensions(name).values() for one in actions(e))
+            name: tuple(
+                (one.get("application", ""), one.get("data", ""))
+                for extension in extensions(name).values()
+                for one in extension.iter("action")
+            )
             for name in ("callback", "callback_trigger")
         },
         modules=frozenset(e.get("module", "") for e in modules.iter("load")),

@@ -20,6 +20,7 @@ from controller.guard.switch_facts import (
     leads_to,
     password_is,
 )
+from controller.guard.switch_profiles import PARTS_ALONE
 
 SETTINGS = {
     "apply-inbound-acl": ("trunks",),
@@ -51,11 +52,19 @@ PHONES = Profile(
 OUT: Actions = (("bridge", "{a=b}sofia/gateway/pstn/$1"),)
 TRIGGER: Actions = (("sched_hangup", "+75 USER_BUSY"), ("socket", "127.0.0.1:8084"))
 CONTEXTS: dict[str, Actions | None] = {
-    "callback": (("set", "park_timeout=14400:ALLOTTED_TIMEOUT"), ("socket", "127.0.0.1:8084")),
+    "callback": (
+        ("set", "park_timeout=14400:ALLOTTED_TIMEOUT"),
+        ("multiset", f"{PARTS_ALONE} socket_resume=true"),
+        ("socket", "127.0.0.1:8084"),
+    ),
     "callback_trigger": TRIGGER,
     "public": (("transfer", "${destination_number} XML callback_trigger"),),
     "default": OUT,
 }
+BEFORE: Actions = (
+    ("set", "park_timeout=14400:ALLOTTED_TIMEOUT"),
+    ("multiset", "cb_hops=x socket_resume=true"),
+)
 SAFE = Facts(
     password=Password.GOOD,
     release="1.11.3-release",
@@ -123,6 +132,8 @@ def test_a_safe_switch_is_said_nothing_of() -> None:
         ({"modules": frozenset({"mod_lua"})}, "modules", Level.ADVICE),
         ({"modules": frozenset({"mod_conference"})}, "modules", Level.ADVICE),
         ({"contexts": {**CONTEXTS, "callback": ()}}, "dialplan", Level.ADVICE),
+        # That of before: it asks a controller for the last sentence.
+        ({"contexts": {**CONTEXTS, "callback": BEFORE}}, "dialplan", Level.ADVICE),
         ({"contexts": {**CONTEXTS, "callback_trigger": ()}}, "dialplan", Level.ADVICE),
         (
             {"contexts": {**CONTEXTS, "callback_trigger": (*OUT, *TRIGGER)}},

@@ -737,6 +737,22 @@ def test_m6_no_warning_is_left_of_it(world: World) -> None:
     assert world.live(4) == ["sched_del warn_a"]
 
 
+def test_m3_m5_last_words_that_the_switch_says_by_itself_are_paid_for(world: World) -> None:
+    """M3, M5, M6: they may be long, as ours may; no warning of the conversation comes into them."""
+    money(world, 120)
+    world.begin()
+    world.talk()
+    assert "warn_" in " ".join(world.live(4))
+    world.hold(world.paying, Return.TALKING)
+    world.metering.destination_ended(CALL, FAR)
+    assert world.live(1) == []
+    assert len(world.metering) == 0
+    world.paying.dialogue = True
+    world.metering.follow(world.paying)
+    assert "sched_del warn_a" in world.live(4)
+    assert len(world.metering) == 1
+
+
 def test_m4_d4_an_earlier_conversation_holds_nothing_of_the_next(world: World) -> None:
     """M4, D4, O4: somebody else has dialled a second one, and it was not heard that it is over."""
     money(world, 100_000)

@@ -66,6 +66,8 @@ NOT_THERE = "-ERR No such channel!"
         ([NOT_THERE, "beta"], True),
         # It tries one that is away: whoever moves it is not disturbed.
         (["gamma"], True),
+        # The dialplan says the last words.
+        (["-"], True),
         # Nobody took it, or nobody can tell: the switch connects again.
         (["alpha"], False),
         (["_undef_"], False),
