@@ -22,8 +22,9 @@ from types import FrameType
 from typing import Final
 
 from bench.recordings import event_bodies, framed, frames
+from controller.esl.channel_data import channel_data
 from controller.esl.errors import WireError
-from controller.esl.events import channel_data, decode_event, text
+from controller.esl.events import decode_event, text
 from controller.esl.wire import Frame, FrameReader
 
 #: How long the watchdog lets a batch take, seconds: a batch takes some 20 ms.

@@ -19,8 +19,8 @@ from controller.cache.embedded import EmbeddedServer
 from controller.cache.metrics import CacheMetrics
 from controller.cache.policies import Policies
 from controller.esl import commands
+from controller.esl.channel_data import ChannelData
 from controller.esl.errors import EslError
-from controller.esl.events import ChannelData
 from controller.esl.server import EslServer
 from controller.esl.session import OutboundSession
 from controller.esl.switch import SwitchLink

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote
 
-from controller.esl.events import ChannelData, Field, cause, text
+from controller.esl.channel_data import ChannelData
+from controller.esl.events import Field, cause, text
 
 #: What the switch says of a leg that was answered, among the causes of those that were not.
 _ANSWERED: Final = "NONE"

@@ -14,9 +14,9 @@ from typing import Any, Final
 from gevent.server import StreamServer
 
 from controller.esl import commands
+from controller.esl.channel_data import ChannelData
 from controller.esl.connection import COMMAND_SECONDS, keep_alive
 from controller.esl.errors import EslError, NotConnected
-from controller.esl.events import ChannelData
 from controller.esl.session import OutboundSession
 from controller.esl.wire import Frame
 

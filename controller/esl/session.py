@@ -18,9 +18,10 @@ from greenswitch.esl import OutboundSession as GreenswitchSession
 from greenswitch.esl import OutboundSessionHasGoneAway
 
 from controller.esl import commands
+from controller.esl.channel_data import ChannelData, channel_data
 from controller.esl.connection import COMMAND_SECONDS, Connection
 from controller.esl.errors import CommandTimeout
-from controller.esl.events import DIGITS_VARIABLE, ChannelData, Event, channel_data
+from controller.esl.events import DIGITS_VARIABLE, Event
 from controller.esl.wire import Frame
 
 #: What a session is told of, and nothing else: each event is 5-12 KB of the switch's work.

@@ -17,7 +17,8 @@ from controller.callback.states import Return
 from controller.callerid.model import Numbers, Rang
 from controller.credit.model import Granted
 from controller.esl import commands
-from controller.esl.events import ChannelData, Event, cause, text
+from controller.esl.channel_data import ChannelData
+from controller.esl.events import Event, cause, text
 from controller.esl.failures import failed_legs_of
 from controller.esl.session import SUBSCRIPTION, OutboundSession
 from controller.policy.model import Policy

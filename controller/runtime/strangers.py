@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import structlog
 
-from controller.esl.events import ChannelData
+from controller.esl.channel_data import ChannelData
 from controller.esl.switch import SwitchLink
 
 log: Any = structlog.get_logger("leg")

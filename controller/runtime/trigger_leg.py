@@ -14,7 +14,8 @@ from controller.callback.asking import Asking
 from controller.callback.effects import Effect, Hangup, NoteTrigger, StoreRequest
 from controller.callback.events import LegEnded, RequestStored, SecondTry, TriggerAttached
 from controller.callback.trigger import TriggerSession
-from controller.esl.events import ChannelData, Event
+from controller.esl.channel_data import ChannelData
+from controller.esl.events import Event
 from controller.esl.session import OutboundSession
 from controller.numbers.caller import Caller, Identity, identify, read_identity
 from controller.numbers.e164 import BadNumber, is_e164, parse

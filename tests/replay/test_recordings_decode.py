@@ -15,8 +15,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from controller.esl.channel_data import channel_data
 from controller.esl.events import KINDS as KINDS_OF_EVENTS
-from controller.esl.events import Event, channel_data, decode_event, text
+from controller.esl.events import Event, decode_event, text
 from controller.esl.wire import Frame, FrameReader
 
 RECORDINGS = sorted((Path(__file__).parent / "traces").glob("*/*.json"))

@@ -36,7 +36,8 @@ from controller.callback.said import Prompt
 from controller.callback.states import Return, Trigger
 from controller.callback.trigger import TriggerSession
 from controller.callerid.model import Shown
-from controller.esl.events import ChannelData, channel_data, decode_event
+from controller.esl.channel_data import ChannelData, channel_data
+from controller.esl.events import decode_event
 from controller.esl.wire import Frame
 from controller.metrics import Metrics
 from controller.numbers.caller import Caller

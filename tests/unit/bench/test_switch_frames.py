@@ -6,6 +6,7 @@ import pytest
 from greenswitch.esl import ESLEvent
 
 from bench.switch_frames import Events, channel_data
+from controller.esl import channel_data as channels
 from controller.esl import events
 from controller.esl.wire import Frame, FrameReader
 
@@ -26,7 +27,7 @@ def test_the_answer_to_connect_names_the_leg_and_its_request() -> None:
     answer = channel_data().fill({"uuid": UUID.encode(), "request": b"r1"})
     assert 6_000 < len(answer) < 9_000
     frame = framed(answer)
-    data = events.channel_data(frame)
+    data = channels.channel_data(frame)
     assert (data.uuid, data.variable("call_uuid")) == (UUID, UUID)
     assert (data.variable("callback_leg"), data.variable("callback_request")) == ("return", "r1")
     assert len(data) > 160

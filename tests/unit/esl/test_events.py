@@ -13,17 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.esl.channel_data import ChannelData, channel_data
 from controller.esl.errors import BadEvent
-from controller.esl.events import (
-    KINDS,
-    ChannelData,
-    Event,
-    OtherEvent,
-    cause,
-    channel_data,
-    decode_event,
-    text,
-)
+from controller.esl.events import KINDS, Event, OtherEvent, cause, decode_event, text
 from controller.esl.wire import Frame, FrameReader
 from tests import abuse
 

@@ -16,6 +16,7 @@ from gevent import socket
 from gevent.queue import Queue
 
 from controller.esl import commands
+from controller.esl.channel_data import ChannelData
 from controller.esl.errors import (
     BadEvent,
     CommandTimeout,
@@ -25,7 +26,7 @@ from controller.esl.errors import (
     TruncatedFrame,
     UnexpectedFrame,
 )
-from controller.esl.events import ChannelData, Event
+from controller.esl.events import Event
 from controller.esl.server import EslServer
 from controller.esl.session import OutboundSession
 

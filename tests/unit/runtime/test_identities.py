@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.esl.events import ChannelData
+from controller.esl.channel_data import ChannelData
 from controller.numbers.caller import Caller, identify
 from controller.policy.fields import IdentityHeader
 from controller.runtime.trigger_leg import identities_of

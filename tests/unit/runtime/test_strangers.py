@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import pytest
 from structlog.testing import capture_logs
 
-from controller.esl.events import ChannelData
+from controller.esl.channel_data import ChannelData
 from controller.esl.switch import SwitchLink
 from controller.runtime.strangers import LOG_SECONDS, LOOK_SECONDS, Strangers, is_linked
 

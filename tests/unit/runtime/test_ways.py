@@ -12,7 +12,8 @@ import pytest
 from controller.callback.effects import CallConnected, CallOver, FindRoute
 from controller.callback.return_session import ReturnSession
 from controller.callerid.model import Numbers, Rang
-from controller.esl.events import channel_data, decode_event
+from controller.esl.channel_data import channel_data
+from controller.esl.events import decode_event
 from controller.esl.failures import failed_legs, failed_legs_of
 from controller.esl.wire import Frame
 from controller.guard.ranges import NO_RANGES
