@@ -34,7 +34,8 @@ class Order(msgspec.Struct):
     arguments: list[str]
     environment: dict[str, str]
     log: str
-    constants: dict[str, float]
+    # What is a whole number stays one.
+    constants: dict[str, int | float]
 
 
 class Forking:

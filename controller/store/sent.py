@@ -156,9 +156,18 @@ class _Tools:
         self._values = Transformer(connection)
 
     def written(self, values: Values) -> list[bytes | None]:
-        """Write values as psycopg does, as text. Raises its `DataError`, `ProgrammingError`."""
+        """Write values as psycopg does, as text. Raises its `DataError`, `ProgrammingError`.
+
+        No column has fractions (money is whole micro-units, time whole microseconds): a moment that
+        was reckoned with seconds that have some is rounded, as PostgreSQL does where it is told
+        what a number is.
+        """
         return [
-            None if value is None else self._values.get_dumper(value, _TEXT).dump(value)  # type: ignore[misc]
+            None
+            if value is None
+            else b"%d" % round(value)
+            if type(value) is float
+            else self._values.get_dumper(value, _TEXT).dump(value)  # type: ignore[misc]
             for value in values
         ]
 

@@ -111,6 +111,14 @@ def test_values_come_back_as_they_were_given(engine: Engine) -> None:
         assert sorted(map(tuple, FOUND.all(connection))) == given
 
 
+def test_o5_a_moment_that_was_reckoned_with_fractions_of_seconds_is_rounded(engine: Engine) -> None:
+    """O5: settings may have some; what PostgreSQL took before is not refused."""
+    with engine.begin() as connection:
+        STOPPED.change(connection, row("a", since=1_796_028_879_282_368.0))
+        STOPPED.change(connection, row("b", since=2.7))
+        assert sorted(found[3] for found in FOUND.all(connection)) == [3, 1_796_028_879_282_368]
+
+
 def test_what_cannot_be_written_is_refused_and_nothing_is_broken(engine: Engine) -> None:
     with pytest.raises(DataError), engine.begin() as connection:
         STOPPED.change(connection, row("100", reason="\0"))

@@ -86,7 +86,7 @@ def test_o3_the_metrics_are_what_prometheus_reads(server: HealthServer, metrics:
     assert samples["callbackd_refusal_late_seconds_bucket", "0.05"] == 1
     assert samples["callbackd_refusal_late_seconds_bucket", "0.02"] == 0
     for family in families.values():
-        assert family.name.startswith("callbackd_")
+        assert family.name.startswith(("callbackd_", "process_"))
         assert family.documentation.endswith("."), family.name
 
 
@@ -100,6 +100,8 @@ def test_no_label_of_a_metric_can_hold_a_person(metrics: Metrics) -> None:
     ours |= {"whose"}
     # At which moment a leg was handed over.
     ours |= {"how"}
+    # Which leg of a call, which currency, and how far a request has come.
+    ours |= {"side", "currency", "state"}
     # The names of channels and streams are the operator's.
     assert labels <= ours | {"channel", "stream"}
 
