@@ -28,7 +28,6 @@ from bench.on_switch_phones import Keys, Phone, resident, worked
 from bench.on_switch_site import DIDS, PIN, Site, driving, records
 from bench.on_switch_tap import Count
 from tests.live.net import HOST, wait_until
-from tests.live.switch import Switch
 
 CALLS: Final = int(os.environ.get("BENCH_CALLS", "40"))
 REPEATS: Final = int(os.environ.get("BENCH_REPEATS", "3"))
@@ -180,10 +179,6 @@ def make(
             phone.close()
         keys.close()
         site.carrier.forget()
-
-
-def _talk(switch: Switch, calls: int) -> bool:
-    return switch.count("calls") >= calls
 
 
 # --- work --------------------------------------------------------------------------------------

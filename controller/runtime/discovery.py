@@ -13,12 +13,12 @@ import time
 from typing import Any, Final
 
 import structlog
-from gevent.event import Event as Flag
 
 from controller.cache.announcements import Announcements
 from controller.cache.client import RedisHandle
 from controller.cache.metrics import AnnouncementMetrics
 from controller.guard.announced import Announced, Doubt, doubt
+from controller.runtime.looker import Looker
 from controller.runtime.nodes import Nodes
 from controller.runtime.services import Services
 from controller.runtime.strangers import is_core
@@ -36,13 +36,13 @@ LOOK_SECONDS: Final = 2.0
 MOST_FOUND: Final = 256
 
 
-class Discovery:
+class Discovery(Looker):
     """The switches that one controller has found. Without `discovery.allow` it finds none."""
 
     def __init__(
         self, services: Services, nodes: Nodes, redis: RedisHandle, seen: NodesSeen
     ) -> None:
-        self._services = services
+        super().__init__(services, where="discovery", wait_seconds=LOOK_SECONDS)
         self._nodes = nodes
         self._announcements = Announcements(
             redis,
@@ -57,7 +57,6 @@ class Discovery:
         self._doubted: dict[str, str] = {}
         #: The announcements have not been read yet.
         self.unknown = bool(self._allow)
-        self._stopped = Flag()
 
     @property
     def fault(self) -> str | None:
@@ -67,21 +66,7 @@ class Discovery:
     def start(self) -> None:
         """Begin to look, if anybody may be believed."""
         if self._allow:
-            self._services.spawn(self._run)
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stopped.set()
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self.look()
-            except Exception:
-                # It outlives any fault, as the dispatcher does.
-                log.exception("fault", where="discovery")
-                self._services.metrics.faults.labels("discovery").inc()
-            self._stopped.wait(timeout=LOOK_SECONDS)
+            super().start()
 
     def look(self) -> None:
         """Make links to switches that are announced now, and let go of those that are gone."""

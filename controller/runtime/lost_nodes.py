@@ -18,10 +18,10 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from gevent.event import Event as Flag
 
 from controller.callback.events import LegEnded
 from controller.runtime.answers import legs_of
+from controller.runtime.looker import Looker
 from controller.runtime.node_health import SILENT_SECONDS
 from controller.runtime.reconcile import end_unknown
 from controller.runtime.services import Services
@@ -49,44 +49,22 @@ class Sign(msgspec.Struct, frozen=True):
     open: frozenset[str]
 
 
-class LostNodes:
+class LostNodes(Looker):
     """What one controller has seen of nodes that it has no link to."""
 
     def __init__(self, services: Services, nodes: NodesSeen) -> None:
-        self._services = services
+        lost_seconds = services.settings.dispatcher.node_lost_seconds
+        wait_seconds = min(lost_seconds / LOOKS, LONGEST_WAIT)
+        super().__init__(services, where="lost_nodes", wait_seconds=wait_seconds)
         self._nodes = nodes
         self._signs: dict[str, Sign] = {}
         #: What we wrote ourselves, by node.
         self._wrote: dict[str, int] = {}
         self._looked: float | None = None
-        self._stopped = Flag()
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._services.spawn(self._run)
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stopped.set()
 
     @property
     def _lost_seconds(self) -> float:
         return self._services.settings.dispatcher.node_lost_seconds
-
-    @property
-    def _wait(self) -> float:
-        return min(self._lost_seconds / LOOKS, LONGEST_WAIT)
-
-    def _run(self) -> None:
-        services = self._services
-        while not self._stopped.is_set():
-            try:
-                self.look()
-            except Exception:
-                # It outlives any fault, as the dispatcher does.
-                log.exception("fault", where="lost_nodes")
-                services.metrics.faults.labels("lost_nodes").inc()
-            self._stopped.wait(timeout=self._wait)
 
     def look(self) -> None:
         """Tell others of the nodes that are there, and end the calls of those that are lost.

@@ -2,48 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-import structlog
-from gevent.event import Event as Flag
-
+from controller.runtime.looker import Looker
 from controller.runtime.services import Services
 from controller.store.database import Away
 from controller.store.schema import OPEN_STATES
 from controller.store.tallies import Tallies
-
-log: Any = structlog.get_logger("tallying")
 
 #: So often, seconds: Prometheus asks about as often.
 LOOK_SECONDS: Final = 15.0
 _MICROS: Final = 1_000_000
 
 
-class Tallying:
+class Tallying(Looker):
     """What one controller tells of the store that it shares with others."""
 
     def __init__(self, services: Services, tallies: Tallies) -> None:
-        self._services = services
+        super().__init__(services, where="tallying", wait_seconds=LOOK_SECONDS)
         self._tallies = tallies
-        self._stopped = Flag()
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._services.spawn(self._run)
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stopped.set()
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self.look()
-            except Exception:
-                # It outlives any fault, as the dispatcher does.
-                log.exception("fault", where="tallying")
-                self._services.metrics.faults.labels("tallying").inc()
-            self._stopped.wait(timeout=LOOK_SECONDS)
 
     def look(self) -> None:
         """Look once. What was seen last stays told while the store is away."""
