@@ -237,7 +237,15 @@ class Server(WSGIServer):
         *,
         max_connections: int,
     ) -> None:
-        super().__init__(address, application, log=None, error_log=None, handler_class=Handler)
+        super().__init__(
+            address,
+            application,
+            log=None,
+            error_log=None,
+            handler_class=Handler,
+            # gevent would ask DNS for it, ten seconds long where that does not answer.
+            environ={"SERVER_NAME": address[0]},
+        )
         self._max_connections = max_connections
         self._connections = 0
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from controller.web.api.reading import MOST_BYTES
-from controller.web.serving import SILENT_SECONDS, Handler
+from controller.web.serving import SILENT_SECONDS, Handler, Server
 from tests.web.conftest import Next
 from tests.web.server import PATIENCE, Line, Running, api, head, running
 from tests.web.world import World
@@ -259,3 +259,21 @@ def test_nobody_waits_for_the_database(world: World) -> None:
             assert other.hear()[0] == 200
         let_go.set()
         assert waiting.hear()[0] == 200
+
+
+def test_o5_it_asks_nobody_for_the_name_of_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """O5: gevent would ask DNS at the start, which takes ten seconds where that is away."""
+    asked: list[str] = []
+
+    def look_up(name: str) -> str:
+        asked.append(name)
+        return name
+
+    monkeypatch.setattr("gevent.pywsgi.socket.getfqdn", look_up)
+    server = Server(("127.0.0.1", 0), lambda environ, start: [], max_connections=1)
+    server.start()
+    try:
+        assert asked == []
+        assert server.get_environ()["SERVER_NAME"] == "127.0.0.1"
+    finally:
+        server.stop()
