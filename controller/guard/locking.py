@@ -131,10 +131,13 @@ class DidRule(Rule, frozen=True):
 
 
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The rules of all kinds: the section `lockouts` of the settings."""
+    """How wrong passwords lock (A3), by whom they could harm: `lockouts` of the settings."""
 
+    #: An extension and a number together.
     number: NumberRule = NumberRule()
+    #: An extension, whatever number it is.
     extension: ExtensionRule = ExtensionRule()
+    #: A DID.
     did: DidRule = DidRule()
 
     def of(self, kind: LockKind) -> Rule:
