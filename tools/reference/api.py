@@ -196,6 +196,8 @@ def _a(kind: Kind) -> str:
 def _parameter(parameter: Mapping[str, Any]) -> str:
     schema = dict(parameter["schema"])
     described = parameter.get("description") or schema.pop("description", "")
+    # Of a docstring lines are broken, and in some Pythons indented.
+    described = " ".join(described.split())
     kind = api_shapes.in_words(schema)
     place = {"path": "in the path", "header": "a header", "query": "in the query"}[parameter["in"]]
     notes = [place]

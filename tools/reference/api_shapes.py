@@ -117,7 +117,7 @@ def _fields(name: str, fields: Mapping[str, Any]) -> Iterator[str]:
     for field, said in fields.items():
         described = said.get("description", "")
         sentence = sentences.get(field) or described or _OF_VIEWS.get(field, "")
-        text = plain(parted(sentence)[1]) if sentence else ""
+        text = plain(" ".join(parted(sentence)[1].split())) if sentence else ""
         kind = in_words({key: value for key, value in said.items() if key != "description"})
         yield f"- `{field}`: {kind}{'. ' + text if text else ''}"
 
