@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
@@ -17,6 +18,7 @@ from controller.policy.fields import Rate
 from controller.policy.records import Entry
 from controller.web.api.problems import Problem
 from controller.web.api.schemas import components
+from tools.reference import api_words
 from tools.reference.page import Page, anchor_of, plain
 from tools.reference.sentences import lead, of_fields, parted
 
@@ -89,26 +91,17 @@ def add(made: Page, schemas: Mapping[str, Any]) -> None:
             settings = {*MODELS[kind].__struct_fields__}
             made.say(f"The [settings](policy.md#{anchor_of(kind.value)}) of the {kind.word}, and:")
             fields = {field: said for field, said in fields.items() if field not in settings}
+        elif name in _EXTENDS:
+            known = schemas[_EXTENDS[name]]["properties"]
+            made.say(f"All of [`{_EXTENDS[name]}`](#{anchor_of('shape', _EXTENDS[name])}), and:")
+            fields = {field: said for field, said in fields.items() if field not in known}
         elif name in _MADE_OF:
-            made.say(plain(lead(_MADE_OF[name])))
+            made.say(_spoken(lead(_MADE_OF[name])))
         made.say("\n".join(_fields(name, fields)))
 
 
-#: What views have beyond their settings.
-_OF_VIEWS: Final = {
-    "version": "Raised by each change; it is the ETag.",
-    "created": "When it was made.",
-    "changed": "When it was changed last.",
-    "id": "What it is called here.",
-    "owner": "Whose it is: an extension, or an extension and a number.",
-    "uploaded": "What was uploaded; null: nothing was yet, or it is a file of the switch.",
-    "password_set": "Whether there is a password.",
-    "pin_set": "Whether there is a PIN.",
-    "secret": "What programs show; it is told here and never again.",
-    "items": "What the page holds.",
-    "next": "Where to go on (`after`); null at the end.",
-    "dry_run": "Whether nothing was written.",
-}
+#: What has all fields of another one.
+_EXTENDS: Final = {"WholeCallback": "Callback", "IssuedToken": "Token"}
 
 
 def _fields(name: str, fields: Mapping[str, Any]) -> Iterator[str]:
@@ -116,10 +109,21 @@ def _fields(name: str, fields: Mapping[str, Any]) -> Iterator[str]:
     sentences = of_fields(made_of) if made_of is not None else {}
     for field, said in fields.items():
         described = said.get("description", "")
-        sentence = sentences.get(field) or described or _OF_VIEWS.get(field, "")
-        text = plain(" ".join(parted(sentence)[1].split())) if sentence else ""
+        specific = api_words.FIELDS.get(f"{name}.{field}")
+        sentence = (
+            specific
+            or sentences.get(field)
+            or described
+            or api_words.of(_EXTENDS.get(name, name), field)
+        )
+        text = _spoken(" ".join(parted(sentence)[1].split())) if sentence else ""
         kind = in_words({key: value for key, value in said.items() if key != "description"})
         yield f"- `{field}`: {kind}{'. ' + text if text else ''}"
+
+
+def _spoken(text: str) -> str:
+    """Give a sentence of the code as one of the API: what is None there is null."""
+    return plain(re.sub(r"\bNone\b", "null", text))
 
 
 def _is_plain_page(name: str, schema: Mapping[str, Any]) -> bool:

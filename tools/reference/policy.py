@@ -17,6 +17,7 @@ from controller.admin.model import Actor, Kind
 from controller.admin.people_shapes import UserInput
 from controller.admin.shapes import FIXED, INPUTS, KEYS, MODELS, SECRETS
 from controller.cli import main
+from controller.commands.types import Amount
 from controller.commands.words import HELP
 from controller.policy.records import Entry, Role
 from controller.web.pages.accounts import ACCOUNTS
@@ -24,7 +25,7 @@ from controller.web.pages.callerids import CALLERIDS
 from controller.web.pages.channels import CHANNELS
 from controller.web.pages.clients import CLIENTS
 from controller.web.pages.extension_sections import EXTENSIONS
-from controller.web.pages.fields import Field, Section
+from controller.web.pages.fields import Field, Section, Widget
 from controller.web.pages.numbers import NUMBERS
 from controller.web.pages.prices import PRICE_LISTS
 from controller.web.pages.rates import RATES
@@ -41,10 +42,23 @@ LOOKS: Final[tuple[Look, ...]] = (
     EXTENSIONS, CALLERIDS, CLIENTS, CHANNELS, NUMBERS, ACCOUNTS, PRICE_LISTS, RATES, SOUNDS, TOKENS,
 )  # fmt: skip
 #: How amounts of money are written where people type them.
-_TYPED_MONEY: Final = "on the page and as an option the currency's unit itself, such as 0.0125"
+_UNITS_THEMSELVES: Final = "the currency's unit itself, such as 0.0125"
 _MICROS: Final = "a millionth of the currency's unit"
+#: What commands call otherwise than the field is called.
+_CALLED: Final = {
+    ("account", "extension"): "owner",
+    ("account", "caller"): "owner",
+    ("entry", "order_number"): "order",
+}
 #: Somebody who sees one client only, to be asked what he may do.
 _CLIENT: Final = Actor(name="client", role=Role.CLIENT, client="main")
+
+
+class Said(msgspec.Struct, frozen=True):
+    """How a command sets a field; `money`: in the currency's unit."""
+
+    text: str = ""
+    money: bool = False
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,14 +108,14 @@ def records() -> Iterator[Record]:
         title="Entry of an account",
         intro="One line of an account's ledger: a top-up or a correction. It is never changed and "
         "never removed. Administrators alone make entries.",
-        parts=(_of_struct(Entry, ("account", "top-up"), {}),),
+        parts=(_of_struct("entry", Entry, ("account", "top-up"), {}),),
     )
     yield Record(
         name="user",
         title="User",
         intro="Who may log in to the pages. Users are kept by administrators, on the pages and by "
         "`callbackd user`, and not through the API.",
-        parts=(_of_struct(UserInput, ("user", "add"), _by_name((NEW,))),),
+        parts=(_of_struct("user", UserInput, ("user", "add"), _by_name((NEW,))),),
     )
 
 
@@ -139,7 +153,7 @@ def page() -> str:
 def _record(look: Look) -> Record:
     kind = look.kind
     fields = {field.name: field for field in msgspec.structs.fields(INPUTS[kind])}
-    options = _options((kind.value.replace("_", "-"), "add"))
+    options = _options(kind.value, (kind.value.replace("_", "-"), "add"))
     parts = []
     for section in look.sections:
         shown = [field for field in section.fields if field.name in fields]
@@ -154,7 +168,7 @@ def _record(look: Look) -> Record:
 
 
 def _row(
-    kind: Kind, field: msgspec.structs.FieldInfo, shown: Field | None, options: Mapping[str, str]
+    kind: Kind, field: msgspec.structs.FieldInfo, shown: Field | None, options: Mapping[str, Said]
 ) -> Row:
     helped = HELP.get(f"{kind.value}.{field.name}") or HELP.get(field.name, "")
     rule, text = parted(helped or of_fields(MODELS[kind]).get(field.name, ""))
@@ -176,8 +190,10 @@ def _who(kind: Kind, name: str) -> str:
     return "administrators and clients" if both else "administrators"
 
 
-def _of_struct(struct: type[Any], command: tuple[str, ...], shown: Mapping[str, Field]) -> Part:
-    options = _options(command)
+def _of_struct(
+    name: str, struct: type[Any], command: tuple[str, ...], shown: Mapping[str, Field]
+) -> Part:
+    options = _options(name, command)
     rows = []
     for field in msgspec.structs.fields(struct):
         one = shown.get(field.name)
@@ -205,29 +221,33 @@ def _by_name(sections: tuple[Section, ...]) -> dict[str, Field]:
 def _facts(
     field: msgspec.structs.FieldInfo,
     shown: Field | None,
-    options: Mapping[str, str],
+    options: Mapping[str, Said],
     rule: str,
     who: str,
 ) -> Iterator[tuple[str, str]]:
     kind = in_words(field.type)
-    money = _MICROS in kind
+    option = options.get(field.name, Said())
     yield "Type", kind
     if shown and shown.options:
         yield "Choices", "; ".join(f"`{value}`: {words}" for value, words in shown.options if value)
-    if money:
-        yield "Unit", f"in the API {_MICROS}; {_TYPED_MONEY}"
+    if _MICROS in kind:
+        places = [*(["on the page"] if shown else []), *(["as an option"] if option.money else [])]
+        typed = f"; {' and '.join(places)} {_UNITS_THEMSELVES}" if places else ""
+        yield "Unit", f"in the API {_MICROS}{typed}"
+    elif shown and shown.widget is Widget.INSTANT:
+        yield "Unit", "in the API seconds since 1970; else a time, UTC"
     else:
         yield "Unit", (shown.unit if shown else "") or unit_of(field.name)
     yield "Default", _default(field, shown)
     if shown and shown.when:
         name, _, value = shown.when.partition("=")
-        yield "Counts only where", f"`{name}` is `{value}`"
+        yield "Counts only where", f"`{name}` is `{'true' if value == 'on' else value}`"
     if any(field.name == clear for _, clear in SECRETS.values()):
         yield (
             "Secret",
             f"it is written and never shown; `{field.name}_set` says whether there is one",
         )
-    yield "Command", options.get(field.name, "")
+    yield "Command", option.text
     yield "Changed by", who
     yield "Rule", rule
 
@@ -241,7 +261,7 @@ def _default(field: msgspec.structs.FieldInfo, shown: Field | None) -> str:
     return written(default)
 
 
-def _options(path: tuple[str, ...]) -> dict[str, str]:
+def _options(record: str, path: tuple[str, ...]) -> dict[str, Said]:
     """Give how each field is set by a command: the option, or the argument."""
     found: click.Command = main
     for name in path:
@@ -254,5 +274,8 @@ def _options(path: tuple[str, ...]) -> dict[str, str]:
             names = ", ".join(f"`{name}`" for name in (*one.opts, *one.secondary_opts))
         else:
             names = f"argument `{one.make_metavar(click.Context(found))}`"
-        said[str(one.name)] = f"{names} of `{command}`"
+        said[str(one.name)] = Said(f"{names} of `{command}`", isinstance(one.type, Amount))
+    for (kind, field), name in _CALLED.items():
+        if kind == record:
+            said[field] = said[name]
     return said

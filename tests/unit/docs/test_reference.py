@@ -12,10 +12,12 @@ from controller.commands import outcomes as told
 from controller.policy.model import Policy
 from controller.settings import load
 from controller.settings.section import SECRETS
+from controller.web.api.schemas import components
 from tools.reference import (
     api,
     api_examples,
     api_who,
+    api_words,
     commands,
     metrics,
     outcomes,
@@ -205,3 +207,14 @@ def test_every_field_that_the_api_answers_with_is_in_words() -> None:
     shapes = text[text.index('<a id="shapes"></a>') :]
     assert "anything" not in shapes
     assert "`controller." not in shapes
+    fields = re.findall(r"^- `\w+`: .*$", shapes, re.MULTILINE)
+    assert len(fields) > 200
+    # Its type, and then a sentence.
+    known = {
+        f"{shape}.{field}"
+        for shape, schema in components().items()
+        for field in schema.get("properties", ())
+    }
+    known |= {name.partition(".")[2] for name in known}
+    assert set(api_words.FIELDS) <= known
+    assert [one for one in fields if not re.search(r"[a-z`)\d]\. .*[.`:)]\Z", one)] == []
