@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -61,10 +62,15 @@ class Operation(msgspec.Struct, frozen=True):
         return api_examples.curl(self.id, self.method, self.path)
 
 
+@cache
+def _document() -> dict[str, Any]:
+    return document()
+
+
 def operations() -> Iterator[Operation]:
     """Give all operations, in the order of the page."""
     found = []
-    for path, item in document()["paths"].items():
+    for path, item in _document()["paths"].items():
         above = tuple(item.get("parameters", ()))
         for method, said in item.items():
             if method != "parameters":
@@ -100,7 +106,7 @@ def page() -> str:
         )
         for one in by_tag[tag]:
             _add(made, one)
-    api_shapes.add(made, document()["components"]["schemas"])
+    api_shapes.add(made, _document()["components"]["schemas"])
     return made.text()
 
 
@@ -129,7 +135,7 @@ def _add_general(made: Page) -> None:
         "and mostly `detail`, a sentence for people, and `field`, the field that it is about. Any "
         "operation may answer those that are marked; the others stand with theirs."
     )
-    said = document()["components"]["responses"]
+    said = _document()["components"]["responses"]
     lines = []
     for status, text in sorted(_problems(said).items()):
         lines.append(f"- `{status}`{' (any)' if status in _ALWAYS else ''}: {text}")
@@ -178,7 +184,7 @@ def _body(one: Operation) -> str:
 
 def _required(schema: Mapping[str, Any]) -> list[str]:
     name = schema["$ref"].rpartition("/")[2]
-    return list(document()["components"]["schemas"][name].get("required", ()))
+    return list(_document()["components"]["schemas"][name].get("required", ()))
 
 
 def _of_kind(schema: Mapping[str, Any]) -> Kind | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,15 @@ _LINK = re.compile(r"\]\(([^)#]*)#([^)]+)\)")
 _SLUG = re.compile(r"[^\w\- ]")
 
 
+@cache
+def made(name: str) -> str:
+    """Make a page once."""
+    return PAGES[name]()
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_the_page_of_the_docs_is_made_of_the_code(name: str) -> None:
-    if (DIRECTORY / name).read_text(encoding="utf-8") != PAGES[name]():
+    if (DIRECTORY / name).read_text(encoding="utf-8") != made(name):
         pytest.fail(f"docs/reference/{name} is older than the code: run make reference")
 
 
@@ -47,7 +54,7 @@ def test_there_is_no_page_that_nothing_makes() -> None:
 
 def test_the_pages_are_written_where_they_are_asked_for(tmp_path: Path) -> None:
     main(tmp_path / "pages")
-    assert (tmp_path / "pages" / "metrics.md").read_text(encoding="utf-8") == metrics.page()
+    assert (tmp_path / "pages" / "metrics.md").read_text(encoding="utf-8") == made("metrics.md")
 
 
 def anchors(path: Path) -> list[str]:
@@ -79,7 +86,7 @@ def test_two_headings_cannot_have_one_anchor() -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_what_is_shown_is_no_html_and_no_table_that_breaks(name: str) -> None:
-    text = re.sub(r"```.*?```", "", PAGES[name](), flags=re.DOTALL)
+    text = re.sub(r"```.*?```", "", made(name), flags=re.DOTALL)
     text = re.sub(r"`[^`\n]*`", "", text)
     assert not re.findall(r"<(?!a id=|/a>|!-- )", text)
     assert not re.findall(r"^\|", text, re.MULTILINE)
@@ -130,7 +137,7 @@ def test_what_is_secret_is_said_to_be(tmp_path: Path) -> None:
     assert {name.rpartition(".")[2] for name in known} == SECRETS
     secret = tmp_path / "secret"
     secret.write_text("redis://192.0.2.1:6379\n")
-    assert "`CALLBACKD_REDIS__URL_FILE`" in settings.page()
+    assert "`CALLBACKD_REDIS__URL_FILE`" in made("settings.md")
     assert load(None, {"CALLBACKD_REDIS__URL_FILE": str(secret)}).redis.url.endswith(":6379")
 
 
@@ -174,7 +181,7 @@ def test_every_metric_has_a_sentence() -> None:
 
 
 def test_every_alert_stands_with_a_metric() -> None:
-    text = metrics.page()
+    text = made("metrics.md")
     alerts = [one for one in metrics.asking() if one.kind == "Alerts"]
     assert alerts
     # `up` is Prometheus' own.
@@ -203,7 +210,7 @@ def test_every_operation_of_the_api_says_who_may_and_has_an_example() -> None:
 
 
 def test_every_field_that_the_api_answers_with_is_in_words() -> None:
-    text = api.page()
+    text = made("api.md")
     shapes = text[text.index('<a id="shapes"></a>') :]
     assert "anything" not in shapes
     assert "`controller." not in shapes
