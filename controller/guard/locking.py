@@ -65,7 +65,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         window_seconds: where they come within so long.
         first_seconds: how long the first lock lasts.
         growth: how many times as long each further one lasts.
-        longest_seconds: the most that one lasts.
+        longest_seconds: the most that one lasts; not less than the first.
         remember_seconds: how long after its end a lock is remembered, so that the next is longer.
 
     """

@@ -43,7 +43,8 @@ class Discovery(Section, frozen=True):
     that your switches are in, and nothing else.
     """
 
-    #: Networks (CIDR) whose announcements are believed. None: nothing is discovered.
+    #: Networks (CIDR) whose announcements are believed. None: nothing is discovered. Needs
+    #: `password` and `redis.url`.
     allow: tuple[str, ...] = ()
     #: The password of the event sockets of switches that are announced.
     password: str = ""

@@ -122,8 +122,8 @@ class Route(Section, frozen=True):
     #: D3: how many digits the platform's own extensions have. What is dialled so goes to
     #: `internal_gateway` and nowhere else.
     internal_lengths: tuple[Annotated[int, msgspec.Meta(ge=3, le=10)], ...] = ()
-    #: Beginnings of numbers that are the platform's too: they go by `internal_gateway` and never
-    #: leave it.
+    #: Beginnings of numbers that are the platform's too: they go by `internal_gateway`, which has
+    #: to be set, and never leave it.
     internal_prefixes: tuple[Prefix, ...] = ()
     #: I7: the service's domain, for P-Asserted-Identity (`sip:1001@domain`), where its channel has
     #: none. Empty: the host of the channel's `proxy`, or `localhost`.
@@ -163,7 +163,8 @@ class Prompts(Section, frozen=True):
     """Where the switches have their sounds: below one directory, by language, dialect and voice."""
 
     #: Where the sounds of all languages lie, FreeSWITCH's `sounds_dir`; it goes before
-    #: `en/us/callie` and the like. Empty: beside the switch's own `sound_prefix`.
+    #: `en/us/callie` and the like. Without spaces, quotes and `!`, which the switch cannot be told.
+    #: Empty: beside the switch's own `sound_prefix`.
     directory: str = ""
     #: The language of the switch's own `sound_prefix`.
     language: Annotated[
@@ -192,5 +193,6 @@ class Sounds(Section, frozen=True):
     The controller brings them there on its own machine; the switch reads them there, on each.
     """
 
-    #: The same absolute path on every machine with a switch. Empty: `sounds` in `data_dir`.
+    #: The same absolute path on every machine with a switch, without spaces, quotes and `!`. Empty:
+    #: `sounds` in `data_dir`.
     directory: str = ""

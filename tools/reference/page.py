@@ -49,5 +49,11 @@ class Page:
 
 
 def plain(text: str) -> str:
-    """Give text of the code as Markdown shows it: what would be HTML or a link is none."""
-    return text.replace("<", "&lt;").replace("[", "\\[").replace("*", "\\*")
+    """Give text of the code as Markdown shows it: what would be HTML or a link is none.
+
+    What stands between backticks is left alone.
+    """
+    parts = text.split("`")
+    for place in range(0, len(parts), 2):
+        parts[place] = parts[place].replace("<", "&lt;").replace("[", "\\[").replace("*", "\\*")
+    return "`".join(parts)

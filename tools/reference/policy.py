@@ -255,7 +255,7 @@ def _facts(
 def _default(field: msgspec.structs.FieldInfo, shown: Field | None) -> str:
     default = default_of(field)
     if default is msgspec.NODEFAULT:
-        return "it has to be set"
+        return "none, it has to be set"
     if shown and shown.default:
         return shown.default
     return written(default)

@@ -40,6 +40,11 @@ class Setting(msgspec.Struct, frozen=True):
         return self.field.name in SECRETS
 
     @property
+    def named(self) -> bool:
+        """Whether it is a table whose names are the operator's."""
+        return isinstance(inner(self.field.type), inspect.DictType)
+
+    @property
     def variable(self) -> str:
         """The variable of the environment that sets it, or the whole list that it is part of."""
         name = self.name.rpartition(".")[0] if self.listed else self.name
@@ -142,11 +147,13 @@ def _facts(setting: Setting, rules: str) -> Iterator[tuple[str, str]]:
     default = default_of(setting.field)
     yield "Type", in_words(setting.field.type)
     yield "Unit", unit_of(setting.field.name)
-    yield "Default", "it has to be set" if default is msgspec.NODEFAULT else written(default)
+    yield "Default", "none, it has to be set" if default is msgspec.NODEFAULT else written(default)
+    variable = f"{setting.variable}__NAME" if setting.named else setting.variable
     if not setting.listed:
-        yield "Variable", f"`{setting.variable}`"
+        also = " for the one of this name, which is then in small letters" if setting.named else ""
+        yield "Variable", f"`{variable}`{also}"
     if setting.secret and not setting.listed:
-        yield "Secret", f"shown nowhere; from a file by `{setting.variable}_FILE`"
+        yield "Secret", f"shown nowhere; from a file by `{variable}_FILE`"
     elif setting.secret:
         yield "Secret", 'shown nowhere; from a file by `{ file = "/path" }`'
     yield "Rule", rules

@@ -139,6 +139,9 @@ def test_what_is_secret_is_said_to_be(tmp_path: Path) -> None:
     secret.write_text("redis://192.0.2.1:6379\n")
     assert "`CALLBACKD_REDIS__URL_FILE`" in made("settings.md")
     assert load(None, {"CALLBACKD_REDIS__URL_FILE": str(secret)}).redis.url.endswith(":6379")
+    assert "`CALLBACKD_CHANNEL_PASSWORDS__NAME_FILE`" in made("settings.md")
+    named = load(None, {"CALLBACKD_CHANNEL_PASSWORDS__PSTN_FILE": str(secret)})
+    assert named.channel_passwords == {"pstn": "redis://192.0.2.1:6379"}
 
 
 def test_o2_every_setting_of_a_record_has_a_sentence_and_words_for_its_type() -> None:
