@@ -27,7 +27,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 #: This machine.
 LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
 #: What is shown of no setting, by its name.
-SECRETS: Final = frozenset({"password", "secret", "url", "channel_passwords"})
+SECRET: Final = frozenset({"password", "secret", "url", "channel_passwords"})
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -36,7 +36,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def __repr__(self) -> str:
         """Show the fields but those that are secrets: what is shown may be logged."""
         shown = (
-            f"{name}={getattr(self, name)!r}" if name not in SECRETS else f"{name}=…"
+            f"{name}={getattr(self, name)!r}" if name not in SECRET else f"{name}=…"
             for name in self.__struct_fields__
         )
         return f"{type(self).__name__}({', '.join(shown)})"

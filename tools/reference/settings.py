@@ -9,7 +9,7 @@ import msgspec
 from msgspec import inspect
 
 from controller.policy.fields import Rate
-from controller.settings.section import SECRETS
+from controller.settings.section import SECRET
 from controller.settings.sections import Settings
 from tools.reference.page import Page, anchor_of
 from tools.reference.sentences import lead, of_fields, parted
@@ -37,7 +37,7 @@ class Setting(msgspec.Struct, frozen=True):
     @property
     def secret(self) -> bool:
         """Whether it is shown nowhere."""
-        return self.field.name in SECRETS
+        return self.field.name in SECRET
 
     @property
     def named(self) -> bool:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import inspect
 
 #: Units, by how the names of fields end.
-_UNITS: Final = {"_seconds": "seconds", "_ms": "milliseconds"}
+_UNITS: Final = {"_seconds": "seconds", "_days": "days", "_ms": "milliseconds"}
 _NUMBERS: Final = (inspect.IntType, inspect.FloatType)
 
 

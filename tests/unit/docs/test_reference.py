@@ -12,7 +12,7 @@ import pytest
 from controller.commands import outcomes as told
 from controller.policy.model import Policy
 from controller.settings import load
-from controller.settings.section import SECRETS
+from controller.settings.section import SECRET
 from controller.web.api.schemas import components
 from tools.reference import (
     api,
@@ -134,7 +134,7 @@ def test_every_variable_sets_the_setting_that_it_stands_with() -> None:
 def test_what_is_secret_is_said_to_be(tmp_path: Path) -> None:
     known = {one.name for one in all_settings() if one.secret}
     assert {"database.url", "redis.url", "nodes.password", "notices.secret"} <= known
-    assert {name.rpartition(".")[2] for name in known} == SECRETS
+    assert {name.rpartition(".")[2] for name in known} == SECRET
     secret = tmp_path / "secret"
     secret.write_text("redis://192.0.2.1:6379\n")
     assert "`CALLBACKD_REDIS__URL_FILE`" in made("settings.md")
