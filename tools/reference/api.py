@@ -77,6 +77,12 @@ def operations() -> Iterator[Operation]:
                 own = (*above, *said.get("parameters", ()))
                 found.append(Operation(path, method.upper(), said, own))
     # What an example makes is removed last.
+    for one in found:
+        if one.said["tags"][0] not in _SECTIONS or one.id not in api_examples.EXAMPLES:
+            raise ValueError(
+                f"{one.id}: write its section ({one.said['tags'][0]}) into tools/reference/api.py, "
+                "an example into api_examples.py, and who may into api_who.py"
+            )
     sections, order = list(_SECTIONS), list(api_examples.EXAMPLES)
     found.sort(key=lambda one: (sections.index(one.said["tags"][0]), order.index(one.id)))
     yield from found
