@@ -12,7 +12,7 @@ PYENV := $(subst $(space),:,$(wildcard $(HOME)/.pyenv/versions/3.1[123].*/bin))
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint bench soak fuzz kills kills-money faults diagrams clean
+.PHONY: help demo test lint bench soak fuzz kills kills-money faults diagrams reference clean
 
 help:
 	@echo 'make demo      callbacks happening, live, on the simulator'
@@ -26,6 +26,7 @@ help:
 	@echo 'make kills-money  the same in calls that are paid, and their database away 200 times'
 	@echo 'make faults    200 faults of every kind, for each of five seeds, while calls go on'
 	@echo 'make diagrams  draw docs/states.md anew from the tables'
+	@echo 'make reference  write docs/reference anew from the code'
 
 $(VENV)/.base: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -90,6 +91,9 @@ faults: $(VENV)/.dev
 
 diagrams: $(VENV)/.base
 	$(BIN)/python -m controller.callback.diagram docs/states.md
+
+reference: $(VENV)/.base
+	$(BIN)/python -m tools.reference
 
 clean:
 	rm -rf $(VENV) .tox build *.egg-info

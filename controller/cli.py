@@ -62,9 +62,19 @@ for command in (
 
 
 @main.command()
-@click.option("--log-format", type=click.Choice(["json", "console"]), default="json")
 @click.option(
-    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info"
+    "--log-format",
+    type=click.Choice(["json", "console"]),
+    default="json",
+    show_default=True,
+    help="How logs are written on standard error: lines of JSON, or for people.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="From what on it is written.",
 )
 @pass_context
 def serve(context: Context, log_format: str, log_level: str) -> None:
@@ -157,8 +167,16 @@ def _our_dialplan() -> Path:
 
 
 @main.command()
-@click.option("--calls", type=click.IntRange(1, 10_000), default=15, show_default=True)
-@click.option("--rate", type=click.FloatRange(0.1, 1000), default=2.0, show_default=True)
+@click.option(
+    "--calls", type=click.IntRange(1, 10_000), default=15, show_default=True, help="So many calls."
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0.1, 1000),
+    default=2.0,
+    show_default=True,
+    help="So many of them begin in a second.",
+)
 @click.option("--json", "as_json", is_flag=True, help="No table; the summary as JSON.")
 def demo(calls: int, rate: float, as_json: bool) -> None:
     """Show callbacks happening: a controller and a simulated FreeSWITCH on this machine."""

@@ -80,7 +80,13 @@ def _given(given: dict[str, Any]) -> dict[str, Any]:
 @call.command("list")
 @_filters
 @click.option("--oldest", is_flag=True, help="The oldest first.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=100,
+    show_default=True,
+    help="At most so many.",
+)
 @as_json
 @pass_context
 def list_(context: Context, /, oldest: bool, limit: int, as_json: bool, **given: Any) -> None:

@@ -140,7 +140,13 @@ def _filters(command: Any) -> Any:
 
 @callback.command("list")
 @_filters
-@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=100,
+    show_default=True,
+    help="At most so many.",
+)
 @as_json
 @pass_context
 def list_(context: Context, /, limit: int, as_json: bool, **given: Any) -> None:

@@ -65,7 +65,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         window_seconds: where they come within so long.
         first_seconds: how long the first lock lasts.
         growth: how many times as long each further one lasts.
-        longest_seconds: the most that one lasts.
+        longest_seconds: the most that one lasts; not less than the first.
         remember_seconds: how long after its end a lock is remembered, so that the next is longer.
 
     """
@@ -131,10 +131,13 @@ class DidRule(Rule, frozen=True):
 
 
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The rules of all kinds: the section `lockouts` of the settings."""
+    """How wrong passwords lock (A3), by whom they could harm: `lockouts` of the settings."""
 
+    #: An extension and a number together.
     number: NumberRule = NumberRule()
+    #: An extension, whatever number it is.
     extension: ExtensionRule = ExtensionRule()
+    #: A DID.
     did: DidRule = DidRule()
 
     def of(self, kind: LockKind) -> Rule:

@@ -178,8 +178,11 @@ class Entry(Record, frozen=True, kw_only=True):
 
     Attributes:
         key: the writer's own; the same key again changes nothing.
+        kind: `top_up` adds; `correction` adds or takes away. `call` is what a call has cost, which
+            the charging engine alone writes.
         amount: micro-units, negative takes away.
         order_number: what it is in the operator's books.
+        notes: for the operator.
 
     """
 

@@ -25,16 +25,11 @@ from controller.settings.sections import (
     Discovery,
     Dispatcher,
     Guard,
-    Listen,
-    Node,
     Presence,
     RecordStream,
-    Redis,
-    Route,
     Settings,
-    Sounds,
-    Web,
 )
+from controller.settings.surroundings import Listen, Node, Redis, Route, Sounds, Web
 
 __all__ = [
     "Credit",

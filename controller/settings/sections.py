@@ -1,6 +1,7 @@
 """The settings by section: what each is, its bounds in its type, its default here and nowhere else.
 
-What sections must keep together is in `checks`.
+What is around a controller has its sections in `surroundings`; what sections must keep together is
+in `checks`. The sentence of each setting stands above it (`#:`): the reference is made of these.
 """
 
 from __future__ import annotations
@@ -8,195 +9,71 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 
 from controller.guard.locking import Rules
 from controller.guard.often import Rates
-from controller.policy.fields import ConcurrentCalls, Prefix, Rate
-
-#: Language, dialect and voice, as FreeSWITCH's sets have them.
-_VOICE: Final = r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){1,2}\Z"
-
-Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
-PositiveSeconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
-#: Shorter than what is sent is leased for.
-AnswerSeconds = Annotated[float, msgspec.Meta(gt=0, le=60)]
-Path_ = Annotated[str, msgspec.Meta(min_length=1)]
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-#: This machine.
-LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
-#: What is shown of no setting, by its name.
-_SECRET: Final = frozenset({"password", "secret", "url", "channel_passwords"})
-
-
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What all sections have in common: a field that nobody reads is an error."""
-
-    def __repr__(self) -> str:
-        """Show the fields but those that are secrets: what is shown may be logged."""
-        shown = (
-            f"{name}={getattr(self, name)!r}" if name not in _SECRET else f"{name}=…"
-            for name in self.__struct_fields__
-        )
-        return f"{type(self).__name__}({', '.join(shown)})"
+from controller.policy.fields import ConcurrentCalls, Rate
+from controller.settings.section import (
+    AnswerSeconds,
+    Name,
+    Network,
+    Path_,
+    PositiveSeconds,
+    Section,
+)
+from controller.settings.surroundings import (
+    Database,
+    Listen,
+    Node,
+    Prompts,
+    Redis,
+    Route,
+    Sounds,
+    Web,
+)
 
 
-class Database(_Section, frozen=True):
-    """Where the system of record is. Without a URL: a SQLite file in `data_dir`.
-
-    `sqlite:////absolute/path` or `postgresql://user:password@host/database`; of several servers,
-    `host:port,host:port`, the primary is found.
-    """
-
-    url: str = ""
-
-
-class Redis(_Section, frozen=True):
-    """Where policies are cached. Without a URL: a server of our own, with its socket in `data_dir`.
-
-    `redis://`, `rediss://`, `unix://`, or `redis+sentinel://host:port,host:port/service`. The
-    environment's `REDIS_URL` counts too, where nothing else is said.
-    """
-
-    url: str = ""
-    #: The most memory that a server of our own takes, as Redis writes it.
-    maxmemory: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,9}(kb|mb|gb)\Z")] = "512mb"
-
-
-class Listen(_Section, frozen=True):
-    """Where FreeSWITCH's `socket` application connects to.
-
-    It has neither TLS nor a password: an address of a private network, and only the switches'
-    addresses in `allow` (networks, CIDR).
-    """
-
-    host: str = "127.0.0.1"
-    port: Port = 8084
-    #: Where the switches reach this controller, "host:port", for the lists that they keep. Empty:
-    #: `host` and `port`, where that is an address that means the same to them.
-    advertise: str = ""
-    allow: tuple[str, ...] = LOOPBACK
-    max_connections: Annotated[int, msgspec.Meta(ge=1)] = 10_000
-    silent_seconds: PositiveSeconds = 5.0
-
-
-class Web(_Section, frozen=True):
-    """Where pages, API, /metrics, /livez and /readyz are served. It has no TLS: a proxy has.
-
-    Networks are written as CIDR.
-    """
-
-    host: str = "127.0.0.1"
-    port: Port = 8085
-    #: Whether there are pages: for people, in a browser.
-    pages: bool = True
-    #: The reverse proxies in front of it: what they say of whom they ask for is believed, and
-    #: whether he came over TLS (X-Forwarded-For, X-Forwarded-Proto), and nobody else's word.
-    proxies: tuple[str, ...] = ()
-    #: Who may read /metrics, and what /readyz says beyond yes and no.
-    metrics_allow: tuple[str, ...] = LOOPBACK
-    #: Connections at a time, those that only wait for their next request among them.
-    max_connections: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
-
-
-class Node(_Section, frozen=True):
-    """One FreeSWITCH: its event socket."""
-
-    name: Name = "fs1"
-    host: str = "127.0.0.1"
-    port: Port = 8021
-    password: str = "ClueCon"  # noqa: S105  (FreeSWITCH's own default; `check` speaks of it)
-    #: M7: where this FreeSWITCH writes its call records (`json_cdr.conf.xml`), as we see it. Empty:
-    #: we cannot read them.
-    records_dir: str = ""
-
-
-class Route(_Section, frozen=True):
-    """How calls leave. Which channels they go over is the channels' own (`callbackd channel`)."""
-
-    #: D3: the gateway to the platform's own extensions, and how many digits these have. Such
-    #: numbers go nowhere else.
-    internal_gateway: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{0,64}\Z")] = ""
-    internal_lengths: tuple[Annotated[int, msgspec.Meta(ge=3, le=10)], ...] = ()
-    #: Beginnings of E.164 numbers that are the platform's too, and never leave it.
-    internal_prefixes: tuple[Prefix, ...] = ()
-    #: The service's domain, for P-Asserted-Identity (I7). Empty: the host of the channel's proxy.
-    domain: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.-]{0,128}\Z")] = ""
-    #: Emergency numbers besides those that a country's dial plan has, as they are dialled.
-    emergency_numbers: tuple[Annotated[str, msgspec.Meta(pattern=r"^[0-9]{3,6}\Z")], ...] = ()
-    #: The channel that emergency calls go over, and the number that they show. Empty: the caller is
-    #: told that they cannot be made here.
-    emergency_channel: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{0,64}\Z")] = ""
-    emergency_caller_id: Annotated[str, msgspec.Meta(pattern=r"^(\+[1-9][0-9]{4,14})?\Z")] = ""
-    #: The dialplan extension and context that return calls are sent into.
-    extension: Name = "return_call"
-    context: Name = "callback"
-    #: The country by whose dial plan the trunk writes our DIDs, ISO 3166.
-    country: str = "US"
-
-
-class Prompts(_Section, frozen=True):
-    """Where the switches have their sounds: below one directory, by language, dialect and voice.
-
-    `directory` is that directory, FreeSWITCH's `sounds_dir`; it goes before `en/us/callie` and the
-    like. Empty: it is found from the switch's own `sound_prefix`, which is that of `language`.
-    """
-
-    directory: str = ""
-    #: The language of the switch's own `sound_prefix`.
-    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}(-[A-Z]{2})?\Z")] = "en"
-    #: By language, its directory, where it is not the usual one: `de = "de/de/anna"`.
-    voices: dict[str, Annotated[str, msgspec.Meta(pattern=_VOICE)]] = {}
-
-
-class Sounds(_Section, frozen=True):
-    """Where uploaded sounds are, on each machine that has a switch. Empty: `sounds` in `data_dir`.
-
-    The controller brings them there on its own machine; the switch reads them there, on each.
-    """
-
-    directory: str = ""
-
-
-class Discovery(_Section, frozen=True):
+class Discovery(Section, frozen=True):
     """Switches that announce themselves in Redis (`callbackd switch announce`), and are believed.
 
     Whoever can write to Redis can announce anything, and is sent the password: name the networks
     that your switches are in, and nothing else.
     """
 
-    #: Networks (CIDR) whose announcements are believed. None: nothing is discovered.
+    #: Networks (CIDR) whose announcements are believed. None: nothing is discovered. Needs
+    #: `password` and `redis.url`.
     allow: tuple[str, ...] = ()
-    #: Of the event sockets of switches that are announced.
+    #: The password of the event sockets of switches that are announced.
     password: str = ""
     #: Controllers and switches of one group find each other; others on this Redis do not.
     group: Name = "callbackd"
 
 
-class Presence(_Section, frozen=True):
+class Presence(Section, frozen=True):
     """How controllers know of each other (O4).
 
     One that has not been heard of for so long, and does not answer either, is dead or stands still:
     others take what it has.
     """
 
+    #: After so long without a sign in Redis, and no answer over the web, a controller counts as
+    #: dead or frozen.
     lease_seconds: Annotated[int, msgspec.Meta(ge=2, le=60)] = 8
 
 
-class Dispatcher(_Section, frozen=True):
+class Dispatcher(Section, frozen=True):
     """How return calls are made."""
 
     #: Return calls being set up at a time, by this controller.
     max_calling: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 50
-    #: A return call that could not be made for so long is not made any more.
+    #: How long a callback is tried, where its extension does not say.
     expiry_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 900
-    #: Return calls being set up at a time on one node, and by way of one channel first, by all
-    #: controllers together.
+    #: Return calls being set up at a time on one node, by all controllers together.
     max_calling_per_node: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+    #: Return calls being set up at a time by way of one channel first, by all controllers together.
     max_calling_per_channel: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 50
     #: How often requests are looked for that other controllers stored.
     poll_seconds: PositiveSeconds = 1.0
@@ -206,51 +83,54 @@ class Dispatcher(_Section, frozen=True):
     node_lost_seconds: PositiveSeconds = 120.0
 
 
-class Credit(_Section, frozen=True):
-    """How much of a call is held for at once (M3, M4), seconds; of each, more is held in time."""
+class Credit(Section, frozen=True):
+    """How much of a call is held for at once (M3, M4); of each, more is held in time."""
 
-    #: Of a conversation.
+    #: M4: so much of a conversation is held for at once; more in time, while there is credit.
     slice_seconds: Annotated[int, msgspec.Meta(ge=30, le=3600)] = 300
-    #: Of a return call's dialogue, before its first destination.
+    #: M3: so much of a return call's dialogue is held for, before its first destination.
     dialogue_seconds: Annotated[int, msgspec.Meta(ge=30, le=3600)] = 120
-    #: Of the return call after a conversation that was cut: the caller hears why.
+    #: M5: so much of the return call is held for after a conversation that was cut: the caller
+    #: hears why.
     tail_seconds: Annotated[int, msgspec.Meta(ge=5, le=300)] = 15
     #: M7: for so long the switch's record of a leg is waited for that nobody saw end; then its end
-    #: is estimated. It is never longer than a slice.
+    #: is estimated. It is never longer than a slice less `dispatcher.reconcile_seconds`.
     records_seconds: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 120
 
 
-class RecordStream(_Section, frozen=True):
-    """Where call records go, one after the other: a file, or a server (webhook).
+class RecordStream(Section, frozen=True):
+    """Where call records go, one after the other: a file, or a server (webhook)."""
 
-    `name`: by that it is known how far it has come; a new one begins with the oldest record.
-    """
-
+    #: By that it is known how far the stream has come; a new one begins with the oldest record.
     name: Name
     #: JSON lines are appended here; an absolute path. It may be rotated.
     file: str = ""
-    #: Some records are posted here at a time; http or https.
+    #: Some records are posted here at a time; http or https. One of `file` and `url` is set.
     url: str = ""
-    #: What these are signed with.
+    #: What the posted records are signed with.
     secret: str = ""
     #: How long the server may take to answer.
     timeout_seconds: AnswerSeconds = 10.0
 
 
-class Records(_Section, frozen=True):
+class Records(Section, frozen=True):
     """Who is told of call records."""
 
+    #: The streams, each with a name of its own.
     streams: tuple[RecordStream, ...] = ()
 
 
-class Notices(_Section, frozen=True):
+class Notices(Section, frozen=True):
     """Which server is told at once what operators should know.
 
     That credit is low, that a limit was reached, and what looks like fraud.
     """
 
+    #: Where notices are posted; http or https. Empty: nobody is told.
     url: str = ""
+    #: What notices are signed with.
     secret: str = ""
+    #: How long the server may take to answer.
     timeout_seconds: AnswerSeconds = 10.0
 
 
@@ -258,27 +138,31 @@ class Notices(_Section, frozen=True):
 Different = Annotated[int, msgspec.Meta(ge=2, le=100)]
 
 
-class Guard(_Section, frozen=True):
+class Guard(Section, frozen=True):
     """What is known for fraud, how often callbacks are made, and what looks like fraud (G2, G3).
 
     What is done about that is each extension's own.
     """
 
-    #: A file of ranges that are known for fraud, in the form of `guard/ranges.toml` and in its
+    #: G2: a file of ranges that are known for fraud, in the form of `guard/ranges.toml` and in its
     #: place; read at start. Empty: what is shipped.
     risky_ranges: str = ""
-    #: Callbacks on each node, and all together: `{ minute = 60, hour = 600 }`. Those beyond wait.
+    #: G3: at most so many callbacks on each node in any minute, hour and day:
+    #: `{ minute = 60, hour = 600 }`. Those beyond wait.
     callbacks_per_node: Rate = Rate()
+    #: G3: the same for all callbacks together.
     callbacks: Rate = Rate()
-    #: Return calls at a time, all together; those beyond wait. Not set: as many as there are.
+    #: G3: return calls at a time, all together; those beyond wait. Not set: as many as there are.
     concurrent_calls: ConcurrentCalls | None = None
-    #: So many numbers of one block that ring one extension within an hour.
+    #: G3: so many numbers of one block that ring one extension within an hour look like fraud.
     sequential_numbers: Different = 5
-    #: So many extensions that one number rings within an hour.
+    #: G3: so many extensions that one number rings within an hour look like fraud.
     many_extensions: Different = 4
-    #: So many return calls to one number within an hour that are answered and over at once.
+    #: G3: so many return calls to one number within an hour that are answered and over at once look
+    #: like fraud.
     short_answers: Different = 3
-    #: So many times what an extension spends on the average in an hour in which it spends.
+    #: G3: so many times what an extension spends on the average in an hour in which it spends look
+    #: like fraud.
     sudden_spend_times: Annotated[int, msgspec.Meta(ge=2, le=1000)] = 10
 
     @property
@@ -287,13 +171,21 @@ class Guard(_Section, frozen=True):
         return Rates(node=self.callbacks_per_node, together=self.callbacks)
 
 
-class Settings(_Section, frozen=True):
+class Settings(Section, frozen=True):
     """The tree."""
 
     #: This controller's name in leases and logs; it must be its own. Empty: host and process.
-    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{0,64}\Z")] = ""
+    name: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^[A-Za-z0-9_.-]{0,64}\Z",
+            description="Letters, digits, _ . and -, at most 64.",
+        ),
+    ] = ""
+    #: Where the database and the passwords' pepper are. Back both up together: without the pepper
+    #: no password is right, and the service does not start.
     data_dir: Path_ = "callbackd-data"
-    #: How long a controller that is told to stop lets its calls go on before it hands them over.
+    #: SIGTERM: how long a good moment may be awaited to hand a dialogue over.
     drain_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
     database: Database = Database()
     redis: Redis = Redis()
@@ -310,8 +202,9 @@ class Settings(_Section, frozen=True):
     records: Records = Records()
     notices: Notices = Notices()
     #: By channel, the password by which its trunk knows us (`callbackd switch config`).
-    channel_passwords: dict[Name, Annotated[str, msgspec.Meta(min_length=1, max_length=128)]] = {}
-    #: How wrong passwords lock (A3), by kind: number, extension, did.
+    channel_passwords: dict[Name, Annotated[str, msgspec.Meta(min_length=1, max_length=128)]] = (
+        msgspec.field(default_factory=dict)
+    )
     lockouts: Rules = Rules()
     guard: Guard = Guard()
 

@@ -82,6 +82,13 @@ def test_each_operation_says_what_can_come_of_it(described: Any) -> None:
             assert "404" in said
 
 
+def test_no_parameter_can_be_null(described: Any) -> None:
+    """There is no null in an address or a header: what is not said is left out."""
+    for path, method, operation in operations(described):
+        for one in operation.get("parameters", ()):
+            assert "null" not in json.dumps(one["schema"]), (path, method, one["name"])
+
+
 def test_ids_of_operations_are_their_own(described: Any) -> None:
     ids = [operation["operationId"] for _, _, operation in operations(described)]
     assert len(set(ids)) == len(ids)

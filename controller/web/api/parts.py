@@ -16,6 +16,9 @@ ETAG_HEADER: Final = {"ETag": {"$ref": "#/components/headers/ETag"}}
 LINK_HEADER: Final = {"Link": {"$ref": "#/components/headers/Link"}}
 LOCATION_HEADER: Final = {"Location": {"$ref": "#/components/headers/Location"}}
 
+#: What is said of an answer that is no more than what was asked for.
+SO_IT_IS: Final = "So it is."
+
 #: What can come of any request that shows a token.
 _ALWAYS: Final = (400, 401, 403, 429, 500, 503)
 #: What can come of one with a body, besides.
@@ -70,7 +73,7 @@ def operation(
 
 
 def told(
-    struct: type[Any], description: str = "So it is.", headers: dict[str, Any] | None = None
+    struct: type[Any], description: str = SO_IT_IS, headers: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Give an answer that is a Struct."""
     return {
@@ -112,9 +115,17 @@ def paging(cursor: Any) -> list[dict[str, Any]]:  # noqa: ANN401  (a type)
     ]
 
 
+#: What those headers mean.
+_TAGS: Final = {
+    "If-Match": "The version that was read, in quotes as its ETag has it; * is whichever it is.",
+    "If-None-Match": "The version that is known already: 304 where it is still that one.",
+}
+
+
 def tags(name: str, *, required: bool) -> dict[str, Any]:
     """Give a header that names versions by their tags: If-Match, If-None-Match."""
     made = {
+        "description": _TAGS[name],
         "type": "string",
         "pattern": r'^(\*|(W/)?"[^"]*"(, ?(W/)?"[^"]*")*)$',
         "examples": ['"3"'],

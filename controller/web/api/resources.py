@@ -345,7 +345,8 @@ def read_text(name: str, text: str, wanted: Any) -> Any:  # noqa: ANN401
 
 def without_null(wanted: Any) -> Any:  # noqa: ANN401
     """Give a type without None."""
-    if get_origin(wanted) is Annotated or not isinstance(wanted, type(int | None)):
+    # Of a type with bounds `| None` is one of typing's own.
+    if get_origin(wanted) not in (Union, type(int | None)):
         return wanted
     rest = [one for one in get_args(wanted) if one is not type(None)]
     return rest[0] if len(rest) == 1 else Union[tuple(rest)]  # noqa: UP007
