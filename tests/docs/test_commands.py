@@ -113,7 +113,7 @@ def where(block: Block) -> str:
 def test_settings_that_are_shown_are_settings(block: Block, tmp_path: Path) -> None:
     """Files of secrets that they name are elsewhere: they are put where the settings say."""
     text = block.text.replace("/etc/callbackd/ranges.toml", str(RANGES))
-    for number, path in enumerate(re.findall(r'\bfile = "(/run/[^"]+)"', text)):
+    for number, path in enumerate(re.findall(r'\{ file = "(/[^"]+)"', text)):
         secret = tmp_path / f"secret{number}"
         is_url = re.search(rf'url = {{ file = "{re.escape(path)}"', text)
         secret.write_text("sqlite:////tmp/x" if is_url else "a secret of some length", "utf-8")
@@ -187,6 +187,25 @@ def test_what_a_page_names_and_there_is_not_is_found() -> None:
     text = " ".join(page.spans())
     assert tree.missing_paths(text) == ["deploy/nowhere"]
     assert tree.unknown_variables(text) == ["CALLBACKD_LISTEN__PROT"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("callbackd call list", "call list"),
+        ("A=1 /opt/callbackd/bin/callbackd serve", "serve"),
+        ("docker compose exec controller-a callbackd check", "check"),
+        ("runuser -u callbackd -- callbackd check", "check"),
+        ("kubectl -n callbackd exec deploy/callbackd -- callbackd node list", "node list"),
+        ("x=$(callbackd stops)", "stops"),
+        ("true && callbackd resume", "resume"),
+        ("systemctl restart callbackd", None),
+        ("install -o callbackd -g callbackd /x", None),
+    ],
+)
+def test_callbackd_is_found_where_it_is_a_command(line: str, words: str | None) -> None:
+    found = [ours for each in tree.shell_words(line) if (ours := tree.callbackd(each)) is not None]
+    assert found == ([] if words is None else [words.split()])
 
 
 def test_a_command_that_does_not_end_as_it_should_is_found(worlds: Worlds, tmp_path: Path) -> None:

@@ -130,7 +130,9 @@ slug = slugify(case="lower")
 def anchors(name: str) -> set[str]:
     """Give the anchors of a page's headings."""
     headings = re.findall(r"^#+ (.+)$", read(name).prose, re.MULTILINE)
-    return {slug(re.sub(r"[`*]|\]\([^)]*\)|\[", "", heading), "-") for heading in headings}
+    # Some pages name them.
+    named = set(re.findall(r'<a id="([\w-]+)">', read(name).prose))
+    return named | {slug(re.sub(r"[`*]|\]\([^)]*\)|\[", "", heading), "-") for heading in headings}
 
 
 @pytest.mark.parametrize("name", [*PAGES, "CHANGELOG.md"])

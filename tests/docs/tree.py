@@ -26,8 +26,10 @@ NO_PATHS: Final = {"deploy/callbackd": "what kubectl calls the Deployment"}
 _PATH: Final = re.compile(
     r"(?<![\w./$-])(?:bench|controller|deploy|docs|fs-config|tests|tools)/(?![\w./-]*[<*{])[\w./-]*\w"
 )
-#: What a word `callbackd` behind these is: a unit, a namespace, a service.
-NO_PROGRAM: Final = (["-u"], ["-n"])
+#: Programs that run another one, and options of theirs behind which a name stands.
+RUN: Final = {"docker", "env", "nice", "sudo", "time"}
+NAMES: Final = {"-u", "--user"}
+_SET: Final = re.compile(r"[A-Za-z_]\w*=")
 #: Where a command of a shell ends and another one begins.
 _NEXT: Final = {"|", "||", "&&", ";", "&", "(", ")", "$(", "`"}
 
@@ -54,12 +56,15 @@ def shell_words(text: str) -> Iterator[list[str]]:
 
 
 def callbackd(words: list[str]) -> list[str] | None:
-    """Give the words of `callbackd` in a command, wherever it begins, or None.
+    """Give the words of `callbackd` in a command, where it is one, or None.
 
-    `docker compose exec controller-a callbackd check` has it after others.
+    It begins a command, or stands behind `--`, or is what another program runs. Elsewhere it is a
+    user, a unit, a namespace.
     """
-    for at in range(len(words) - 1, -1, -1):
-        if words[at].rpartition("/")[2] == "callbackd" and words[at - 1 : at] not in NO_PROGRAM:
+    for at, word in enumerate(words):
+        before = [one for one in words[:at] if not _SET.match(one)]
+        is_run = not before or before[-1] == "--" or (before[0] in RUN and before[-1] not in NAMES)
+        if word.rpartition("/")[2] == "callbackd" and is_run:
             return words[at + 1 :]
     return None
 
