@@ -41,8 +41,8 @@ _EXTENSION: Final = (
     "client add acme",
     "channel add pstn",
     "number add +12025550111 --channel pstn --client main",
-    "extension add 1001 --did +12025550100 --did +12025550111 --country US --caller-id +12025550111 "
-    "--ring-seconds 1 --password 2468",
+    "extension add 1001 --did +12025550100 --did +12025550111 --country US --ring-seconds 1 "
+    "--caller-id +12025550111 --password 2468",
 )
 _PHONES: Final = {
     "phones": [
