@@ -29,6 +29,8 @@ _PATH: Final = re.compile(
 #: Programs that run another one, and options of theirs behind which a name stands.
 RUN: Final = {"docker", "env", "nice", "sudo", "time"}
 NAMES: Final = {"-u", "--user"}
+#: What stands for words that somebody chooses: `[OPTIONS]`, `[NUMBER]`, `COMMAND`.
+_LEFT_OPEN: Final = re.compile(r"\[[A-Z_|]+\](?:\.\.\.)?\Z|COMMAND\Z")
 _SET: Final = re.compile(r"[A-Za-z_]\w*=")
 #: Where a command of a shell ends and another one begins.
 _NEXT: Final = {"|", "||", "&&", ";", "&", "(", ")", "$(", "`"}
@@ -72,9 +74,10 @@ def callbackd(words: list[str]) -> list[str] | None:
 def wrong(words: list[str]) -> list[str]:
     """Say what is wrong with words of `callbackd`: commands and options that there are not.
 
-    `a|b` stands for either; what is left out is `…`. Values are not looked at.
+    `a|b` stands for either; what is left out is `…`, `[OPTIONS]` or `COMMAND`. Values are not looked
+    at.
     """
-    words = [word for word in words if word.strip("….,") != ""]
+    words = [word for word in words if word.strip("….,") and not _LEFT_OPEN.match(word)]
     for at, word in enumerate(words):
         if re.fullmatch(r"[\w-]+(\|[\w-]+)+", word):
             several = ([*words[:at], one, *words[at + 1 :]] for one in word.split("|"))
