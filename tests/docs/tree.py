@@ -74,8 +74,8 @@ def callbackd(words: list[str]) -> list[str] | None:
 def wrong(words: list[str]) -> list[str]:
     """Say what is wrong with words of `callbackd`: commands and options that there are not.
 
-    `a|b` stands for either; what is left out is `…`, `[OPTIONS]` or `COMMAND`. Values are not looked
-    at.
+    `a|b` stands for either; what is left out is `…`, `[OPTIONS]` or `COMMAND`. Values are not
+    looked at.
     """
     words = [word for word in words if word.strip("….,") and not _LEFT_OPEN.match(word)]
     for at, word in enumerate(words):
