@@ -29,6 +29,8 @@ NO_COMMANDS: Final = {"callbackd session has expired"}
 #: Languages of blocks, and what is done with them besides looking at what they name.
 #: The ranges that are shipped, which an operator may have in a file of his own.
 RANGES: Final = Path(ranges.__file__).parent / "ranges.toml"
+#: How a command begins, wherever it stands.
+COMMAND: Final = re.compile(r"\s*(?:[$#] |sudo )?(?:callbackd|curl|docker|fs_cli|make|systemctl)\s")
 LANGUAGES: Final = {"sh", "toml", "json", "yaml", "python", "text", "xml", "mermaid", "csv"}
 
 
@@ -67,6 +69,8 @@ def test_a_page_has_no_block_that_nothing_looks_at(name: str) -> None:
             assert why.strip(), f"{name}:{block.line}: {what}: and why?"
         if block.language == "sh":
             assert list(commands(block)), f"{name}:{block.line}: no command"
+        elif block.language == "text":
+            assert not COMMAND.match(block.text), f"{name}:{block.line}: a command"
     assert set(page.tried_with) <= set(PARTS)
 
 
