@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
 
 import click
 import msgspec
@@ -126,6 +126,10 @@ def unknown_variables(text: str) -> list[str]:
 def _is_setting(name: str) -> bool:
     node: Any = Settings
     for part in name.removeprefix("CALLBACKD_").lower().split("__"):
+        if get_origin(node) is dict:
+            # Its names are whatever somebody chooses.
+            node = get_args(node)[1]
+            continue
         types = {field.name: field.type for field in _fields(node)}
         if part not in types:
             return False
