@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +36,16 @@ way.recv(16)
 sys.exit(int(way.recv(16) or b"70"))
 """
 _MOST: Final = 1 << 20
+#: What is done once before anything is forked: it costs as much then as a command does altogether.
+WARMING: Final = (
+    "channel add pstn",
+    "number add +12025550111 --channel pstn --client main",
+    "extension add 1 --did +12025550111 --country US --caller-id +12025550111 --password 2468",
+    "extension set 1 --ring-seconds 8",
+    "explain route 1 --to +12025550123",
+    "callback list",
+    "stops --json",
+)
 
 #: What is asked for: arguments, the directory, the environment.
 Order = tuple[list[str], str, dict[bytes, bytes]]
@@ -123,8 +134,9 @@ def _serve(path: str) -> None:
 
     # Hashed at no cost, as in all tests that are not about that.
     vars(passwords)["PasswordHasher"] = lambda: HASHER
-    # Made once, as each controller would.
+    # Made once, as each controller would, and what commands find out when they first do something.
     Description()
+    _warm_up()
     # What looks through memory writes to it, and what is written to is copied.
     gc.disable()
     gc.freeze()
@@ -150,6 +162,21 @@ def _serve(path: str) -> None:
     for process in list(running):
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
+
+
+def _warm_up() -> None:
+    from click.testing import CliRunner
+
+    from tests.databases import new_file
+
+    with tempfile.TemporaryDirectory() as directory:
+        new_file(Path(directory) / "callbackd.sqlite3")
+        for command in WARMING:
+            arguments = command.split()
+            done = CliRunner().invoke(
+                sys.modules["controller.cli"].main, arguments, env={"CALLBACKD_DATA_DIR": directory}
+            )
+            assert done.exit_code == 0, done.output
 
 
 def _commands() -> list[str]:
