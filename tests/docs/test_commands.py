@@ -97,10 +97,11 @@ def test_every_word_and_option_of_callbackd_exists(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_path_of_the_project_and_every_variable_exists(name: str) -> None:
+def test_every_path_target_and_variable_exists(name: str) -> None:
     page = read(name)
     shown = [*page.spans(), *(block.text for block in page.blocks if block.language == "sh")]
     assert [path for text in shown for path in tree.missing_paths(text)] == []
+    assert [target for text in shown for target in tree.unknown_targets(text)] == []
     everything = "\n".join([page.prose, *(block.text for block in page.blocks)])
     assert tree.unknown_variables(everything) == []
 
@@ -144,7 +145,8 @@ PAGE: Final = """\
 <!-- tried with: extension 1001 -->
 # A page
 
-Text with `callbackd call lst`, `deploy/nowhere` and `CALLBACKD_LISTEN__PROT`.
+Text with `callbackd call lst`, `deploy/nowhere`, `make tea`, `make demo`, `tox -e ready,py27`
+and `CALLBACKD_LISTEN__PROT`.
 
 ```sh
 callbackd call list \\
@@ -172,12 +174,12 @@ and
 def test_a_page_is_taken_apart() -> None:
     page = parse("page.md", PAGE)
     assert page.tried_with == ("extension 1001",)
-    assert page.indented == (21, 25)
+    assert page.indented == (22, 26)
     assert [one.text for one in page.commands(run=False)] == [
         "systemctl restart callbackd", "callbackd check --swich",
     ]  # fmt: skip
     first, second, third = page.commands(run=True)
-    assert (first.line, first.text) == (7, "callbackd call list \\\n    --limit 3")
+    assert (first.line, first.text) == (8, "callbackd call list \\\n    --limit 3")
     assert [one.fails for one in (first, second, third)] == [False, True, False]
 
 
@@ -188,8 +190,9 @@ def test_what_a_page_names_and_there_is_not_is_found() -> None:
         "callbackd check: No such option '--swich'. Did you mean '--switch'?",
         "callbackd call: there is no command lst",
     ]
-    text = " ".join(page.spans())
+    text = "\n".join(page.spans())
     assert tree.missing_paths(text) == ["deploy/nowhere"]
+    assert tree.unknown_targets(text) == ["py27", "tea"]
     assert tree.unknown_variables(text) == ["CALLBACKD_LISTEN__PROT"]
 
 

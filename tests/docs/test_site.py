@@ -73,7 +73,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_o1_the_site_is_built_without_a_warning(site: Path) -> None:
+def test_the_site_is_built_without_a_warning(site: Path) -> None:
     """Links, anchors, and pages that the navigation does not name: each is a warning."""
     assert (site / "index.html").is_file()
     assert (site / "project" / "fs-config" / "index.html").is_file()
@@ -81,7 +81,7 @@ def test_o1_the_site_is_built_without_a_warning(site: Path) -> None:
     assert load_config(str(ROOT / "mkdocs.yml")).strict
 
 
-def test_o1_no_page_asks_another_server_for_anything(site: Path) -> None:
+def test_no_page_asks_another_server_for_anything(site: Path) -> None:
     pages = list(site.rglob("*.html"))
     assert len(pages) > 30
     for page in pages:
@@ -161,7 +161,7 @@ def test_a_list_is_one_in_the_site_too(name: str) -> None:
     assert list(lists_without_a_blank(name)) == []
 
 
-def test_o1_the_readme_begins_with_the_two_commands_and_is_short() -> None:
+def test_the_readme_begins_with_the_two_commands_and_is_short() -> None:
     first = read("README.md").blocks[0]
     assert [line.split("  ")[0] for line in first.lines] == ["make demo", "make test"]
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 200

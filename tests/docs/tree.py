@@ -114,6 +114,21 @@ def missing_paths(text: str) -> list[str]:
     return sorted(path for path in found if not (ROOT / path).exists())
 
 
+def unknown_targets(text: str) -> list[str]:
+    """Give what code asks of `make` and `tox`, and Makefile and tox.ini do not have."""
+    made = set(re.findall(r"^([\w-]+):(?!=)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    tried = set(
+        re.findall(r"^\[testenv:(\w+)\]", (ROOT / "tox.ini").read_text("utf-8"), re.MULTILINE)
+    )
+    tried |= {"py312", "py313"}
+    targets = re.findall(r"(?:^|[\s;&])make ((?:[a-z][a-z-]*)(?: [a-z][a-z-]*)*)", text)
+    environments = re.findall(r"\btox -e ([\w,]+)", text)
+    return sorted(
+        {target for several in targets for target in several.split()} - made
+        | {name for several in environments for name in several.split(",")} - tried
+    )
+
+
 def unknown_variables(text: str) -> list[str]:
     """Give the variables `CALLBACKD_…` that a text names and that are no setting."""
     return [
