@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from tests.docs.blocks import Command
@@ -19,6 +20,19 @@ PATIENCE: Final = 120.0
 _TYPED: Final = "2468\n"
 #: An answer that says no is a failure for curl too.
 _CURLRC: Final = "fail-with-body\nsilent\nshow-error\nmax-time = 60\n"
+
+
+def apart(commands: Iterable[Command]) -> tuple[list[Command], list[Command]]:
+    """Tell commands that can be run from those whose program is not on this machine.
+
+    What every system has beside `sh` is there; only curl may not be.
+    """
+    there: list[Command] = []
+    away: list[Command] = []
+    has_curl = shutil.which("curl") is not None
+    for command in commands:
+        (there if has_curl or "curl" not in command.text else away).append(command)
+    return there, away
 
 
 def run(commands: Sequence[Command], world: World, runner: Runner) -> list[str]:

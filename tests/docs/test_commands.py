@@ -55,7 +55,10 @@ def test_each_command_of_a_page_does_what_is_said(
     directory = tmp_path / "page"
     directory.mkdir()
     with worlds.world(directory, page.tried_with) as made:
-        assert shell.run(list(page.commands(run=True)), made, worlds.runner) == []
+        there, away = shell.apart(page.commands(run=True))
+        assert shell.run(there, made, worlds.runner) == []
+    if away:
+        pytest.skip(f"{len(away)} commands need curl, which is not there; the others were run")
 
 
 @pytest.mark.parametrize("name", PAGES)
