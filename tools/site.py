@@ -21,7 +21,9 @@ ROOT: Final = Path(__file__).parents[1]
 #: The target of a link or picture; the addresses of others have a colon.
 LINK: Final = re.compile(r"(?<=\]\()(?P<path>[^)#:\s]+)(?=(?:#[^)\s]*)?\))")
 #: What is said to the tests: how a page is tried, and why a block is not.
-FOR_TESTS: Final = re.compile(r"^ *<!-- (?:tried with|not run|fails): .*-->\n", re.MULTILINE)
+FOR_TESTS: Final = re.compile(r" *<!-- (?:tried with|not run|fails): .*-->\n")
+#: Where a block begins, or ends.
+FENCE: Final = re.compile(r" *(````*)")
 _DOCS: Final = "docs/"
 _OTHERS: Final = "project/"
 
@@ -56,7 +58,21 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             return link["path"]
         return posixpath.relpath(there, posixpath.dirname(source) or ".")
 
-    return LINK.sub(moved, FOR_TESTS.sub("", markdown))
+    return "".join(
+        line if shown else LINK.sub(moved, line)
+        for line, shown in lines_of(markdown)
+        if shown or not FOR_TESTS.match(line)
+    )
+
+
+def lines_of(markdown: str) -> Iterator[tuple[str, bool]]:
+    """Give the lines of a page, and whether each is shown as it is: it is in a block."""
+    block = ""
+    for line in markdown.splitlines(keepends=True):
+        fence = FENCE.match(line)
+        yield line, bool(block)
+        if fence and block in ("", fence[1]):
+            block = "" if block else fence[1]
 
 
 def linked(page: str, text: str) -> Iterator[str]:
