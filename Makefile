@@ -12,7 +12,7 @@ PYENV := $(subst $(space),:,$(wildcard $(HOME)/.pyenv/versions/3.1[123].*/bin))
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint bench soak fuzz kills kills-money faults diagrams reference clean
+.PHONY: help demo test lint bench soak fuzz kills kills-money faults docs diagrams reference clean
 
 help:
 	@echo 'make demo      callbacks happening, live, on the simulator'
@@ -25,6 +25,7 @@ help:
 	@echo 'make kills     controllers killed at 200 random moments while calls go on'
 	@echo 'make kills-money  the same in calls that are paid, and their database away 200 times'
 	@echo 'make faults    200 faults of every kind, for each of five seeds, while calls go on'
+	@echo 'make docs      the documentation as a site, in build/site'
 	@echo 'make diagrams  draw docs/states.md anew from the tables'
 	@echo 'make reference  write docs/reference anew from the code'
 
@@ -34,7 +35,11 @@ $(VENV)/.base: setup.cfg pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint,types]' tox
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint,types,docs]' tox
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev
@@ -88,6 +93,10 @@ kills-money: $(VENV)/.dev
 
 faults: $(VENV)/.dev
 	$(BIN)/python -m tests.faults --faults $${FAULTS:-200} --seeds "$${SEEDS:-1 2 3 4 5}" --json build/faults.json
+
+# What it would warn of otherwise is that there are successors.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 diagrams: $(VENV)/.base
 	$(BIN)/python -m controller.callback.diagram docs/states.md

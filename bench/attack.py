@@ -8,7 +8,7 @@ and lasts as its caller would have it (`attack_callers`), or as long as was gran
 of moments, so that a day takes minutes. Who does not know the password dials nothing.
 
 The same day three times: without the guard (nothing limited, suspicions ignored, no range of
-numbers risky; deny by default alone), with limits and suspicions (`GUARD`, what the README
+numbers risky; deny by default alone), with limits and suspicions (`GUARD`, what docs/limits.md
 proposes), and with the ranges that are known for fraud too, as it is shipped. Money is what the
 legs cost. There is no history of spending behind such a day, so `sudden_spend` sees nothing.
 
@@ -87,7 +87,7 @@ EARLY: Final = 30.0
 #: What is tried again, and when, seconds.
 AGAIN: Final = 10.0
 
-#: What the README proposes to begin with, for extensions of a hundred callers.
+#: What docs/limits.md proposes to begin with, for extensions of a hundred callers.
 GUARD: Final[dict[str, Any]] = {
     "callbacks_per_number": Rate(minute=2, hour=6, day=20),
     "callbacks_per_block": Rate(hour=20, day=60),

@@ -22,7 +22,7 @@ from controller.policy.returning import number_to_call
 
 _MICROS: Final = 1_000_000
 
-#: Why nobody is called back; each is one word of the README, and a label of a metric.
+#: Why nobody is called back; each is one word of docs/calls.md, and a label of a metric.
 REASONS: Final = (
     "hung_up_early",
     "unknown_did",

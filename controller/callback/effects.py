@@ -249,7 +249,7 @@ class Record(msgspec.Struct, frozen=True):
 
     Attributes:
         request: the callback request that the leg belongs to; None for a trigger leg.
-        outcome: one word; see `outcomes` in the README.
+        outcome: one word; see docs/calls.md.
         cause: the hang-up cause of the leg.
         destination: what was dialled last, E.164, or None.
 

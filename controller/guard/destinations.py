@@ -14,7 +14,7 @@ from controller.guard.ranges import Range, Ranges
 from controller.numbers.e164 import country_of, is_costly, type_of
 from controller.policy.model import Policy
 
-#: Why a number is not called, in the order in which it is asked: the words of README.
+#: Why a number is not called, in the order in which it is asked: the words of docs/calls.md.
 REASONS: Final = (
     "own_number",
     "costly_number",

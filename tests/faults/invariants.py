@@ -70,7 +70,7 @@ def triggers_are_kept(seen: Evidence) -> list[str]:
 
 
 def _stored_by_somebody_who_died(seen: Evidence, leg: SwitchLeg) -> bool:
-    """README: where the store takes over two seconds, it is stored when it can be.
+    """docs/how-it-works.md: where the store takes over two seconds, it is stored when it can be.
 
     Whoever dies meanwhile takes it with him.
     """
@@ -168,7 +168,7 @@ def outcomes_are_what_was_seen(seen: Evidence) -> list[str]:
 
 
 def _may_be_unknown(seen: Evidence, request: Any, legs: list[SwitchLeg]) -> bool:
-    """README: `unknown`: nobody knows (a switch died)."""
+    """docs/calls.md: `unknown`: nobody knows (a switch died)."""
     attempt = seen.attempt_of.get(request.attempt)
     begun = request.created if attempt is None else attempt.begun
     node = request.node or (attempt.node if attempt is not None else "")

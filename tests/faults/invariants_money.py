@@ -68,8 +68,8 @@ def legs_last_as_long_as_they_did(seen: Evidence) -> list[str]:
 def _may_miss(seen: Evidence, leg: SwitchLeg) -> float:
     """Give how much of a leg an estimate may miss, seconds.
 
-    README: from one look at its node to the next, while a controller and the database are there;
-    here both are often away.
+    docs/credit.md: from one look at its node to the next, while a controller and the database are
+    there; here both are often away.
     """
     blind = ("controller", "all controllers", "database", "way to the database", "node stopped")
     away = seen.during(leg.answered, leg.gone, *blind, "way to a node")

@@ -53,7 +53,8 @@ def test_o1_the_sdist_has_its_tests_and_all_that_they_look_at(unpacked: Path) ->
     for name in (
         "Makefile", "tox.ini", "constraints.txt", "CHANGELOG.md", "deploy/Dockerfile",
         "deploy/compose/compose.yaml", "docs/runbooks.md", "fs-config/callback_vars.xml",
-        "tests/conftest.py", "tests/replay", "bench/__main__.py", "tools/audit.py",
+        "mkdocs.yml", "docs/index.md", "tests/conftest.py", "tests/replay", "bench/__main__.py",
+        "tools/audit.py",
     ):  # fmt: skip
         assert (unpacked / name).exists(), name
     assert not list(unpacked.rglob("*.pyc"))

@@ -298,14 +298,14 @@ def test_t10_what_the_trunk_said_is_shown_and_does_nothing_to_a_terminal(
     assert shown(printed)["said"] == "[31m <b>"
 
 
-def test_t10_every_outcome_has_its_words_here_and_in_the_readme() -> None:
+def test_t10_every_outcome_has_its_words_here_and_in_the_docs() -> None:
     assert set(REFUSED) == set(REASONS)
     assert {ending.outcome for ending in ENDINGS.values()} <= {*ENDED, *REFUSED}
     assert not set(ENDED) & set(REFUSED)
     # What is refused over money is asked of the account, and not of the channels.
     assert set(UNPLACED) - UNPAID == set(REFUSALS)
-    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    table = readme.partition("### What became of a call")[2].partition("###")[0]
+    page = (Path(__file__).parents[3] / "docs" / "calls.md").read_text(encoding="utf-8")
+    table = page.partition("## What became of a call")[2].partition("\n## ")[0]
     for outcome in (*ENDED, *REFUSED, *UNPLACED, *PASSED):
         assert f"`{outcome}`" in table, outcome
 

@@ -49,7 +49,7 @@ def test_o5_a_post_is_signed_and_has_its_key(server: Receiver) -> None:
     assert got.headers["content-type"] == "application/json"
     assert got.headers["idempotency-key"] == "k-1"
     assert got.headers["callbackd-event"] == "test"
-    # As the README tells others to check it.
+    # As docs/records.md tells others to check it.
     parts = dict(part.split("=", 1) for part in got.headers["callbackd-signature"].split(","))
     signed = f"{parts['t']}.".encode() + got.body
     made = hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()

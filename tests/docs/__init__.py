@@ -1,0 +1,1 @@
+"""The documentation: its site is built, and its commands are run."""
