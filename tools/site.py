@@ -2,7 +2,8 @@
 
 MkDocs reads this as a hook (mkdocs.yml). A page of docs/ says `../fs-config/README.md`, as a
 code-hosting page wants it; in the site that file is below `project/`, and so are those that it
-links to itself. What the tests of docs/ read in comments is left out.
+links to itself. What the tests of docs/ read in comments is left out. What draws diagrams is a file
+of docs/ too: the theme would fetch it from another server.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ FOR_TESTS: Final = re.compile(r" *<!-- (?:tried with|not run|fails): .*-->\n")
 FENCE: Final = re.compile(r" *(````*)")
 _DOCS: Final = "docs/"
 _OTHERS: Final = "project/"
+#: Mermaid's own build with fewer kinds of diagram (npm's @mermaid-js/tiny 11.17.2, MIT), as it is.
+MERMAID: Final = "javascripts/mermaid.tiny.js"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -63,6 +66,14 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         for line, shown in lines_of(markdown)
         if shown or not FOR_TESTS.match(line)
     )
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Give a page with diagrams, and no other, what draws them, before the theme looks for it."""
+    if '<pre class="mermaid">' not in output:
+        return output
+    where = posixpath.relpath(MERMAID, posixpath.dirname(page.file.dest_uri) or ".")
+    return output.replace("</head>", f'<script src="{where}"></script></head>', 1)
 
 
 def lines_of(markdown: str) -> Iterator[tuple[str, bool]]:
