@@ -279,6 +279,40 @@ def at_0010(url: str) -> None:
     _add(url, AT_0010)
 
 
+#: What revision 0011 has more: somebody who logs in.
+AT_0011: Rows = {
+    "user": [
+        {
+            "name": "olga",
+            "role": "admin",
+            "client": None,
+            "password_hash": "$argon2id$x",
+            "version": 1,
+            "created": 1_700_000_000_000_000,
+            "changed": 1_700_000_000_000_000,
+        }
+    ],
+    "web_session": [
+        {
+            "digest": "d" * 64,
+            "user": "olga",
+            "whole": True,
+            "peer": "192.0.2.7",
+            "created": 1_700_000_000_000_000,
+            "seen": 1_700_000_000_000_000,
+            "expires": 1_700_000_000_000_001,
+        }
+    ],
+}
+
+
+def at_0011(url: str) -> None:
+    """Make a database of revision 0011: what came of 0010, and somebody who is logged in."""
+    at_0010(url)
+    _raise_to(url, "0011")
+    _add(url, AT_0011)
+
+
 def _add(url: str, made: Rows) -> None:
     engine = create_engine(url, poolclass=NullPool)
     tables = MetaData()
@@ -309,6 +343,7 @@ OLDER = {
     "0008": at_0008,
     "0009": at_0009,
     "0010": at_0010,
+    "0011": at_0011,
 }
 
 
