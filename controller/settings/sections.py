@@ -171,6 +171,25 @@ class Guard(Section, frozen=True):
         return Rates(node=self.callbacks_per_node, together=self.callbacks)
 
 
+class Retention(Section, frozen=True):
+    """For how many days records about persons are kept (O7). Not set: until somebody erases them.
+
+    What money still needs is kept for longer: what is held for, a record that a stream has not
+    taken, a notice that was not taken. Balances stay, with every entry.
+    """
+
+    #: Callbacks, from when they were asked for, with their tries, transcripts and destinations.
+    callbacks_days: Annotated[int, msgspec.Meta(ge=2, le=36_500)] | None = None
+    #: Records of legs, and whom they called in the ledger. Sudden spending (G3) is told by 28 days.
+    call_records_days: Annotated[int, msgspec.Meta(ge=30, le=36_500)] | None = None
+    #: The audit log.
+    audit_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] | None = None
+    #: What looked like fraud, from when it was released.
+    suspicions_days: Annotated[int, msgspec.Meta(ge=2, le=36_500)] | None = None
+    #: Notices, from when they were taken; without `notices.url`, from when they were left.
+    notices_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 30
+
+
 class Settings(Section, frozen=True):
     """The tree."""
 
@@ -207,6 +226,7 @@ class Settings(Section, frozen=True):
     )
     lockouts: Rules = Rules()
     guard: Guard = Guard()
+    retention: Retention = Retention()
 
     @property
     def database_url(self) -> str:

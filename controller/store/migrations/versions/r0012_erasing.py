@@ -19,9 +19,7 @@ _TEXTS = ("order_number", "notes")
 def upgrade() -> None:
     """Let texts of the ledger lose something, and find notices by when they were taken."""
     taken = sa.text("taken IS NOT NULL")
-    op.create_index(
-        "notice_taken", "notice", ["taken"], sqlite_where=taken, postgresql_where=taken
-    )
+    op.create_index("notice_taken", "notice", ["taken"], sqlite_where=taken, postgresql_where=taken)
     differs = "IS NOT" if op.get_bind().dialect.name == "sqlite" else "IS DISTINCT FROM"
     more = " OR ".join(
         (
