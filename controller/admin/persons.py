@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Engine
 
 from controller.admin import audit, persons_shown, rights
 from controller.admin.finding import clients_of
-from controller.admin.model import Actor, Conflict, Invalid, Kind, Unavailable
+from controller.admin.model import Actor, Conflict, Invalid, Kind, NotFound, Unavailable
 from controller.admin.references import KEPT
 from controller.admin.writing import touch, write
 from controller.numbers.e164 import is_e164
@@ -79,7 +79,7 @@ class Traces(Protocol):
         ...
 
 
-class Export(msgspec.Struct, frozen=True):
+class PersonExport(msgspec.Struct, frozen=True):
     """What is kept about a number. `records`: rows by table; `counted`: what names it in Redis.
 
     `counted` is None where Redis was away.
@@ -91,7 +91,7 @@ class Export(msgspec.Struct, frozen=True):
     counted: list[str] | None
 
 
-class Erased(msgspec.Struct, frozen=True):
+class PersonErased(msgspec.Struct, frozen=True):
     """What was erased. `pseudonym` stands where the number stood in what has to stay.
 
     Attributes:
@@ -138,7 +138,7 @@ class PersonDesk:
 
     # --- export ------------------------------------------------------------------------------
 
-    def export(self, actor: Actor, number: str) -> Export:
+    def export(self, actor: Actor, number: str) -> PersonExport:
         """Give all that is kept about a number, and note who had it. Raises `Invalid`."""
         _check(actor, number)
         records = self._run(self._export, actor, number)
@@ -146,11 +146,14 @@ class PersonDesk:
         if self._traces is not None:
             found = self._traces.find(number)
             counted = None if found is None else [_name_of(trace) for trace in found]
-        return Export(number, written(self._now()), records, counted)
+        return PersonExport(number, written(self._now()), records, counted)
 
     def _export(self, actor: Actor, number: str) -> dict[str, list[dict[str, Any]]]:
         with self._reader.connect() as connection:
             records = persons_shown.collect(connection, number)
+        if not records:
+            # Nobody is written down for having been asked for.
+            return {}
         counts = {table: len(rows) for table, rows in sorted(records.items())}
         with writing(self._engine, self._announce) as transaction:
             transaction.note([audit.of_person(self._now(), actor, "export", number, counts)])
@@ -158,7 +161,7 @@ class PersonDesk:
 
     # --- erase -------------------------------------------------------------------------------
 
-    def erase(self, actor: Actor, number: str, *, with_callerid: bool = False) -> Erased:
+    def erase(self, actor: Actor, number: str, *, with_callerid: bool = False) -> PersonErased:
         """Erase what is kept about a number, and give what that was.
 
         `with_callerid`: his entries as an authorised CallerID too, and him in those of others; his
@@ -176,7 +179,7 @@ class PersonDesk:
                     "Redis is away, and what is counted of the number is there: nothing was "
                     "erased; see that it runs, and try again"
                 )
-        done: Erased = self._run(self._erase, actor, number, with_callerid)
+        done: PersonErased = self._run(self._erase, actor, number, with_callerid)
         return msgspec.structs.replace(done, counted=counted)
 
     def _check_free(self, number: str, with_callerid: bool) -> None:
@@ -241,7 +244,7 @@ class PersonDesk:
 
     # --- in a thread -------------------------------------------------------------------------
 
-    def _erase(self, actor: Actor, number: str, with_callerid: bool) -> Erased:
+    def _erase(self, actor: Actor, number: str, with_callerid: bool) -> PersonErased:
         # What was free a moment ago may be under way by now.
         self._check_free(number, with_callerid)
         pseudonym = ERASED + "".join(
@@ -256,7 +259,7 @@ class PersonDesk:
                 changed[table] = changed.get(table, 0) + rows
             if not done:
                 break
-        erased = Erased(pseudonym, callbacks, callerids, changed, 0)
+        erased = PersonErased(pseudonym, callbacks, callerids, changed, 0)
         after = {"callbacks": callbacks, "callerids": callerids, "changed": changed}
         with writing(self._engine, self._announce) as transaction:
             transaction.note([audit.of_person(self._now(), actor, "erase", pseudonym, after)])
@@ -316,6 +319,9 @@ class PersonDesk:
 
 
 def _check(actor: Actor, number: str) -> None:
+    if actor.client is not None:
+        # Whether there is such a person is nothing that a client is told.
+        raise NotFound("nothing is kept about that number")
     rights.may_keep_persons(actor)
     if not is_e164(number):
         raise Invalid("number: write it as E.164 has it, such as +12025550100")

@@ -19,9 +19,10 @@ from controller.store.tallies import Tallies
 class Looking:
     """The lookers of one controller: at lost nodes, at what waits, at what is old, at the loop."""
 
-    def __init__(self, services: Services, engine: Engine, nodes_seen: NodesSeen) -> None:
+    def __init__(self, services: Services, engine: Engine) -> None:
+        self.nodes_seen = NodesSeen(engine)
         self._lookers = (
-            LostNodes(services, nodes_seen),
+            LostNodes(services, self.nodes_seen),
             Tallying(services, Tallies(engine)),
             Forgetting(services, Erasing(engine)),
             LoopLag(services.metrics, time.monotonic),
