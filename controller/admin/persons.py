@@ -47,6 +47,8 @@ _CONFIGURED: Final = frozenset(
         "sound", "token", "user", "stop", "node_drain", "node_seen",
     }
 )  # fmt: skip
+#: What happened on a call is written within seconds of its end, microseconds.
+_JUST_NOW: Final = 60_000_000
 #: In so many lists one person is at most.
 _MOST_LISTS: Final = 10_000
 #: How often it is looked again for what was written meanwhile.
@@ -193,10 +195,10 @@ class PersonDesk:
     ) -> Iterator[str]:
         """Give what hinders, and what to do about it."""
         own = persons.own(connection, number)
-        if under_way := persons.under_way(connection, number):
+        if under_way := persons.under_way(connection, number, self._now() - _JUST_NOW):
             yield (
-                f"a callback is to be made or under way ({_some(under_way)}): wait until it is "
-                "over, or cancel it"
+                f"a callback is to be made, under way, or over for less than a minute "
+                f"({_some(under_way)}): wait, or cancel it"
             )
         elif held := persons.held(connection, own):
             yield f"credit is held for a call of his ({_some(held)}): it is settled within minutes"

@@ -126,15 +126,11 @@ class Erasing:
                 .limit(limit),
                 legs.c.serial,
             )
-            blank = self._taken(
-                connection,
-                select(*columns).where(
-                    *due,
-                    legs.c.serial == last,
-                    or_(legs.c.number != "", legs.c.caller.is_not(None)),
-                ),
-                legs.c.serial,
-            )
+            numbered = or_(legs.c.number != "", legs.c.caller.is_not(None))
+            blank = []
+            if len(found) < limit:
+                newest = select(*columns).where(*due, legs.c.serial == last, numbered)
+                blank = self._taken(connection, newest, legs.c.serial)
             _tell_less(connection, [*found, *blank])
             if blank:
                 connection.execute(

@@ -66,12 +66,19 @@ def own(connection: Connection, number: str) -> Own:
     )
 
 
-def under_way(connection: Connection, number: str) -> list[str]:
-    """Give the callbacks that are to be made, or under way, and have to do with a number."""
+def under_way(connection: Connection, number: str, since: int) -> list[str]:
+    """Give the callbacks that are to be made, or under way, and have to do with a number.
+
+    Also his own that ended after `since`: what is told of them late is still being written.
+    """
     of = or_(
         requests.c.caller == number, requests.c.number == number, requests.c.last_caller == number
     )
-    found = set(connection.execute(select(requests.c.id).where(OPEN, of)).scalars())
+    found = set(
+        connection.execute(
+            select(requests.c.id).where(of, or_(OPEN, requests.c.ended > since))
+        ).scalars()
+    )
     found.update(
         connection.execute(
             select(requests.c.id)

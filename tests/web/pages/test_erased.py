@@ -6,7 +6,7 @@ import re
 
 from controller.store.erasing import Erasing
 from tests.web.pages.site import Site
-from tests.web.pages.stories import CALLER, DIALLED, talked
+from tests.web.pages.stories import CALLER, DIALLED, SECOND, talked
 from tests.web.pages.telling import said
 from tests.web.world import ADMIN
 
@@ -29,6 +29,7 @@ def test_o7_a_callback_shows_no_destination_that_was_erased(site: Site) -> None:
 
 def test_o7_the_timeline_of_a_callback_that_was_erased_says_so(site: Site) -> None:
     id_ = talked(site.world)
+    site.world.now += 600 * SECOND
     pseudonym = site.world.persons.erase(ADMIN, CALLER).pseudonym
     page = site.get(f"/callbacks/{id_}")
     assert page.status_code == 404
