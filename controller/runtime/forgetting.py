@@ -27,6 +27,10 @@ CALLBACKS_AT_ONCE: Final = 100
 #: So long the store is left to the calls between two batches, seconds.
 REST_SECONDS: Final = 0.1
 _DAY: Final = 86_400_000_000
+#: When a log-in is over of which nothing is heard, and when one that failed counts no more, as
+#: `admin.people_shapes` has it, microseconds.
+IDLE_MICROS: Final = _DAY // 2
+FAILED_MICROS: Final = _DAY
 
 #: Erases a batch of at most so many, and gives how many there were.
 Batch = Callable[[int], int]
@@ -79,5 +83,5 @@ class Forgetting(Looker):
             yield "suspicion", AT_ONCE, lambda most: erasing.suspicions(released, most)
         told, left = bool(services.settings.notices.url), now - kept.notices_days * _DAY
         yield "notice", AT_ONCE, lambda most: erasing.notices(left, most, told=told)
-        # As long as failed log-ins count (`admin.people_shapes`).
-        yield "log_in", AT_ONCE, lambda _: erasing.log_ins(now, now - _DAY)
+        idle, failed = now - IDLE_MICROS, now - FAILED_MICROS
+        yield "log_in", AT_ONCE, lambda _: erasing.log_ins(now, idle=idle, failed=failed)

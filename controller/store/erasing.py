@@ -177,13 +177,15 @@ class Erasing:
             )
         return erased + blank.rowcount
 
-    def log_ins(self, now: int, failed: int) -> int:
+    def log_ins(self, now: int, *, idle: int, failed: int) -> int:
         """Erase log-ins and links that are over, and log-ins that failed before `failed`.
+
+        A log-in is over too of which nothing was heard since `idle`.
 
         They are removed when somebody logs in; where nobody does, here.
         """
         over: tuple[tuple[Any, ColumnElement[bool]], ...] = (
-            (web_session, web_session.c.expires <= now),
+            (web_session, or_(web_session.c.expires <= now, web_session.c.seen <= idle)),
             (invitation, invitation.c.expires <= now),
             (log_in_failure, log_in_failure.c.last <= failed),
         )

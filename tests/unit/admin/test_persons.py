@@ -19,6 +19,7 @@ from controller.admin.persons import PersonDesk, Trace
 from controller.policy.model import Policy
 from controller.policy.records import Role
 from controller.policy.spelled import spelled, without
+from controller.settings import Retention
 from controller.store import ledger, mentions, schema
 from controller.store.charging import SqlCharging
 from controller.store.database import open_database
@@ -518,6 +519,23 @@ def test_o7_no_text_gets_longer_and_none_has_the_number_after_it(text: str, digi
     made = without(text + number, spelled(number), "~" + "x" * len(digits))
     assert len(made) <= len(text + number)
     assert spelled(number).search(made) is None
+
+
+#: Tables that have nothing of a person in them.
+NOBODYS = {
+    "channel", "client", "invitation", "node_drain", "node_seen", "pepper", "policy_change",
+    "policy_clock", "price_list", "rate", "sound_clock", "stop", "stream", "audio", "caller_id",
+}  # fmt: skip
+
+
+def test_o7_the_docs_say_of_each_table_how_long_it_is_kept() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "privacy.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`([a-z_]+)`", page))
+    assert set(schema.metadata.tables) - told == NOBODYS
+    for name in Retention.__struct_fields__:
+        assert f"`retention.{name}`" in page
+    for kind in ("callback", "call_record", "audit_entry", "suspicion", "notice", "log_in"):
+        assert kind in told
 
 
 def test_o7_every_text_is_looked_through_but_what_is_made_by_the_program() -> None:

@@ -9,6 +9,7 @@ import pytest
 import structlog
 from sqlalchemy.exc import OperationalError
 
+from controller.admin.people_shapes import FORGOTTEN, IDLE
 from controller.metrics import Metrics
 from controller.runtime import forgetting
 from controller.runtime.forgetting import AT_ONCE, CALLBACKS_AT_ONCE, Forgetting
@@ -64,8 +65,8 @@ class Store:
     def notices(self, before: int, limit: int, *, told: bool) -> int:
         return self._erase("notice", limit, before, told)
 
-    def log_ins(self, now: int, failed: int) -> int:
-        return self._erase("log_in", AT_ONCE, now, failed)
+    def log_ins(self, now: int, *, idle: int, failed: int) -> int:
+        return self._erase("log_in", AT_ONCE, now, idle, failed)
 
     def erased(self, kind: str) -> float | None:
         """Give what the metric says of a kind."""
@@ -75,7 +76,10 @@ class Store:
 def test_o7_what_is_not_set_is_kept_for_ever() -> None:
     store = Store(Settings(), callback=5, call_record=5, audit_entry=5, suspicion=5, notice=5)
     store.forgetting.look()
-    assert store.asked == [("notice", NOW - 30 * DAY, False), ("log_in", NOW, NOW - DAY)]
+    assert store.asked == [
+        ("notice", NOW - 30 * DAY, False),
+        ("log_in", NOW, NOW - IDLE, NOW - FORGOTTEN),
+    ]
     assert store.there["callback"] == 5
 
 
@@ -98,7 +102,7 @@ def test_o7_each_kind_is_erased_after_its_own_days() -> None:
         ("audit_entry", NOW - 180 * DAY),
         ("suspicion", NOW - 20 * DAY),
         ("notice", NOW - 10 * DAY, True),
-        ("log_in", NOW, NOW - DAY),
+        ("log_in", NOW, NOW - IDLE, NOW - FORGOTTEN),
     ]
 
 

@@ -271,20 +271,24 @@ def test_o7_a_suspicion_goes_when_it_was_released_long_ago(
 def test_o7_log_ins_that_are_over_go_though_nobody_logs_in(
     engine: Engine, erasing: Erasing
 ) -> None:
-    assert erasing.log_ins(NOW, NOW) == 0
+    assert erasing.log_ins(NOW, idle=NOW - 1, failed=NOW) == 0
     with engine.begin() as connection:
         connection.execute(
             insert(schema.user).values(name="olga", role="admin", version=1, created=1, changed=1)
         )
-        for digest, expires in (("a", NOW), ("b", NOW + 1)):
+        for digest, expires, seen in (
+            ("a", NOW, NOW),
+            ("b", NOW + 1, NOW),
+            ("c", NOW + 1, NOW - 1),
+        ):
             connection.execute(
                 insert(schema.web_session).values(
-                    digest=digest, user="olga", whole=True, peer="192.0.2.7", created=1, seen=1,
-                    expires=expires,
+                    digest=digest, user="olga", whole=True, peer="192.0.2.7", created=1,
+                    seen=seen, expires=expires,
                 )
             )  # fmt: skip
         connection.execute(insert(schema.log_in_failure).values(name="x", failures=1, last=NOW))
-    assert erasing.log_ins(NOW, NOW) == 2
+    assert erasing.log_ins(NOW, idle=NOW - 1, failed=NOW) == 3
     assert [row["digest"] for row in rows(engine, schema.web_session)] == ["b"]
 
 
