@@ -82,9 +82,14 @@ class Traces(Protocol):
 
 
 class PersonExport(msgspec.Struct, frozen=True):
-    """What is kept about a number. `records`: rows by table; `counted`: what names it in Redis.
+    """What is kept about a number.
 
-    `counted` is None where Redis was away.
+    Attributes:
+        number: the number, E.164.
+        at: when it was looked.
+        records: rows, by table.
+        counted: what names it in Redis; None: Redis was away.
+
     """
 
     number: str
@@ -94,9 +99,10 @@ class PersonExport(msgspec.Struct, frozen=True):
 
 
 class PersonErased(msgspec.Struct, frozen=True):
-    """What was erased. `pseudonym` stands where the number stood in what has to stay.
+    """What was erased.
 
     Attributes:
+        pseudonym: what stands where the number stood in what has to stay.
         callbacks: that he asked for, or that called him: they are gone.
         callerids: entries of lists that are gone, or name him no more.
         changed: rows that stay without the number, by table.
