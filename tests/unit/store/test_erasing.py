@@ -292,6 +292,20 @@ def test_o7_log_ins_that_are_over_go_though_nobody_logs_in(
     assert [row["digest"] for row in rows(engine, schema.web_session)] == ["b"]
 
 
+def test_o7_o4_of_two_that_erase_at_once_none_waits_for_the_other(
+    engine: Engine, erasing: Erasing, requests: Requests
+) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite takes one writer at a time")
+    made = [requests.refuse(asking(now=at), "blocked").id for at in (10, 20, 30)]
+    table = schema.callback_request
+    with engine.begin() as other:
+        other.execute(select(table.c.id).where(table.c.id.in_(made[:2])).with_for_update())
+        assert erasing.callbacks(100, 10) == 1
+        assert {request.id for request in requests.all()} == set(made[:2])
+    assert erasing.callbacks(100, 10) == 2
+
+
 # --- how it is found ---------------------------------------------------------------------------
 
 PLANS = {
