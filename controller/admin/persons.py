@@ -212,12 +212,12 @@ class PersonDesk:
             names = _some(["/".join(caller) for caller in own.callers])
             yield (
                 f"it is an authorised CallerID ({names}): remove it first, or have it removed "
-                "(--with-callerid)"
+                "(callbackd person erase --with-callerid)"
             )
         elif own.accounts and not with_callerid and (left := _left(connection, own.accounts)):
             yield (
                 f"there is money on its account ({_some(left)}): pay it out first, or leave it "
-                "there without an owner (--with-callerid)"
+                "there without an owner (callbackd person erase --with-callerid)"
             )
         serial = persons.last_serial(connection, number)
         taken = erasing.floor(connection, self._streams, self._now())
@@ -247,7 +247,7 @@ class PersonDesk:
         if others and not with_callerid:
             yield (
                 f"other authorised CallerIDs name it ({_some(others)}): change them first, or have "
-                "it taken out of them (--with-callerid)"
+                "it taken out of them (callbackd person erase --with-callerid)"
             )
 
     # --- in a thread -------------------------------------------------------------------------
