@@ -34,6 +34,7 @@ from controller.store import erasing, ledger, mentions, persons, schema
 from controller.store.database import reader
 from controller.store.journal import writing
 from controller.store.kept import CALLERS
+from controller.store.mentions import Mention
 
 #: Callbacks that are erased, and rows that are changed, by one transaction.
 CALLBACKS_AT_ONCE: Final = 100
@@ -107,6 +108,7 @@ class PersonErased(msgspec.Struct, frozen=True):
         callerids: entries of lists that are gone, or name him no more.
         changed: rows that stay without the number, by table.
         counted: what was gone in Redis.
+        left: rows of a call that came meanwhile: ask again when it is over.
 
     """
 
@@ -115,6 +117,7 @@ class PersonErased(msgspec.Struct, frozen=True):
     callerids: int
     changed: dict[str, int]
     counted: int
+    left: int = 0
 
 
 class PersonDesk:
@@ -259,15 +262,15 @@ class PersonDesk:
             secrets.choice(string.ascii_lowercase) for _ in range(len(number) - 1)
         )
         callerids = self._erase_callerids(actor, number, pseudonym) if with_callerid else 0
-        callbacks, changed = 0, dict[str, int]()
+        callbacks, changed, left = 0, dict[str, int](), 0
         for _ in range(_LOOKS):
             callbacks += self._erase_callbacks(number)
-            done = self._rewrite(number, pseudonym)
+            done, left = self._rewrite(number, pseudonym)
             for table, rows in done.items():
                 changed[table] = changed.get(table, 0) + rows
             if not done:
                 break
-        erased = PersonErased(pseudonym, callbacks, callerids, changed, 0)
+        erased = PersonErased(pseudonym, callbacks, callerids, changed, 0, left)
         after = {"callbacks": callbacks, "callerids": callerids, "changed": changed}
         with writing(self._engine, self._announce) as transaction:
             transaction.note([audit.of_person(self._now(), actor, "erase", pseudonym, after)])
@@ -304,13 +307,20 @@ class PersonDesk:
                 erased += len(some)
         return erased
 
-    def _rewrite(self, number: str, pseudonym: str) -> dict[str, int]:
-        """Put the pseudonym wherever the number stands, and give how many rows that changed."""
+    def _rewrite(self, number: str, pseudonym: str) -> tuple[dict[str, int], int]:
+        """Put the pseudonym wherever the number stands, and give how many rows that changed.
+
+        And how many are left alone: who rang meanwhile is called back by his number.
+        """
+        left = 0
         keys: dict[str, list[tuple[Any, ...]]] = {}
         with self._reader.connect() as connection:
             typed = persons.typed(connection, number)
             for mention in mentions.find(connection, number):
-                keys.setdefault(mention.table, []).append(mention.key)
+                if _goes_on(mention):
+                    left += 1
+                else:
+                    keys.setdefault(mention.table, []).append(mention.key)
         for first in range(0, max(1, len(typed)), ROWS_AT_ONCE):
             with self._engine.begin() as connection:
                 persons.forget_name(connection, number)
@@ -323,7 +333,7 @@ class PersonDesk:
                 with self._engine.begin() as connection:
                     rows = mentions.rewrite(connection, table, some, number, pseudonym)
                 changed[name] = changed.get(name, 0) + rows
-        return {name: rows for name, rows in changed.items() if rows}
+        return {name: rows for name, rows in changed.items() if rows}, left
 
 
 def _check(actor: Actor, number: str) -> None:
@@ -333,6 +343,16 @@ def _check(actor: Actor, number: str) -> None:
     rights.may_keep_persons(actor)
     if not is_e164(number):
         raise Invalid("number: write it as E.164 has it, such as +12025550100")
+
+
+def _goes_on(mention: Mention) -> bool:
+    """Whether a row is part of a call that is under way; one that is over never is again."""
+    match mention.table:
+        case schema.callback_request.name:
+            return mention.row["state"] in schema.OPEN_STATES
+        case schema.callback_attempt.name | schema.callback_destination.name:
+            return mention.row["ended"] is None
+    return False
 
 
 def _left(connection: Connection, accounts: Sequence[str]) -> list[str]:

@@ -129,6 +129,8 @@ def erase(
     if rows:
         click.echo(f"{gone.pseudonym} stands in the place of the number in: {rows}")
     click.echo(f"gone in Redis: {gone.counted}")
+    if gone.left:
+        click.echo(f"he rang meanwhile: {gone.left} records stay, erase again later", err=True)
     click.echo(
         "still to be seen to: logs, backups, files of the switch (docs/privacy.md)", err=True
     )

@@ -339,6 +339,26 @@ def test_o7_asked_again_it_finds_nothing_and_does_no_harm(alone: World) -> None:
     assert alone.balances() == balances
 
 
+def test_o7_who_rings_meanwhile_is_called_back_by_his_number(
+    alone: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pseudonym is never dialled: what goes on is left alone, and said."""
+    alone.calls()
+    # As if it came after everything was found free.
+    monkeypatch.setattr(PersonDesk, "_check_free", lambda *given: None)
+    waiting = stored(alone.requests, HIM, now=NOW, due=NOW)
+    calling = alone.calls(OTHER, HIM)
+    with alone.engine.begin() as connection:
+        connection.execute(update(callback_destination).values(ended=None))
+    done = alone.erase()
+    kept = alone.requests.get(waiting.id)
+    assert kept is not None
+    assert (kept.number, kept.caller, kept.state) == (HIM, HIM, "pending")
+    called = [row for row in alone.rows(callback_destination) if row["request"] == calling]
+    assert [row["number"] for row in called] == [HIM]
+    assert (done.callbacks, done.left) == (1, 2)
+
+
 # --- what hinders ------------------------------------------------------------------------------
 
 
