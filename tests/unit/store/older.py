@@ -279,8 +279,22 @@ def at_0010(url: str) -> None:
     _add(url, AT_0010)
 
 
-#: What revision 0011 has more: somebody who logs in.
+#: What revision 0011 has more: somebody who logs in, and an entry that names somebody.
 AT_0011: Rows = {
+    "account_entry": [
+        {
+            "account": "six",
+            "position": 3,
+            "key": "c",
+            "kind": "top_up",
+            "amount": 1,
+            "left_after": 3_500_001,
+            "order_number": "",
+            "notes": "paid by +12125550199",
+            "actor": "admin",
+            "created": 1_700_000_000_000_000,
+        }
+    ],
     "user": [
         {
             "name": "olga",
