@@ -27,6 +27,7 @@ from controller.admin.node_shapes import (
 )
 from controller.admin.nodes import NodeDesk
 from controller.admin.people import People
+from controller.admin.persons import PersonDesk, Traces
 from controller.admin.searching import Searching
 from controller.admin.sounding import SoundPlaces
 from controller.admin.stopping import Stopping
@@ -53,6 +54,7 @@ def administrators_desks(
     passwords: Passwords,
     log_ins: LogInPasswords,
     places: SoundPlaces,
+    traces: Traces,
     on_callback: Callable[[float], None],
 ) -> Desks:
     """Make what administrators work with. It runs in the threads of `admin`, none of the calls'.
@@ -103,6 +105,15 @@ def administrators_desks(
             hashing=services.hashing.run,
             on_log_in=lambda result: services.metrics.log_ins.labels(result).inc(),
         ),
+        persons=PersonDesk(
+            engine,
+            run=admin.run,
+            now=now,
+            announce=admin.note,
+            traces=traces,
+            streams=[stream.name for stream in settings.records.streams],
+            told=bool(settings.notices.url),
+        ),
         run=admin.run,
         on_callback=on_callback,
         troubles=partial(channel_troubles, services),
@@ -120,6 +131,7 @@ def administrators_api(desks: Desks, metrics: Metrics) -> Flask:
         desks.lockouts,
         desks.explaining,
         desks.nodes,
+        desks.persons,
         run=desks.run,
         away=Away,
         on_fault=metrics.faults.labels("api").inc,

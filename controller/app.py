@@ -57,7 +57,6 @@ from controller.store.database import Away, open_database
 from controller.store.destinations import Destinations
 from controller.store.extensions import Extensions
 from controller.store.journal import Journal
-from controller.store.nodes_seen import NodesSeen
 from controller.store.notices import Notices
 from controller.store.passwords import LogInPasswords, Passwords
 from controller.store.pepper import open_pepper
@@ -215,6 +214,7 @@ class Controller:
             passwords=passwords,
             log_ins=LogInPasswords(pepper),
             places=SoundPlaces(settings.sounds_directory, self.delivery.nodes),
+            traces=self._counts.traces,
             on_callback=self.dispatcher.expect,
         )
         self.health = HealthServer(
@@ -250,9 +250,8 @@ class Controller:
             on_up=self._on_link_up,
             on_gone=self._on_gone,
         )
-        nodes_seen = NodesSeen(self._engine)
-        self._looking = Looking(self.services, self._engine, nodes_seen)
-        self._discovery = Discovery(self.services, self._nodes, redis, nodes_seen)
+        self._looking = Looking(self.services, self._engine)
+        self._discovery = Discovery(self.services, self._nodes, redis, self._looking.nodes_seen)
 
     # --- life ------------------------------------------------------------------------------
 

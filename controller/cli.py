@@ -25,6 +25,7 @@ from controller.commands.lockout import lockout
 from controller.commands.node import controller as controller_
 from controller.commands.node import node
 from controller.commands.number import number
+from controller.commands.person import person
 from controller.commands.price_list import price_list
 from controller.commands.rate import rate
 from controller.commands.sound import sound
@@ -56,7 +57,7 @@ def main(context: click.Context, config: str | None) -> None:
 for command in (
     client, extension, callerid, channel, number, price_list, rate, account, sound, token, user,
     callback, call, stop, resume, stops, lockout, suspicion, node, controller_, explain,
-    audit, import_, export, switch, check, completion,
+    audit, person, import_, export, switch, check, completion,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -285,6 +285,22 @@ class Metrics:
             ["where"],
             registry=registry,
         )
+        self.refusal_late = Histogram(
+            "callbackd_refusal_late_seconds",
+            "How long after X the refusal of a trigger call was sent (T1: within 0.1).",
+            buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0),
+            registry=registry,
+        )
+        self._of_the_store(registry)
+
+    def _of_the_store(self, registry: CollectorRegistry) -> None:
+        self.erased = Counter(
+            "callbackd_erased",
+            "Records that were erased because they were kept long enough (O7), by kind: callback, "
+            "call_record, audit_entry, suspicion, notice, log_in.",
+            ["kind"],
+            registry=registry,
+        )
         self.store_away = Gauge(
             "callbackd_store_away_seconds",
             "For how long the database has been away, as this controller sees it; 0: it is there.",
@@ -299,11 +315,5 @@ class Metrics:
             "callbackd_store_seconds",
             "How long storing took, in its thread and waiting for it.",
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5),
-            registry=registry,
-        )
-        self.refusal_late = Histogram(
-            "callbackd_refusal_late_seconds",
-            "How long after X the refusal of a trigger call was sent (T1: within 0.1).",
-            buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0),
             registry=registry,
         )

@@ -24,7 +24,7 @@ class AuditKind(StrEnum):
     """What the log tells of: kinds of record, callbacks asked for, stops, lock-outs, and so on.
 
     A lock-out and a suspicion are told of when somebody releases them; a user also when he was sent
-    a link, and when he logs in.
+    a link, and when he logs in; a person when what is kept about him is exported or erased (O7).
     """
 
     CLIENT = "client"
@@ -43,6 +43,7 @@ class AuditKind(StrEnum):
     SUSPICION = "suspicion"
     NODE = "node"
     USER = "user"
+    PERSON = "person"
 
 
 #: What the log can be filtered by.
@@ -238,6 +239,23 @@ def of_user(
         key=name,
         client=client,
         before=before,
+        after=after,
+    )
+
+
+def of_person(now: int, actor: Actor, action: str, key: str, after: dict[str, Any]) -> Entry:
+    """Give the line for what is kept about a person, and was exported or erased (O7).
+
+    `key`: of one that was erased, what stands in the place of the number.
+    """
+    return Entry(
+        at=now,
+        actor=actor.name,
+        action=action,
+        kind=AuditKind.PERSON.value,
+        key=key,
+        client=None,
+        before=None,
         after=after,
     )
 

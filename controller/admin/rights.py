@@ -163,6 +163,12 @@ def may_keep_users(actor: Actor) -> None:
         raise Forbidden("users are seen and kept by administrators")
 
 
+def may_keep_persons(actor: Actor) -> None:
+    """Check that what is kept about a person may be exported and erased. Raises `Forbidden`."""
+    if actor.role is not Role.ADMIN:
+        raise Forbidden("what is kept about a person is exported and erased by administrators")
+
+
 def may_name_channels(actor: Actor, field: str = "over") -> None:
     """Check that channels may be named (`UNSCOPED_ONLY`), in this field. Raises `Forbidden`."""
     if actor.client is not None:

@@ -19,6 +19,7 @@ from controller.cache.often import Often
 from controller.cache.patterns import Patterns
 from controller.cache.places import Places
 from controller.cache.presence import Presence
+from controller.cache.traces import Traces
 from controller.guard.locking import Rules
 
 
@@ -41,6 +42,7 @@ class Counts:
         self.places = Places(redis, lineage, now=now, metrics=PlaceMetrics(registry))
         self.often = Often(redis, lineage, now=now, metrics=OftenMetrics(registry))
         self.patterns = Patterns(redis, lineage, now=now, metrics=PatternMetrics(registry))
+        self.traces = Traces(redis, lineage)
         self.presence = Presence(
             redis,
             lineage,

@@ -24,17 +24,19 @@ def audit() -> None:
         [
             "client", "price_list", "rate", "channel", "number", "extension", "callerid", "account",
             "sound", "token", "callback", "stop", "lockout", "suspicion", "node", "user",
+            "person",
         ]
     ),
     help="Changes of this kind of record; callbacks that were asked for or cancelled; stops; "
-    "lock-outs and suspicions that were released; nodes that were drained or resumed.",
+    "lock-outs and suspicions that were released; nodes that were drained or resumed; persons that "
+    "were exported or erased.",
 )  # fmt: skip
 @click.option("--key", help="Changes of this record: 1001, 1001/+12025550100.")
 @click.option("--actor", help="Changes that this one made: a token's name, or cli:USER.")
 @click.option(
     "--action",
-    type=click.Choice(["create", "change", "delete", "enter"]),
-    help="Changes of this sort; `enter` is an entry of an account.",
+    type=click.Choice(["create", "change", "delete", "enter", "export", "erase"]),
+    help="Changes of this sort; `enter` is an entry of an account, the last two are of persons.",
 )
 @limit
 @as_json

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from controller.admin.lockouts import LockoutDesk
     from controller.admin.model import Actor
+    from controller.cache.client import RedisHandle
     from controller.cache.counts import Counts
     from controller.guard.locking import Target
     from controller.settings import Settings
@@ -50,23 +51,13 @@ def counts_of(settings: Settings, engine: Engine, what: str = "lock-outs") -> It
     `what` is wanted of it, for the error.
     """
     import time
-    from pathlib import Path
 
     from prometheus_client import CollectorRegistry
 
     from controller.cache.counts import Counts
-    from controller.cache.embedded import EmbeddedServer
     from controller.store.journal import Journal
 
-    logs_to_stderr()
-    with contextlib.ExitStack() as stack:
-        url = settings.redis.url
-        if not url:
-            # Not started here: without a controller there is no server, and nothing is locked.
-            server = EmbeddedServer(Path(settings.data_dir))
-            stack.callback(server.close)
-            url = server.url
-        redis = stack.enter_context(_connected(url, what, named=bool(settings.redis.url)))
+    with redis_of(settings, what) as redis:
         yield Counts(
             redis,
             Journal(engine).position().lineage,
@@ -77,7 +68,28 @@ def counts_of(settings: Settings, engine: Engine, what: str = "lock-outs") -> It
 
 
 @contextlib.contextmanager
-def _connected(url: str, wanted: str, *, named: bool) -> Iterator[Any]:
+def redis_of(settings: Settings, what: str) -> Iterator[RedisHandle]:
+    """Open the Redis of running controllers; a command ends where it is away.
+
+    `what` is wanted of it, for the error.
+    """
+    from pathlib import Path
+
+    from controller.cache.embedded import EmbeddedServer
+
+    logs_to_stderr()
+    with contextlib.ExitStack() as stack:
+        url = settings.redis.url
+        if not url:
+            # Not started here: without a controller there is no server, and nothing is counted.
+            server = EmbeddedServer(Path(settings.data_dir))
+            stack.callback(server.close)
+            url = server.url
+        yield stack.enter_context(_connected(url, what, named=bool(settings.redis.url)))
+
+
+@contextlib.contextmanager
+def _connected(url: str, wanted: str, *, named: bool) -> Iterator[RedisHandle]:
     """Give a Redis that answers; else the command ends, and says what to do."""
     from redis.exceptions import RedisError
 

@@ -27,6 +27,7 @@ from controller.settings.sections import (
     Guard,
     Presence,
     RecordStream,
+    Retention,
     Settings,
 )
 from controller.settings.surroundings import Listen, Node, Redis, Route, Sounds, Web
@@ -41,6 +42,7 @@ __all__ = [
     "Presence",
     "RecordStream",
     "Redis",
+    "Retention",
     "Route",
     "Settings",
     "SettingsError",

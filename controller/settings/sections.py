@@ -171,6 +171,27 @@ class Guard(Section, frozen=True):
         return Rates(node=self.callbacks_per_node, together=self.callbacks)
 
 
+class Retention(Section, frozen=True):
+    """For how many days records about persons are kept (O7).
+
+    What money still needs is kept for longer: what is held for, a record that a stream has not
+    taken, a notice that was not taken. Balances stay, with every entry.
+    """
+
+    #: O7: callbacks, from when they were asked for, with their tries, transcripts and destinations.
+    #: Not set: for ever.
+    callbacks_days: Annotated[int, msgspec.Meta(ge=2, le=36_500)] | None = None
+    #: O7: records of legs, from when they began, and the number in what the ledger says of them.
+    #: Not set: for ever. Sudden spending (G3) is told by those of 28 days.
+    call_records_days: Annotated[int, msgspec.Meta(ge=30, le=36_500)] | None = None
+    #: O7: lines of the audit log. Not set: for ever.
+    audit_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] | None = None
+    #: O7: what looked like fraud, from when it was released. Not set: for ever.
+    suspicions_days: Annotated[int, msgspec.Meta(ge=2, le=36_500)] | None = None
+    #: O7: notices, from when they were taken; without `notices.url`, from when they were left.
+    notices_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 30
+
+
 class Settings(Section, frozen=True):
     """The tree."""
 
@@ -207,6 +228,7 @@ class Settings(Section, frozen=True):
     )
     lockouts: Rules = Rules()
     guard: Guard = Guard()
+    retention: Retention = Retention()
 
     @property
     def database_url(self) -> str:

@@ -106,14 +106,12 @@ def take(
     held for the call as well, and refuses it where that is less.
     """
     position, left = after
-    # A key has its letters and its length; a leg's name is the switch's.
-    name = leg if _LEG.match(leg) else hashlib.sha256(leg.encode()).hexdigest()[:60]
     _TAKE.change(
         connection,
         {
             "account": account,
             "position": position + 1,
-            "key": f"{LEG_KEY}{name}",
+            "key": leg_key(leg),
             "kind": EntryKind.CALL.value,
             "amount": -amount,
             "left_after": left - amount,
@@ -124,6 +122,13 @@ def take(
             "call": call,
         },
     )
+
+
+def leg_key(leg: str) -> str:
+    """Give the key of the line by which a leg is charged."""
+    # A key has its letters and its length; a leg's name is the switch's.
+    name = leg if _LEG.match(leg) else hashlib.sha256(leg.encode()).hexdigest()[:60]
+    return f"{LEG_KEY}{name}"
 
 
 def line(connection: Connection, account: str, key: str) -> Line | None:

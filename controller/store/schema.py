@@ -245,7 +245,8 @@ account: Final = Table(
 
 #: The ledger: each line follows the one before it, and says what was left after it. Triggers of
 #: the database (migration 0002) see to it that none is changed, removed or miscounted, so that
-#: the last line's `left_after` is the sum of all amounts, whoever wrote them.
+#: the last line's `left_after` is the sum of all amounts, whoever wrote them. Its texts may lose
+#: something (O7, migration 0012), and nothing else of it changes.
 account_entry: Final = Table(
     "account_entry",
     metadata,

@@ -197,6 +197,13 @@ notice: Final = Table(
         sqlite_where=text("taken IS NULL"),
         postgresql_where=text("taken IS NULL"),
     ),
+    # What is erased when it is old (O7).
+    Index(
+        "notice_taken",
+        "taken",
+        sqlite_where=text("taken IS NOT NULL"),
+        postgresql_where=text("taken IS NOT NULL"),
+    ),
 )
 
 #: How far each stream of records has come: the last serial of `call_leg` that was taken.

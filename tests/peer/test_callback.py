@@ -286,10 +286,10 @@ def test_a_caller_who_hangs_up_leaves_nothing(world: World) -> None:
     requests = world.ended(5)
     world.idle()
     assert {request.outcome for request in requests} == {"hung_up"}
-    # The dispatcher, those that look after calls, sounds, what is unsettled, what waits, and lost
-    # nodes; transcripts are written soon.
+    # The dispatcher, those that look after calls, sounds, what is unsettled, what waits, what is
+    # old, and lost nodes; transcripts are written soon.
     with gevent.Timeout(PATIENCE):
-        while len(controller.services.greenlets) != 6:
+        while len(controller.services.greenlets) != 7:
             gevent.sleep(0.05)
     # An end that somebody else may record is looked at once more, a little later.
     with gevent.Timeout(PATIENCE):

@@ -25,6 +25,7 @@ from controller.admin.lockouts import Keeper, LockoutDesk
 from controller.admin.model import Actor, Kind
 from controller.admin.node_shapes import KnownNode, Source, controllers_shown
 from controller.admin.nodes import NodeDesk
+from controller.admin.persons import PersonDesk
 from controller.admin.stopping import Stopping
 from controller.admin.suspicions import Suspecting
 from controller.cache.lock_memory import LockMemory
@@ -222,6 +223,9 @@ class World:
                 "fs2": KnownNode(Source.DISCOVERED, linked=False),
             },
             controllers=lambda: controllers_shown([gone], self.now, there=[here]),
+        )
+        self.persons = PersonDesk(
+            engine, run=run, now=self._now, announce=lambda change: None, traces=None
         )
         #: What the API fails with, from now on; empty: nothing.
         self.errors: list[Exception] = []

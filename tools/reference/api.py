@@ -36,6 +36,7 @@ _SECTIONS: Final[dict[str, str]] = {
     "suspicion": "What looks like fraud",
     "node": "Switches",
     "controller": "Controllers",
+    "person": "One person's records",
     "general": "Besides",
 }
 #: What each answer that goes wrong may be, whatever was asked: said once.

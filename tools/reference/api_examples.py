@@ -52,6 +52,7 @@ _TOKEN: Final = {"name": "billing"}
 _STOPPED: Final = {"scope": "extension", "name": "1001"}
 _NODE: Final = {"name": "fs1"}
 _CALLBACK: Final = {"id": "$CALLBACK"}
+_PERSON: Final = {"number": "+12025550310"}
 _RATES: Final = {"price_list": "retail"}
 
 EXAMPLES: Final[dict[str, Example]] = {
@@ -178,6 +179,8 @@ EXAMPLES: Final[dict[str, Example]] = {
     "drain_node": Example(path=_NODE, body={"reason": "new kernel"}),
     "resume_node": Example(path=_NODE),
     "list_controllers": Example(),
+    "export_person": Example(path=_PERSON, save="person.json"),
+    "erase_person": Example(path=_PERSON, query="with_callerid=true"),
     "list_audit": Example(query="kind=extension&key=1001"),
     "whoami": Example(),
     "openapi": Example(),

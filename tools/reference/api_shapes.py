@@ -7,7 +7,16 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
-from controller.admin import callback_shapes, explained, lockouts, model, node_shapes, rates, shapes
+from controller.admin import (
+    callback_shapes,
+    explained,
+    lockouts,
+    model,
+    node_shapes,
+    persons,
+    rates,
+    shapes,
+)
 from controller.admin.csv_lines import Bad
 from controller.admin.model import Kind
 from controller.admin.shapes import INPUTS, MODELS, PATCHES, VIEWS
@@ -55,6 +64,8 @@ _MADE_OF: Final[dict[str, type[Any]]] = {
     "DrainInput": node_shapes.DrainInput,
     "Node": node_shapes.NodeShown,
     "Controller": node_shapes.ControllerShown,
+    "PersonExport": persons.PersonExport,
+    "PersonErased": persons.PersonErased,
     "ExplainedCallerId": explained.ExplainedCallerId,
     "ShownOn": explained.ShownOn,
     "ExplainedRoute": explained.ExplainedRoute,

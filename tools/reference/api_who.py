@@ -57,6 +57,8 @@ _OTHERS: Final[dict[str, Check]] = {
     "list_controllers": rights.may_see_nodes,
     "drain_node": rights.may_drain,
     "resume_node": rights.may_drain,
+    "export_person": rights.may_keep_persons,
+    "erase_person": rights.may_keep_persons,
     "list_audit": rights.may_audit,
     **dict.fromkeys(
         (

@@ -21,6 +21,7 @@ from controller.web.api.ledgers import Ledgers
 from controller.web.api.lockouts import LockoutViews
 from controller.web.api.nodes import NodeViews
 from controller.web.api.openapi import Description
+from controller.web.api.persons import PersonViews
 from controller.web.api.prices import RateViews
 from controller.web.api.problems import Refusal
 from controller.web.api.records import Records, Run
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from controller.admin.explaining import Explaining
     from controller.admin.lockouts import LockoutDesk
     from controller.admin.nodes import NodeDesk
+    from controller.admin.persons import PersonDesk
     from controller.admin.stopping import Stopping
     from controller.admin.suspicions import Suspecting
 
@@ -55,6 +57,7 @@ def create_api(
     lockouts: LockoutDesk,
     explaining: Explaining,
     nodes: NodeDesk,
+    persons: PersonDesk,
     *,
     run: Run,
     away: tuple[type[Exception], ...] = (),
@@ -67,7 +70,7 @@ def create_api(
     """Make the application, which is served under `/api/`.
 
     `run` runs what blocks, and the first five do in every call, and `nodes`: in a thread, that is,
-    where an event loop serves; the other two see to that themselves. `away` are the errors
+    where an event loop serves; the other three see to that themselves. `away` are the errors
     that mean that the database cannot be reached now; `on_fault` is told of each fault of our own,
     which has been logged then; `on_callback` when a callback is due that was asked for, seconds
     since 1970; `on_wrong_token` of each token that is not taken, and whether it was refused unseen.
@@ -133,6 +136,7 @@ def create_api(
     SuspicionViews(suspecting, run).register(app)
     LockoutViews(lockouts).register(app)
     NodeViews(nodes, run).register(app)
+    PersonViews(persons).register(app)
     ExplainViews(explaining).register(app)
     Description().register(app, _OPEN)
     return app

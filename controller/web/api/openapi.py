@@ -19,6 +19,7 @@ from controller.web.api import (
     openapi_files,
     openapi_lockouts,
     openapi_nodes,
+    openapi_persons,
     openapi_sounds,
     openapi_suspicions,
     parts,
@@ -79,7 +80,7 @@ def document() -> dict[str, Any]:
         paths[path] = {"get": _list(kind, path, f"list_all_{kind.value}s")}
     paths |= openapi_callbacks.paths() | openapi_sounds.paths() | openapi_lockouts.paths()
     paths |= openapi_explain.paths() | openapi_files.paths() | openapi_calls.paths()
-    paths |= openapi_suspicions.paths() | openapi_nodes.paths()
+    paths |= openapi_suspicions.paths() | openapi_nodes.paths() | openapi_persons.paths()
     paths["/audit"] = {"get": _audit()}
     paths["/whoami"] = {"get": parts.operation("whoami", "Who asks.", {200: parts.told(Actor)})}
     paths[_PATH] = {"get": _own()}
@@ -104,6 +105,7 @@ def document() -> dict[str, Any]:
                 *openapi_lockouts.TAGS,
                 *openapi_suspicions.TAGS,
                 *openapi_nodes.TAGS,
+                *openapi_persons.TAGS,
                 *openapi_explain.TAGS,
                 "general",
             )

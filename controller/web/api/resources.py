@@ -209,6 +209,10 @@ SUSPICION_FILTERS: Final[dict[str, Any]] = {
     "extension": ExtensionNumber,
 }
 
+#: What is kept about one person (O7), and what is said where it is erased.
+PERSON: Final = "/persons/{number}"
+PERSON_ERASED: Final[dict[str, Any]] = {"with_callerid": bool}
+
 #: Switches and controllers (O4).
 NODES: Final = "/nodes"
 NODE: Final = "/nodes/{name}"

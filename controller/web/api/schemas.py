@@ -10,6 +10,7 @@ import msgspec
 from controller.admin.callback_shapes import CallbackInput, StopInput
 from controller.admin.model import Actor
 from controller.admin.node_shapes import DrainInput
+from controller.admin.persons import PersonErased, PersonExport
 from controller.admin.shapes import INPUTS, PATCHES, VIEWS
 from controller.policy.records import Entry
 from controller.web.api import shown
@@ -49,6 +50,8 @@ _STRUCTS: Final[tuple[Any, ...]] = (
     shown.NODE_PAGE,
     shown.CONTROLLER,
     shown.CONTROLLER_PAGE,
+    PersonExport,
+    PersonErased,
     shown.EXPLAINED_CALLERID,
     shown.EXPLAINED_ROUTE,
     shown.EXPLAINED_CALLBACK,

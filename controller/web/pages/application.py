@@ -43,6 +43,7 @@ DONE: Final = {
     "password": words.N_("Your password is changed. Other browsers are logged out."),
     "no_code": words.N_("No code is asked for any more. Other browsers are logged out."),
     "ended": words.N_("That log-in is ended."),
+    "erased": words.N_("Erased. What stands in the place of the number is in the changes."),
 }
 
 

@@ -18,7 +18,7 @@ from controller.web.pages.records import ON_PAGE
 #: What can be done, for those who filter by it.
 ACTIONS: Final = (
     "create", "change", "delete", "enter", "hang_up",
-    "invite", "log_in", "log_out", "password", "totp",
+    "invite", "log_in", "log_out", "password", "totp", "export", "erase",
 )  # fmt: skip
 #: Where what was changed is: a page of its own, or one that has it among others.
 _PAGES: Final = {

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from controller.admin.lockouts import LockoutDesk
     from controller.admin.nodes import NodeDesk
     from controller.admin.people import People
+    from controller.admin.persons import PersonDesk
     from controller.admin.searching import Searching
     from controller.admin.stopping import Stopping
     from controller.admin.suspicions import Suspecting
@@ -35,7 +36,7 @@ def _unknown() -> dict[str, dict[str, str]]:
 
 
 class Desks(msgspec.Struct, frozen=True):
-    """All of them. `run` runs what blocks; `lockouts` and `explaining` see to that themselves.
+    """All of them. `run` runs what blocks; `lockouts`, `explaining`, `persons` see to that.
 
     So does `live` where it hangs up, and `people` where it says so. `on_callback` is told when a
     callback is due that was asked for, seconds since 1970. `troubles` gives, by node that there is
@@ -55,6 +56,7 @@ class Desks(msgspec.Struct, frozen=True):
     figures: Figures
     searching: Searching
     people: People
+    persons: PersonDesk
     run: Run
     on_callback: Callable[[float], None] = _nobody
     troubles: Callable[[], Mapping[str, Mapping[str, str]]] = _unknown

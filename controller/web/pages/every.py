@@ -29,6 +29,7 @@ from controller.web.pages.me import MyPages
 from controller.web.pages.nodes import NodePages
 from controller.web.pages.numbers import NUMBERS, NumberPages
 from controller.web.pages.pages import Pages
+from controller.web.pages.persons import PersonPages
 from controller.web.pages.prices import PRICE_LISTS, PriceListPages
 from controller.web.pages.rates import RATES, RatePages
 from controller.web.pages.records import RecordPages
@@ -74,4 +75,5 @@ def every_page(desks: Desks) -> Sequence[Pages]:
         LockoutPages(desks),
         SuspicionPages(desks),
         StopPages(desks),
+        PersonPages(desks),
     )

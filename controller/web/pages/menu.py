@@ -73,6 +73,7 @@ MENU: Final = (
             Entry("/users", N_("Users"), everyone=False, admins=True),
             Entry("/tokens", N_("API tokens"), everyone=False),
             Entry("/audit", N_("Changes"), everyone=False),
+            Entry("/persons", N_("A person's records"), everyone=False, admins=True),
         ),
     ),
 )

@@ -15,7 +15,10 @@ _SAID: Final = {
     403: (N_("This is not allowed"), N_("Ask the operator if you need it.")),
     404: (
         N_("There is nothing here"),
-        N_("It was removed, or the address is mistyped. Look for it in its list."),
+        N_(
+            "It was removed, or kept long enough and erased, or the address is mistyped. Look for "
+            "it in its list."
+        ),
     ),
     405: (
         N_("This is not done by its address"),

@@ -279,6 +279,54 @@ def at_0010(url: str) -> None:
     _add(url, AT_0010)
 
 
+#: What revision 0011 has more: somebody who logs in, and an entry that names somebody.
+AT_0011: Rows = {
+    "account_entry": [
+        {
+            "account": "six",
+            "position": 3,
+            "key": "c",
+            "kind": "top_up",
+            "amount": 1,
+            "left_after": 3_500_001,
+            "order_number": "",
+            "notes": "paid by +12125550199",
+            "actor": "admin",
+            "created": 1_700_000_000_000_000,
+        }
+    ],
+    "user": [
+        {
+            "name": "olga",
+            "role": "admin",
+            "client": None,
+            "password_hash": "$argon2id$x",
+            "version": 1,
+            "created": 1_700_000_000_000_000,
+            "changed": 1_700_000_000_000_000,
+        }
+    ],
+    "web_session": [
+        {
+            "digest": "d" * 64,
+            "user": "olga",
+            "whole": True,
+            "peer": "192.0.2.7",
+            "created": 1_700_000_000_000_000,
+            "seen": 1_700_000_000_000_000,
+            "expires": 1_700_000_000_000_001,
+        }
+    ],
+}
+
+
+def at_0011(url: str) -> None:
+    """Make a database of revision 0011: what came of 0010, and somebody who is logged in."""
+    at_0010(url)
+    _raise_to(url, "0011")
+    _add(url, AT_0011)
+
+
 def _add(url: str, made: Rows) -> None:
     engine = create_engine(url, poolclass=NullPool)
     tables = MetaData()
@@ -309,6 +357,7 @@ OLDER = {
     "0008": at_0008,
     "0009": at_0009,
     "0010": at_0010,
+    "0011": at_0011,
 }
 
 

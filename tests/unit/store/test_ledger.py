@@ -269,6 +269,34 @@ def test_m1_the_database_refuses_to_change_or_remove_an_entry(engine: Engine, ac
         assert directory(engine).entries(ADMIN, account) == before, statement
 
 
+#: What changes more than texts, or lets one tell more.
+NOT_LOSING = [
+    "UPDATE account_entry SET notes = 'a longer text than it was', order_number = ''",
+    "UPDATE account_entry SET order_number = 'R-77x'",
+    "UPDATE account_entry SET notes = '', amount = amount + 1",
+    "UPDATE account_entry SET notes = '', actor = 'x'",
+    "UPDATE account_entry SET notes = '', created = 0",
+    "UPDATE account_entry SET notes = '', key = 'x'",
+    "UPDATE account_entry SET notes = '', call = 'x'",
+    "UPDATE account_entry SET notes = NULL",
+]
+
+
+def test_m1_o7_a_text_of_the_ledger_may_lose_something_and_nothing_else_changes(
+    engine: Engine, account: str
+) -> None:
+    values = {"key": "a", "amount": 5, "order_number": "R-77", "notes": "for +12125550199"}
+    made, _ = directory(engine).add_entry(ADMIN, account, values)
+    for statement in NOT_LOSING:
+        with pytest.raises(IntegrityError), engine.begin() as connection:
+            connection.execute(text(statement))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE account_entry SET notes = 'for ~abcdefghijk'"))
+    (line,) = directory(engine).entries(ADMIN, account).items
+    assert line == msgspec.structs.replace(made, notes="for ~abcdefghijk")
+    assert balance(engine, account) == 5
+
+
 def test_m1_the_database_refuses_to_empty_the_ledger(engine: Engine, account: str) -> None:
     if engine.dialect.name == "sqlite":
         pytest.skip("SQLite has no TRUNCATE")

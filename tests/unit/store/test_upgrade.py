@@ -317,6 +317,25 @@ def test_m1_accounts_of_revision_6_go_on_as_they_did_and_their_calls_cost_nothin
         assert older.rows(empty_url)["credit_hold"] == []
 
 
+def test_o7_m1_entries_of_revision_11_may_lose_a_text_and_keep_what_they_say_of_money(
+    empty_url: str,
+) -> None:
+    """0012: whatever they were written by."""
+    older.at_0011(empty_url)
+    with pytest.raises(IntegrityError):
+        older.execute(empty_url, "UPDATE account_entry SET notes = ''")
+    before = older.rows(empty_url)["account_entry"]
+    assert any(row["notes"] for row in before)
+    with opened(empty_url):
+        pass
+    older.execute(empty_url, "UPDATE account_entry SET notes = ''")
+    after = older.rows(empty_url)["account_entry"]
+    assert sorted(after, key=repr) == sorted(({**row, "notes": ""} for row in before), key=repr)
+    for wrong in ("amount = amount + 1", "left_after = 0", "notes = 'more'"):
+        with pytest.raises(IntegrityError):
+            older.execute(empty_url, f"UPDATE account_entry SET {wrong}")
+
+
 def _channels(engine: Engine) -> list[Stored]:
     with engine.connect() as connection:
         return CHANNELS.page(connection, (), None, 100)

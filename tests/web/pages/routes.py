@@ -109,6 +109,8 @@ FORMS: Final[dict[str, tuple[dict[str, Any], ...]]] = {
     "node.resume": ({},),
     "number.make": ({"number": "{new}", "channel": "pstn", "client": "{client}"},),
     "number.save": ({"description": "taken"},),
+    "person.erase": ({"number": "{caller}", "with_callerid": "on", "sure": "on"},),
+    "person.export": ({"number": "{asked}"},),
     "price_list.import": ({"": b"prefix,per_minute\n+44,0.0125\n"},),
     "price_list.make": ({"name": "taken", "currency": "EUR"},),
     "price_list.save": ({"description": "taken"},),

@@ -88,6 +88,7 @@ def desks(world: World, switches: Switchboard | None = None, run: Run = at_once)
         figures=Figures(world.engine, now=lambda: world.now + 1_000_000),
         searching=Searching(world.directory, world.callbacks, world.calls, country="US"),
         people=people(world),
+        persons=world.persons,
         run=run,
     )
 

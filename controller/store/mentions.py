@@ -1,0 +1,100 @@
+"""Where a person's number stands in the database (O7): in every text of every table.
+
+Tables are not named here: what a later one keeps is found as well. Every row is read; it may take
+a minute where there are millions, and keeps nobody from writing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, Connection, String, Table, and_, or_, select, update
+
+from controller.policy.spelled import spelled, without
+from controller.store import schema
+
+#: What is made by the program, or by the switch: names of calls, digests, secrets. Digits in them
+#: are nobody's number.
+_MADE: Final = frozenset(
+    {
+        "id", "request", "attempt", "call", "leg", "account", "holder", "core", "audio", "digest",
+        "hash", "password_hash", "pin_hash", "totp", "recovery", "fingerprint", "sha256", "lineage",
+    }
+)  # fmt: skip
+
+
+class Mention(msgspec.Struct, frozen=True):
+    """A row in which a number stands: in which columns, by which key it is found, and all of it."""
+
+    table: str
+    columns: tuple[str, ...]
+    key: tuple[Any, ...]
+    row: Mapping[str, Any]
+
+
+def texts(table: Table) -> list[Column[Any]]:
+    """Give the columns of a table in which a number may stand."""
+    return [
+        column
+        for column in table.columns
+        if isinstance(column.type, String) and column.name not in _MADE
+    ]
+
+
+def find(connection: Connection, number: str) -> Iterator[Mention]:
+    """Give every row in which a number stands, however it is spelled."""
+    for table in schema.metadata.sorted_tables:
+        yield from find_in(connection, table, number)
+
+
+def find_in(connection: Connection, table: Table, number: str) -> Iterator[Mention]:
+    """Give the rows of a table in which a number stands."""
+    columns, pattern = texts(table), spelled(number)
+    if not columns:
+        return
+    digits = number.removeprefix("+")
+    statement = select(table).where(or_(*(column.contains(digits) for column in columns)))
+    key = [column.name for column in table.primary_key]
+    for row in connection.execute(statement).mappings():
+        named = tuple(c.name for c in columns if _stands(row[c.name], pattern))
+        if named:
+            yield Mention(table.name, named, tuple(row[name] for name in key), dict(row))
+
+
+def _stands(text: str | None, pattern: re.Pattern[str]) -> bool:
+    return text is not None and pattern.search(text) is not None
+
+
+def rewrite(
+    connection: Connection, table: Table, keys: Sequence[tuple[Any, ...]], number: str, by: str
+) -> int:
+    """Put a pseudonym in the place of a number in rows of a table, and give how many were changed.
+
+    As they are now: what was written to them meanwhile stays.
+    """
+    columns, pattern = texts(table), spelled(number)
+    locked = select(*table.primary_key, *columns).where(_among(table, keys)).with_for_update()
+    changed = 0
+    for row in connection.execute(locked).mappings().all():
+        values = {
+            column.name: without(row[column.name], pattern, by)
+            for column in columns
+            if _stands(row[column.name], pattern)
+        }
+        if values:
+            key = tuple(row[column.name] for column in table.primary_key)
+            connection.execute(update(table).where(_among(table, [key])).values(**values))
+            changed += 1
+    return changed
+
+
+def _among(table: Table, keys: Sequence[tuple[Any, ...]]) -> ColumnElement[bool]:
+    key = list(table.primary_key)
+    if len(key) == 1:
+        return key[0].in_([value for (value,) in keys])
+    return or_(
+        *(and_(*(c == value for c, value in zip(key, values, strict=True))) for values in keys)
+    )
