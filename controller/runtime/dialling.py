@@ -14,6 +14,7 @@ from controller.esl.commands import Route
 from controller.policy.model import Policy
 from controller.routing.causes import PERSON_CAUSES
 from controller.routing.model import MOST_WAYS, Plan, Way
+from controller.runtime.about import REQUEST_VARIABLE
 
 #: What the person or the number says, or our own end (O6): another channel would only ring it.
 #: Not PROGRESS_TIMEOUT: that is a channel of which nothing was heard (`leg_progress_timeout`).
@@ -70,7 +71,7 @@ def _common(leg: str, call: str, request: str, ring_seconds: int, limit: int) ->
     return {
         "callback_leg": leg,
         "callback_call": call,
-        "callback_request": request,
+        REQUEST_VARIABLE: request,
         "originate_timeout": str((ring_seconds + 1) * MOST_WAYS),
         "leg_timeout": str(ring_seconds),
         # Whoever is called may say where to call instead (302): anywhere, at our cost, and again.

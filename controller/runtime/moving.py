@@ -27,6 +27,7 @@ from controller.callback.states import Return
 from controller.esl import commands
 from controller.esl.errors import CommandRefused, EslError, UnsafeText
 from controller.esl.switch import SwitchLink
+from controller.runtime.about import REQUEST_VARIABLE, about
 from controller.runtime.return_leg import STAGE_VARIABLE
 from controller.runtime.unheld import NO_LEG, NO_VALUE, SOCKET_PATH
 
@@ -81,6 +82,8 @@ class _Node:
         #: Whose each leg was, at the last look, and who was away then.
         self.paths: dict[str, str] = {}
         self.away: frozenset[str] = frozenset()
+        #: The callbacks of return legs that were looked at, for the log.
+        self.requests: dict[str, str] = {}
         #: When a leg was told to move.
         self.told: dict[str, float] = {}
         #: Whether it was said that nothing can be told apart there.
@@ -232,7 +235,7 @@ class Mover:
         rows = [row for row in rows if node.told.get(row.uuid, 0.0) + AGAIN_SECONDS <= now]
         triggers = [row for row in rows if row.context == TRIGGER_CONTEXT]
         returns = [row for row in rows if row.context != TRIGGER_CONTEXT]
-        moves = [*triggers, *self._idle(link, returns, there)]
+        moves = [*triggers, *self._idle(link, node, returns, there)]
         built = [(row, command) for row in moves if (command := self._command(row)) is not None]
         answers = _ask(link, [command for _, command in built])
         for (row, _), answer in zip(built, answers, strict=True):
@@ -241,12 +244,23 @@ class Mover:
             if answer.startswith("+OK"):
                 self._moved(link, node, row.uuid, kind)
             elif not answer.startswith("-ERR No such channel"):
-                log.error("leg_not_moved", leg=row.uuid, node=link.name, answer=answer[:80])
+                with about(request=node.requests.get(row.uuid)):
+                    log.error("leg_not_moved", leg=row.uuid, node=link.name, answer=answer[:80])
 
-    def _idle(self, link: SwitchLink, rows: Sequence[_Row], there: set[str]) -> Iterator[_Row]:
+    def _idle(
+        self, link: SwitchLink, node: _Node, rows: Sequence[_Row], there: set[str]
+    ) -> Iterator[_Row]:
         """Give the return legs that call nobody and talk with nobody."""
-        said = _ask(link, [commands.api("uuid_getvar", row.uuid, STAGE_VARIABLE) for row in rows])
-        found = [stages.read(text) for text in said]
+        asked = (STAGE_VARIABLE, REQUEST_VARIABLE)
+        said = _ask(
+            link, [commands.api("uuid_getvar", row.uuid, name) for name in asked for row in rows]
+        )
+        found = [stages.read(text) for text in said[: len(rows)]]
+        node.requests = {
+            row.uuid: request
+            for row, request in zip(rows, said[len(rows) :], strict=True)
+            if commands.is_uuid(request)
+        }
         calling = {
             row.uuid: destination_legs(row.uuid, stage.dialled)
             for row, stage in zip(rows, found, strict=True)
@@ -282,7 +296,8 @@ class Mover:
             self._said.add(controller)
             log.warning("moving_legs", controller=controller)
         self._services.metrics.legs_moved.labels(kind).inc()
-        log.info("leg_moved", leg=leg, kind=kind, node=link.name, controller=controller)
+        with about(request=node.requests.get(leg)):
+            log.info("leg_moved", leg=leg, kind=kind, node=link.name, controller=controller)
 
     def _say_nameless(
         self, link: SwitchLink, node: _Node, rows: Sequence[_Row], before: Mapping[str, str]

@@ -108,6 +108,7 @@ class TriggerLeg(Leg[TriggerSession]):
         second_of = self.second_of if request.second else None
         stored = services.keep(ask_or_join, services.requests, asking, second_of)
         services.metrics.store_seconds.observe(services.clock.now() - began)
+        self.request = stored.id
         self.post(RequestStored(request.number))
         if stored.state == "refused":
             outcome = stored.outcome or "unknown"
@@ -124,6 +125,7 @@ class TriggerLeg(Leg[TriggerSession]):
         rang = _rang(services.clock.now() - self.session.since)
         asking = self._asking(did, caller, services.clock.micros(), rang, reason)
         stored = services.keep(services.requests.ask, asking)
+        self.request = stored.id
         outcome = stored.outcome or reason
         services.metrics.triggers.labels(outcome).inc()
         log.info("trigger", leg=self.uuid, request=stored.id, outcome=outcome)

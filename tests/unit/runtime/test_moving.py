@@ -83,7 +83,11 @@ class Switch:
         if leg is None:
             return "-ERR No such channel!"
         if name == "uuid_getvar":
-            value = {"socket_path": leg.path, "callback_stage": leg.stage}[words[2]]
+            value = {
+                "socket_path": leg.path,
+                "callback_stage": leg.stage,
+                "callback_request": "",
+            }[words[2]]
             return value or "_undef_"
         assert name == "uuid_transfer"
         self.moved.append(" ".join(words[1:]))

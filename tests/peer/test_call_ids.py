@@ -1,0 +1,53 @@
+"""O3: whoever searches the log for a callback's id finds all of it, and nobody's number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from controller.runtime.dialling import leg_uuids
+from controller.simulator import JournalEntry
+from tests.peer.money import Money
+from tests.peer.world import CALLER, DID, FRIEND, World, answering, kill, talking, typed, until
+
+PASSWORD = "73914682015734"
+
+
+def test_o3_one_search_by_a_callbacks_id_finds_all_of_it(world: World) -> None:
+    """O3, A4: the trigger call, the return call and the destination."""
+    legs: dict[str, str] = {}
+
+    def note(entry: JournalEntry) -> None:
+        legs[entry.leg] = entry.role
+
+    world.switch.on_journal(note)
+    Money(world, password=PASSWORD)
+    process = world.process(0)
+    world.phone(CALLER, answering(typed(PASSWORD), typed(FRIEND)))
+    world.phone(FRIEND, talking(0.5))
+    trigger = world.ring()
+    (request,) = world.ended()
+    world.idle()
+    assert kill(process, 15) == 0
+    until(lambda: b'"stopped"' in world.logged[-1])
+    lines: list[dict[str, Any]] = [msgspec.json.decode(line) for line in world.logged]
+    (attempt,) = [one.id for one in world.requests.attempts_of(request.id)]
+
+    found = [line for line in lines if line.get("request") == request.id]
+    said = {line["event"] for line in found}
+    assert said >= {"trigger", "return_call", "state", "leg_settled", "callback_ended"}
+    assert {line["attempt"] for line in found if "attempt" in line} == {attempt}
+    # Each leg that there was, by its own uuid beside.
+    ours = {leg for leg, role in legs.items() if role != "phone"}
+    assert trigger in ours
+    assert {line["leg"] for line in found if "leg" in line} >= ours
+    # What names anything of the call has the id, but for what comes before there is one.
+    ids = {*ours, *leg_uuids(attempt)}
+    for line in lines:
+        if ids & {value for value in line.values() if isinstance(value, str)}:
+            early = line.get("leg") == trigger and line["event"] == "state"
+            assert line.get("request") == request.id or early, line
+    whole = b"".join(world.logged).decode()
+    for secret in (PASSWORD, CALLER, FRIEND, DID):
+        assert secret not in whole, [line for line in whole.splitlines() if secret in line]
