@@ -82,8 +82,6 @@ class _Node:
         #: Whose each leg was, at the last look, and who was away then.
         self.paths: dict[str, str] = {}
         self.away: frozenset[str] = frozenset()
-        #: The callbacks of return legs that were looked at, for the log.
-        self.requests: dict[str, str] = {}
         #: When a leg was told to move.
         self.told: dict[str, float] = {}
         #: Whether it was said that nothing can be told apart there.
@@ -235,32 +233,30 @@ class Mover:
         rows = [row for row in rows if node.told.get(row.uuid, 0.0) + AGAIN_SECONDS <= now]
         triggers = [row for row in rows if row.context == TRIGGER_CONTEXT]
         returns = [row for row in rows if row.context != TRIGGER_CONTEXT]
-        moves = [*triggers, *self._idle(link, node, returns, there)]
+        moves = [*triggers, *self._idle(link, returns, there)]
         built = [(row, command) for row in moves if (command := self._command(row)) is not None]
+        # Whose they are, for the log; a trigger call is nobody's yet.
+        asked = [row.uuid for row, _ in built if row.context != TRIGGER_CONTEXT]
+        said = _ask(link, [commands.api("uuid_getvar", leg, REQUEST_VARIABLE) for leg in asked])
+        requests = dict(zip(asked, said, strict=True))
         answers = _ask(link, [command for _, command in built])
         for (row, _), answer in zip(built, answers, strict=True):
             node.told[row.uuid] = now
-            kind = "trigger" if row.context == TRIGGER_CONTEXT else "return"
-            if answer.startswith("+OK"):
-                self._moved(link, node, row.uuid, kind)
-            elif not answer.startswith("-ERR No such channel"):
-                with about(request=node.requests.get(row.uuid)):
-                    log.error("leg_not_moved", leg=row.uuid, node=link.name, answer=answer[:80])
+            request = requests.get(row.uuid, "")
+            with about(request=request if commands.is_uuid(request) else None):
+                self._told(link, node, row, answer)
 
-    def _idle(
-        self, link: SwitchLink, node: _Node, rows: Sequence[_Row], there: set[str]
-    ) -> Iterator[_Row]:
+    def _told(self, link: SwitchLink, node: _Node, row: _Row, answer: str) -> None:
+        kind = "trigger" if row.context == TRIGGER_CONTEXT else "return"
+        if answer.startswith("+OK"):
+            self._moved(link, node, row.uuid, kind)
+        elif not answer.startswith("-ERR No such channel"):
+            log.error("leg_not_moved", leg=row.uuid, node=link.name, answer=answer[:80])
+
+    def _idle(self, link: SwitchLink, rows: Sequence[_Row], there: set[str]) -> Iterator[_Row]:
         """Give the return legs that call nobody and talk with nobody."""
-        asked = (STAGE_VARIABLE, REQUEST_VARIABLE)
-        said = _ask(
-            link, [commands.api("uuid_getvar", row.uuid, name) for name in asked for row in rows]
-        )
-        found = [stages.read(text) for text in said[: len(rows)]]
-        node.requests = {
-            row.uuid: request
-            for row, request in zip(rows, said[len(rows) :], strict=True)
-            if commands.is_uuid(request)
-        }
+        said = _ask(link, [commands.api("uuid_getvar", row.uuid, STAGE_VARIABLE) for row in rows])
+        found = [stages.read(text) for text in said]
         calling = {
             row.uuid: destination_legs(row.uuid, stage.dialled)
             for row, stage in zip(rows, found, strict=True)
@@ -296,8 +292,7 @@ class Mover:
             self._said.add(controller)
             log.warning("moving_legs", controller=controller)
         self._services.metrics.legs_moved.labels(kind).inc()
-        with about(request=node.requests.get(leg)):
-            log.info("leg_moved", leg=leg, kind=kind, node=link.name, controller=controller)
+        log.info("leg_moved", leg=leg, kind=kind, node=link.name, controller=controller)
 
     def _say_nameless(
         self, link: SwitchLink, node: _Node, rows: Sequence[_Row], before: Mapping[str, str]
