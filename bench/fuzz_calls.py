@@ -40,6 +40,7 @@ from controller.callback.asking import Asking, Facts, Wanted, ask
 from controller.callback.effects import CallConnected, CallOver, FindRoute
 from controller.callback.events import ReturnAttached, RouteFound, TimerFired
 from controller.callback.return_session import ReturnSession
+from controller.callback.uuids import leg_uuids
 from controller.callerid.model import Numbers, Rang
 from controller.credit.model import Granted
 from controller.esl import commands
@@ -58,7 +59,7 @@ from controller.routing.choosing import choose
 from controller.routing.model import Plan
 from controller.routing.planning import plan_destination, plan_return, refused
 from controller.runtime import return_leg, trigger_leg, ways
-from controller.runtime.dialling import leg_uuids, originate_command
+from controller.runtime.dialling import originate_command
 from controller.runtime.legs import Leg
 from controller.runtime.paying import Call, Paying
 from controller.runtime.prompts import Prompts

@@ -14,6 +14,7 @@ from controller.callback.events import ReturnAttached
 from controller.callback.return_session import ReturnSession
 from controller.callback.stage import read as read_stage
 from controller.callback.states import Return
+from controller.callback.uuids import leg_uuids
 from controller.callerid.model import Numbers, Rang
 from controller.credit.model import Granted
 from controller.esl import commands
@@ -27,7 +28,6 @@ from controller.runtime.about import REQUEST_VARIABLE
 from controller.runtime.answers import answered_until, unmark
 from controller.runtime.at_a_time import keep_places
 from controller.runtime.calls_out import CallsOut
-from controller.runtime.dialling import leg_uuids
 from controller.runtime.legs import ended
 from controller.runtime.parting import DIALPLAN_VARIABLE, PARTS_ALONE
 from controller.runtime.paying import CHARGED_VARIABLE, MICROS, Call, Paying

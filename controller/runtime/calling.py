@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import structlog
 
+from controller.callback.uuids import leg_uuids
 from controller.credit.model import Granted, Refused
 from controller.esl import commands
 from controller.esl.errors import EslError, NotConnected, UnsafeText
@@ -26,7 +27,7 @@ from controller.runtime.about import about
 from controller.runtime.answers import Answers, finish, mark_of, take_back
 from controller.runtime.at_a_time import STALE_SECONDS, give_places_back, take_places
 from controller.runtime.beginning import BEGUN_WAITS, begin_attempt, caller_of
-from controller.runtime.dialling import leg_uuids, originate_command
+from controller.runtime.dialling import originate_command
 from controller.runtime.paying import begin, release
 from controller.runtime.refusing import Barred, barred, barred_by, refusal, too_often
 from controller.runtime.services import Services
@@ -296,11 +297,9 @@ class Calling(Underway):
         command: bytes,
         lease: int,
     ) -> None:
-        services = self._services
-
         def on_done(answer: str | None, error: EslError | None) -> None:
             with about(request=request.id, attempt=attempt):
-                services.spawn(self._answered, request, attempt, policy, answer, error)
+                self._services.spawn(self._answered, request, attempt, policy, answer, error)
 
         try:
             link.submit(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-from functools import lru_cache
 from typing import Final
 
 from controller.callback.effects import Bridge
 from controller.callback.limits import TIME_OVER, longest_without_talking
+from controller.callback.uuids import leg_uuids
 from controller.credit.model import Granted
 from controller.esl import commands
 from controller.esl.commands import Route
@@ -46,19 +45,6 @@ def longest_return_leg(policy: Policy) -> int:
     talking = (policy.further_calls + 1) * policy.longest_call_seconds
     longest = int(longest_without_talking(policy)) + talking
     return min(longest, max(LONGEST_LEG_SECONDS, policy.longest_call_seconds))
-
-
-# All of one call are asked for again and again, and each takes five hashes.
-@lru_cache(maxsize=2_000)
-def leg_uuids(attempt: str, channels: int = MOST_WAYS) -> tuple[str, ...]:
-    """Give the uuid of an attempt's leg on each channel; the first is the attempt's own.
-
-    Each channel's leg needs one of its own: with a common one the second is refused as a
-    duplicate of the first.
-    """
-    seed = uuid.uuid5(uuid.NAMESPACE_OID, attempt)
-    others = (str(uuid.uuid5(seed, str(position))) for position in range(1, channels))
-    return (attempt, *others)
 
 
 def _common(leg: str, call: str, request: str, ring_seconds: int, limit: int) -> dict[str, str]:

@@ -7,11 +7,11 @@ from typing import Final
 
 import gevent
 
+from controller.callback.uuids import leg_uuids
 from controller.esl.events import Event, text
 from controller.runtime import attaching
 from controller.runtime.about import about
 from controller.runtime.calling import Calling
-from controller.runtime.dialling import leg_uuids
 from controller.runtime.health import HEALTH_EVENTS, HEALTH_FILTERS
 from controller.runtime.node_health import NODE_EVENTS, NODE_FILTERS
 from controller.runtime.return_leg import ReturnLeg

@@ -16,15 +16,14 @@ import gevent
 import structlog
 
 from controller.callback import stage as stages
-from controller.callback.return_session import destination_legs
 from controller.callback.states import Return
+from controller.callback.uuids import destination_legs, leg_uuids
 from controller.credit.model import Held
 from controller.esl import commands
 from controller.esl.errors import EslError
 from controller.esl.switch import SwitchLink
 from controller.runtime.about import about
 from controller.runtime.asking_legs import asked
-from controller.runtime.dialling import leg_uuids
 from controller.runtime.own_sounds import warning_sound
 from controller.runtime.paying import MICROS, Call, Limit, Paying, Talk
 from controller.runtime.placing import found_talking

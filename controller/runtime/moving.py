@@ -22,8 +22,8 @@ import structlog
 from gevent.event import Event as Flag
 
 from controller.callback import stage as stages
-from controller.callback.return_session import destination_legs
 from controller.callback.states import Return
+from controller.callback.uuids import destination_legs
 from controller.esl import commands
 from controller.esl.errors import CommandRefused, EslError, UnsafeText
 from controller.esl.switch import SwitchLink

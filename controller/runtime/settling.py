@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 import gevent
 import structlog
 
+from controller.callback.uuids import leg_uuids
 from controller.credit.model import LegEnd, Side
 from controller.esl.events import Event, Field, moment, text
 from controller.runtime.about import about
 from controller.runtime.call_metrics import leg_over
-from controller.runtime.dialling import leg_uuids
 from controller.runtime.remembered import Remembered
 
 if TYPE_CHECKING:

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Final
 import gevent
 import structlog
 
-from controller.callback.return_session import destination_legs
+from controller.callback.uuids import destination_legs, leg_uuids
 from controller.credit.estimating import Lost, estimated
 from controller.credit.model import Held, Side
 from controller.esl.errors import CommandRefused, EslError
 from controller.esl.switch import SwitchLink
 from controller.routing.model import MOST_WAYS
 from controller.runtime.about import about
-from controller.runtime.dialling import LONGEST_LEG_SECONDS, leg_uuids
+from controller.runtime.dialling import LONGEST_LEG_SECONDS
 from controller.runtime.switch_records import SwitchRecords
 from controller.store.database import Away
 from controller.store.sightings import Sighted, Sightings, Trace

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from controller.runtime.dialling import leg_uuids
+from controller.callback.uuids import leg_uuids
 from controller.simulator import JournalEntry
 from tests.peer.money import Money
 from tests.peer.world import CALLER, DID, FRIEND, World, answering, kill, talking, typed, until

@@ -14,9 +14,9 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from controller.callback import stage as stages
-from controller.callback.return_session import destination_legs
 from controller.callback.stage import Stage
 from controller.callback.states import Return
+from controller.callback.uuids import destination_legs
 from controller.esl.errors import NotConnected
 from controller.esl.wire import Frame
 from controller.metrics import Metrics
