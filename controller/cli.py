@@ -33,6 +33,7 @@ from controller.commands.stopping import resume, stop, stops
 from controller.commands.suspicion import suspicion
 from controller.commands.switch import switch
 from controller.commands.token import token
+from controller.commands.trace import trace
 from controller.commands.transfer import export, import_
 from controller.commands.user import user
 from controller.release import release
@@ -57,7 +58,7 @@ def main(context: click.Context, config: str | None) -> None:
 for command in (
     client, extension, callerid, channel, number, price_list, rate, account, sound, token, user,
     callback, call, stop, resume, stops, lockout, suspicion, node, controller_, explain,
-    audit, person, import_, export, switch, check, completion,
+    audit, person, import_, export, switch, check, trace, completion,
 ):  # fmt: skip
     main.add_command(command)
 
@@ -93,6 +94,7 @@ def serve(context: Context, log_format: str, log_level: str) -> None:
         raise click.ClickException(lost) from error
     except (DatabaseError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
+    logs.name(controller.services.name)
     try:
         process.run(controller)
     except Away as error:

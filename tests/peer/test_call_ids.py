@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
+from click.testing import CliRunner
 
 from controller.callback.uuids import leg_uuids
+from controller.cli import main
 from controller.simulator import JournalEntry
 from tests.peer.money import Money
 from tests.peer.world import CALLER, DID, FRIEND, World, answering, kill, talking, typed, until
@@ -51,3 +55,25 @@ def test_o3_one_search_by_a_callbacks_id_finds_all_of_it(world: World) -> None:
     whole = b"".join(world.logged).decode()
     for secret in (PASSWORD, CALLER, FRIEND, DID):
         assert secret not in whole, [line for line in whole.splitlines() if secret in line]
+
+    # And `callbackd trace` puts them where they belong, by whatever id somebody has.
+    log = world.directory / "serve.log"
+    log.write_bytes(b"".join(world.logged))
+    told = [traced(world, name, log) for name in (request.id, attempt, trigger, *sorted(ours))]
+    assert len(set(told)) == 1
+    (moments,) = {tuple(re.findall(r"^[0-9-]+ [0-9:.]+  ([a-z]+)", one, re.M)) for one in told}
+    assert {
+        "trigger", "try", "typed", "destination", "money", "record", "log", "end",
+    } <= set(moments)  # fmt: skip
+    assert "log         controller0: trigger leg=" in told[0]
+    assert "The caller typed a password" in told[0]
+    assert f"destination +{FRIEND} was called" in told[0]
+    assert PASSWORD not in told[0]
+
+
+def traced(world: World, name: str, log: Path) -> str:
+    """Give what `callbackd trace` prints of something that has this id."""
+    env = {"CALLBACKD_DATA_DIR": str(world.directory)}
+    result = CliRunner().invoke(main, ["trace", name, "--log", str(log)], env=env)
+    assert result.exit_code == 0, result.output
+    return result.stdout

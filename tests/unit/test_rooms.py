@@ -125,7 +125,7 @@ MAY_USE = {
     "sounds": ("policy",),
     "admin": (*PURE, "store", "sounds"),
     "web": (*PURE, "admin"),
-    "commands": (*PURE, "admin", "store", "cache", "settings", "sounds"),
+    "commands": (*PURE, "admin", "store", "cache", "settings", "sounds", "logs"),
     "runtime": (*PURE, "esl", "store", "cache", "settings", "metrics", "sounds"),
     "simulator": ("esl",),
 }
@@ -139,6 +139,8 @@ ALSO = {
     "controller/commands/nodes.py": ("esl",),
     "controller/commands/switch.py": ("esl",),
     "controller/commands/switch_records.py": ("runtime",),
+    # A callback is told in the sentences of its page, and in no others.
+    "controller/commands/trace.py": ("web",),
 }
 
 
