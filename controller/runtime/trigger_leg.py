@@ -22,6 +22,7 @@ from controller.numbers.e164 import BadNumber, is_e164, parse
 from controller.policy.channels import Channel
 from controller.policy.fields import IdentityHeader
 from controller.policy.model import Policy
+from controller.runtime.about import REQUEST_VARIABLE
 from controller.runtime.legs import Leg
 from controller.runtime.services import Services
 from controller.store.database import Away
@@ -83,6 +84,9 @@ class TriggerLeg(Leg[TriggerSession]):
                 self.spawn(self._note, did, caller, reason)
             case Hangup():
                 self._note_lateness()
+                if self.request is not None:
+                    # For the switch's own record of it (O3).
+                    self.set_variables(**{REQUEST_VARIABLE: self.request})
                 super().perform(effect)
             case _:
                 super().perform(effect)

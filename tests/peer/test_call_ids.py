@@ -27,6 +27,15 @@ def test_o3_one_search_by_a_callbacks_id_finds_all_of_it(world: World) -> None:
 
     world.switch.on_journal(note)
     Money(world, password=PASSWORD)
+    # The switch has it on each leg, for its own records.
+    variables: dict[str, str | None] = {}
+
+    def hung_up(entry: JournalEntry) -> None:
+        leg = world.switch.legs.get(entry.leg)
+        if leg is not None and leg.role != "phone":
+            variables[entry.leg] = leg.get("callback_request") or variables.get(entry.leg)
+
+    world.switch.on_journal(hung_up)
     process = world.process(0)
     world.phone(CALLER, answering(typed(PASSWORD), typed(FRIEND)))
     world.phone(FRIEND, talking(0.5))
@@ -38,6 +47,7 @@ def test_o3_one_search_by_a_callbacks_id_finds_all_of_it(world: World) -> None:
     lines: list[dict[str, Any]] = [msgspec.json.decode(line) for line in world.logged]
     (attempt,) = [one.id for one in world.requests.attempts_of(request.id)]
 
+    assert set(variables.values()) == {request.id}
     found = [line for line in lines if line.get("request") == request.id]
     said = {line["event"] for line in found}
     assert said >= {"trigger", "return_call", "state", "leg_settled", "callback_ended"}
