@@ -134,6 +134,7 @@ MAY_USE = {
 ALSO = {
     "controller/commands/announcing.py": ("esl",),
     "controller/commands/check.py": ("esl", "runtime"),
+    "controller/commands/check_node.py": ("esl",),
     "controller/commands/check_switch.py": ("esl",),
     "controller/commands/gateway_nodes.py": ("esl",),
     "controller/commands/nodes.py": ("esl",),
