@@ -125,7 +125,7 @@ MAY_USE = {
     "sounds": ("policy",),
     "admin": (*PURE, "store", "sounds"),
     "web": (*PURE, "admin"),
-    "commands": (*PURE, "admin", "store", "cache", "settings", "sounds", "logs"),
+    "commands": (*PURE, "admin", "store", "cache", "settings", "sounds", "logs", "release"),
     "runtime": (*PURE, "esl", "store", "cache", "settings", "metrics", "sounds"),
     "simulator": ("esl",),
 }
@@ -133,6 +133,7 @@ MAY_USE = {
 #: Files that may use more: some commands ask the switches, as the controller does.
 ALSO = {
     "controller/commands/announcing.py": ("esl",),
+    "controller/commands/bundle_parts.py": ("esl",),
     "controller/commands/check.py": ("esl", "runtime"),
     "controller/commands/check_node.py": ("esl",),
     "controller/commands/check_switch.py": ("esl",),
