@@ -36,7 +36,7 @@ def test_a4_of_a_url_its_scheme_and_hosts_are_left() -> None:
 def test_a4_all_values_that_are_secret_are_known_as_they_may_be_written() -> None:
     known = secrets_of(SETTINGS)
     assert {
-        "p@ss", "p%40ss", "key1", "red1", "sent1", "node1", "node2", "T0123456", "aSecretWithoutDigits", "tok1", "notice1",
-        "stream1", "trunk1",
+        "p@ss", "p%40ss", "key1", "red1", "sent1", "node1", "node2", "T0123456",
+        "aSecretWithoutDigits", "tok1", "notice1", "stream1", "trunk1",
     } <= known  # fmt: skip
     assert not {"", "main", "s", "pstn", "services", "h", "p"} & known
