@@ -21,7 +21,7 @@ from controller.commands.check_host import _open_files
 from controller.commands.check_store import filesystem, kept_by
 from controller.commands.findings import Finding
 from controller.settings import Settings
-from controller.settings.sections import Listen, Web
+from controller.settings.surroundings import Listen, Web
 from controller.store.database import open_database
 from tests.postgres import PostgreSQL
 from tests.redis_servers import Server, short_directory, until, valkey_program
