@@ -54,7 +54,7 @@ def _room(settings: Settings) -> Iterator[Finding]:
         if device in told:
             continue
         told.add(device)
-        text = f"{whose}: {free // _MIB} MiB are free on the disk of {path}"
+        text = f"{whose}: {free // _MIB} MiB are free on its disk"
         if free < _FEW:
             remedy = "make room: what cannot be written is waited for, and callers with it"
             yield _finding(text, remedy, well=free >= _NONE)
