@@ -40,6 +40,7 @@ from controller.callback.asking import Asking, Facts, Wanted, ask
 from controller.callback.effects import CallConnected, CallOver, FindRoute
 from controller.callback.events import ReturnAttached, RouteFound, TimerFired
 from controller.callback.return_session import ReturnSession
+from controller.callback.uuids import leg_uuids
 from controller.callerid.model import Numbers, Rang
 from controller.credit.model import Granted
 from controller.esl import commands
@@ -58,7 +59,7 @@ from controller.routing.choosing import choose
 from controller.routing.model import Plan
 from controller.routing.planning import plan_destination, plan_return, refused
 from controller.runtime import return_leg, trigger_leg, ways
-from controller.runtime.dialling import leg_uuids, originate_command
+from controller.runtime.dialling import originate_command
 from controller.runtime.legs import Leg
 from controller.runtime.paying import Call, Paying
 from controller.runtime.prompts import Prompts
@@ -103,6 +104,8 @@ _LEAST: Final[Mapping[str, Any]] = {
 _EQUIPMENT: Final[Mapping[str, Any]] = {
     "caller_id_name_from": ShownFrom.EQUIPMENT, "caller_id_number_from": ShownFrom.EQUIPMENT,
 }  # fmt: skip
+#: The callback that a trigger call asks for.
+ASKED: Final = "0b8c1f2e-6f0d-4a53-9d0e-3f5f3c0f6a01"
 POLICIES: Final = (
     Policy(**_LEAST, further_calls=2),
     Policy(
@@ -175,12 +178,12 @@ class _Book:
     def store(self, wanted: Wanted) -> SimpleNamespace:
         """Keep a callback."""
         self.kept.append((wanted.asking, wanted.number, None))
-        return SimpleNamespace(id="1", state="pending", joined=0, due=wanted.due, outcome=None)
+        return SimpleNamespace(id=ASKED, state="pending", joined=0, due=wanted.due, outcome=None)
 
     def refuse(self, asking: Asking, reason: str) -> SimpleNamespace:
         """Keep a reason."""
         self.kept.append((asking, None, reason))
-        return SimpleNamespace(id="1", state="refused", joined=0, due=0, outcome=reason)
+        return SimpleNamespace(id=ASKED, state="refused", joined=0, due=0, outcome=reason)
 
 
 class _Calls:
@@ -324,7 +327,13 @@ class Calls:
         demand(switch.commands == session.sent, f"{switch.commands} commands of {session.sent}")
 
     def _judge_trigger(self, command: Command) -> None:
-        judge_command(command, self._no_bridge, tuple)
+        own = self.legs[0].uuid if self.legs else ""
+        judge_command(command, self._no_bridge, tuple, own)
+        demand(
+            "uuid_setvar" not in command.line
+            or command.line == f"api uuid_setvar_multi {own} callback_request={ASKED}",
+            f"sets {command.line!r}",
+        )
         if command.line == "sendmsg":
             demand(command.headers["call-command"] == "hangup", f"executes {command.headers}")
 

@@ -47,7 +47,7 @@ ARGUMENTS: Final[Mapping[str, str]] = {
 _VARIABLE: Final = (
     r"(?:callback_stage=[A-Za-z0-9_.:+/=-]{0,300}|playback_terminators=(?:none|any)"
     r"|socket_resume=(?:true)?|sensitive_dtmf=(?:true)?|process_cdr=(?:false)?|cb_hops=x"
-    r"|callback_digits=|callback_charged=[0-9]{0,9}|last_bridge_to="
+    r"|callback_digits=|callback_request=[0-9a-f-]{36}|callback_charged=[0-9]{0,9}|last_bridge_to="
     r"|callback_(?:farewell|goodbye)=[A-Za-z0-9_.:+/=-]{0,512})"
 )
 LINES: Final = re.compile(

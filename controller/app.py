@@ -25,7 +25,7 @@ from controller.esl.server import EslServer
 from controller.esl.session import OutboundSession
 from controller.esl.switch import SwitchLink
 from controller.metrics import Metrics
-from controller.runtime import attaching, trigger_leg
+from controller.runtime import about, attaching, trigger_leg
 from controller.runtime.announcing import Announcing
 from controller.runtime.clock import Clock
 from controller.runtime.controllers_list import ControllersList
@@ -280,9 +280,8 @@ class Controller:
         self.delivery.start()
         self._telling.start()
         self.services.spawn(self._look_for_unsettled)
-        log.info(
-            "started", name=self.services.name, listen=self.server.address, web=self.health.address
-        )
+        listen, pages = self.server.address, self.health.address
+        log.info("started", name=self.services.name, listen=listen, web=pages)
 
     def first_link(self) -> str | None:
         """Give a link that makes the first administrator; None: one can log in, or no page is."""
@@ -343,6 +342,7 @@ class Controller:
     # --- legs ------------------------------------------------------------------------------
 
     def _on_leg(self, session: OutboundSession, data: ChannelData) -> None:
+        about.all_about(request=data.variable(about.REQUEST_VARIABLE), leg=data.uuid)
         try:
             self._attach(session, data)
         except EslError as error:
@@ -354,7 +354,7 @@ class Controller:
             self.services.note_store_fault("attach")
             session.close()
         except Exception:
-            log.exception("attach_fault", leg=data.uuid)
+            log.exception("attach_fault")
             self.metrics.faults.labels("attach").inc()
             session.close()
 
@@ -364,8 +364,8 @@ class Controller:
         self.services.standing.check()
         if self.services.unheld.is_anothers(data.variable(SOCKET_PATH)):
             # It waited while we stood still, and was moved.
-            log.warning("leg_of_another", leg=uuid, controller=data.variable(SOCKET_PATH))
-            self.services.unheld.keep(uuid, session)
+            log.warning("leg_of_another", controller=data.variable(SOCKET_PATH))
+            self.services.unheld.keep(uuid, session, data.variable(about.REQUEST_VARIABLE))
         elif self.draining.closed:
             session.close()
             self.metrics.refused.labels("draining").inc()
@@ -377,7 +377,7 @@ class Controller:
             attaching.attach(self.services, session, data, uuid)
         else:
             # Not from our dialplan: let the switch go on with it as it likes.
-            log.error("leg_of_no_kind", leg=uuid)
+            log.error("leg_of_no_kind")
             self.metrics.faults.labels("leg_of_no_kind").inc()
             session.transmit(commands.EXIT)
 

@@ -11,6 +11,7 @@ import msgspec
 
 from controller.commands.account import account
 from controller.commands.audit import audit
+from controller.commands.bundle import bundle
 from controller.commands.call import call
 from controller.commands.callback import callback
 from controller.commands.callerid import callerid
@@ -33,6 +34,7 @@ from controller.commands.stopping import resume, stop, stops
 from controller.commands.suspicion import suspicion
 from controller.commands.switch import switch
 from controller.commands.token import token
+from controller.commands.trace import trace
 from controller.commands.transfer import export, import_
 from controller.commands.user import user
 from controller.release import release
@@ -57,7 +59,7 @@ def main(context: click.Context, config: str | None) -> None:
 for command in (
     client, extension, callerid, channel, number, price_list, rate, account, sound, token, user,
     callback, call, stop, resume, stops, lockout, suspicion, node, controller_, explain,
-    audit, person, import_, export, switch, check, completion,
+    audit, person, import_, export, switch, check, trace, bundle, completion,
 ):  # fmt: skip
     main.add_command(command)
 
@@ -93,6 +95,7 @@ def serve(context: Context, log_format: str, log_level: str) -> None:
         raise click.ClickException(lost) from error
     except (DatabaseError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
+    logs.name(controller.services.name)
     try:
         process.run(controller)
     except Away as error:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Final
 
 import structlog
+
+#: Where a line says which controller wrote it: the logs of several may be looked at together.
+CONTROLLER: Final = "by"
+#: What all lines say besides.
+_SAID: Final[dict[str, str]] = {}
 
 
 def configure(*, json: bool, level: str) -> None:
     """Set up the logs. `level` is `debug`, `info`, `warning` or `error`."""
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _signed,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -34,3 +40,13 @@ def configure(*, json: bool, level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def name(controller: str) -> None:
+    """Have all lines from now on say which controller writes them."""
+    _SAID[CONTROLLER] = controller
+
+
+def _signed(_logger: object, _method: str, values: Any) -> Any:  # noqa: ANN401  (structlog's own)
+    values.update(_SAID)
+    return values

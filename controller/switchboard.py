@@ -7,9 +7,9 @@ from typing import Any, Final
 import structlog
 
 from controller.admin.model import Unavailable
+from controller.callback.uuids import leg_uuids
 from controller.esl import commands
 from controller.esl.errors import EslError
-from controller.runtime.dialling import leg_uuids
 from controller.runtime.services import Services
 
 log: Any = structlog.get_logger("switchboard")

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine
+from structlog.contextvars import bound_contextvars
 
 from controller.admin import audit, rights
 from controller.admin.callback_shapes import Source, State
@@ -155,7 +156,10 @@ class Live:
             )
         # It is in the audit log before anything is done: what is not noted is not done.
         attempt, channels = self._run(self._note, actor, callback)
-        if not self._switches.hang_up(node, attempt, channels):
+        # For the log, where it is told by its attempt (O3).
+        with bound_contextvars(request=callback):
+            there = self._switches.hang_up(node, attempt, channels)
+        if not there:
             raise Conflict(
                 f"callback {callback}: its switch has no such call; it has just ended, or is only "
                 "about to begin: look again"

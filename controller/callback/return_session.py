@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
-from functools import lru_cache
-
 import msgspec
 
 from controller.callback.events import Secret
 from controller.callback.platform import Platform
 from controller.callback.states import Return
+from controller.callback.uuids import destination_legs
 from controller.credit.model import Granted
 from controller.policy.model import Policy
 from controller.policy.records import AuthorisedCaller
-from controller.routing.model import MOST_WAYS, Plan
+from controller.routing.model import Plan
 
 #: No keys.
 NOTHING_TYPED = Secret("")
@@ -136,11 +134,3 @@ class ReturnSession(msgspec.Struct, frozen=True):
     def may_go_on(self) -> bool:
         """D4: whether another destination may be called after the conversations so far."""
         return self.talked <= self.policy.further_calls and not self.preset
-
-
-# The same is asked for at each event of a leg, and takes six hashes.
-@lru_cache(maxsize=2_000)
-def destination_legs(leg: str, dialled: int) -> tuple[str, ...]:
-    """Give the uuids of the legs to the how-manieth destination of a return leg."""
-    seed = uuid.uuid5(uuid.NAMESPACE_OID, leg)
-    return tuple(str(uuid.uuid5(seed, f"{dialled}/{position}")) for position in range(MOST_WAYS))

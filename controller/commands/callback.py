@@ -219,11 +219,16 @@ def _called(one: dict[str, Any]) -> str:
 
 
 def _echo_plan(plan: CallPlan | None, causes: Mapping[str, str]) -> None:
-    """Print how a call was placed, each way in lines of its own (I9)."""
+    for line in plan_lines(plan, causes):
+        click.echo(f"{'':<12} {plain('', line, {})}")
+
+
+def plan_lines(plan: CallPlan | None, causes: Mapping[str, str]) -> list[str]:
+    """Say how a call was placed, each way in lines of its own (I9)."""
     from controller.admin.explaining_channels import PASSED
 
     if plan is None:
-        return
+        return []
     lines = []
     if plan.refusal is not None:
         lines.append(UNPLACED.get(plan.refusal, plan.refusal))
@@ -233,8 +238,7 @@ def _echo_plan(plan: CallPlan | None, causes: Mapping[str, str]) -> None:
     for passed in plan.passed:
         lines.append(f"{passed.channel}: not used. {PASSED.get(passed.reason, passed.reason)}")
         lines += [f"  {tried.rule}: {tried.said}" for tried in passed.tried]
-    for line in lines:
-        click.echo(f"{'':<12} {plain('', line, {})}")
+    return lines
 
 
 def _went(way: CallWay) -> str:

@@ -14,9 +14,13 @@ import click
 import msgspec
 
 from controller.commands.check_doors import doors, files
+from controller.commands.check_host import host
+from controller.commands.check_node import needs
 from controller.commands.check_ranges import ranges
+from controller.commands.check_redis import redis
+from controller.commands.check_store import Known, database
 from controller.commands.common import Context, as_json, pass_context
-from controller.commands.findings import Finding
+from controller.commands.findings import Finding, told
 from controller.commands.nodes import Ask, asking
 from controller.commands.shown import echo_json
 from controller.settings import Node, Settings, SettingsError, load
@@ -31,14 +35,6 @@ _STOCK_PASSWORD: Final = "ClueCon"  # noqa: S105
 _RECORDS_MODULE: Final = "mod_json_cdr"
 
 
-class Known(msgspec.Struct, frozen=True):
-    """What the database says that is looked for on nodes, and what is found in its Redis."""
-
-    spoken: Spoken | None = None
-    channels: Sequence[Channel] = ()
-    others: Sequence[Finding] = ()
-
-
 @click.command("check")
 @click.option(
     "--switch",
@@ -51,39 +47,35 @@ class Known(msgspec.Struct, frozen=True):
 def check(context: Context, /, only_switch: bool, as_json: bool) -> None:
     """Look whether calls will find what they need, and say what to do where they will not.
 
-    Looks at the settings, what is open to whom, the database, each node's event socket, the sounds
-    and say modules there for the languages in use, and the gateways of channels. Ends with status 1
-    if something is missing. It changes nothing.
+    Looks at the settings, what is open to whom, this machine, the database, Redis, the controllers,
+    each node's event socket, its release, modules, dialplan and clock, the sounds and say modules
+    there for the languages in use, and the gateways of channels. Ends with status 1 if something
+    is missing; a warning is no error. It changes nothing.
 
     With --switch it asks each node how it is set up instead, and says what is unsafe there; status
     1 then means that something is.
     """
     findings = []
-    for finding in _findings(context, only_switch=only_switch):
+    for finding in find(context, only_switch=only_switch):
         findings.append(finding)
         if not as_json:
             _show(finding, "UNSAFE " if only_switch else "MISSING")
     well = all(finding.well for finding in findings)
     if as_json:
-        echo_json({"well": well, "findings": findings})
+        echo_json({"well": well, "findings": [told(one) for one in findings]})
     if not well:
         sys.exit(1)
 
 
 def _show(finding: Finding, not_well: str) -> None:
-    mark = (
-        "ok     "
-        if finding.well and not finding.remedy
-        else "warning"
-        if finding.well
-        else not_well
-    )
+    mark = {"ok": "ok     ", "warning": "warning"}.get(finding.level, not_well)
     where = f"{finding.subject} of {finding.node}" if finding.node else finding.subject
     line = f"{mark}  {where}: {finding.text}"
     click.echo(line + (f"\n         {finding.remedy}" if finding.remedy else ""))
 
 
-def _findings(context: Context, *, only_switch: bool) -> Iterator[Finding]:
+def find(context: Context, *, only_switch: bool = False) -> Iterator[Finding]:
+    """Look at everything, one after the other; `only_switch`: at what is unsafe about switches."""
     try:
         settings = load(context.config, os.environ)
     except SettingsError as error:
@@ -95,10 +87,12 @@ def _findings(context: Context, *, only_switch: bool) -> Iterator[Finding]:
         return
     yield from doors(settings)
     yield from files(settings, context.config)
+    yield from host(settings)
     yield from ranges(settings, datetime.datetime.now(datetime.UTC).date())
     yield from _told(settings)
+    yield from redis(settings)
     known = Known()
-    for finding, found in _database(settings, others=True):
+    for finding, found in database(settings, others=True):
         known = found
         yield finding
     yield from known.others
@@ -131,7 +125,7 @@ def _switches(settings: Settings) -> Iterator[Finding]:
     from controller.commands.check_switch import safety
 
     gateways = {settings.route.internal_gateway} - {""}
-    for finding, known in _database(settings):
+    for finding, known in database(settings):
         gateways |= {one.name for one in known.channels}
         if finding.remedy and not _has_none_yet(settings):
             # Without the channels the profiles that only make our calls are taken for others'.
@@ -203,53 +197,13 @@ def _emergency(settings: Settings, known: Known) -> Iterator[Finding]:
         )
 
 
-def _database(settings: Settings, *, others: bool = False) -> Iterator[tuple[Finding, Known]]:
-    """Look at the database without making or changing one; `others`: and for other controllers."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from controller.commands.check_controllers import controllers
-    from controller.store.database import DatabaseError, look_at_database
-    from controller.store.extensions import Extensions
-    from controller.store.spoken import read_spoken
-    from controller.store.upgrade import head
-
-    try:
-        with look_at_database(settings.database_url) as (engine, revision):
-            if revision == head():
-                text = f"revision {revision}"
-                known = Known(
-                    read_spoken(engine, settings.sounds_directory),
-                    Extensions(engine).trunks().channels,
-                    list(controllers(settings, engine)) if others else (),
-                )
-                yield Finding(subject="database", well=True, text=text), known
-                return
-            text = f"revision {revision or 'none'}, this release works with {head()}"
-    except DatabaseError as error:
-        remedy = "see database.url; callbackd serve makes a database where there is none"
-        yield Finding(subject="database", well=False, text=str(error), remedy=remedy), Known()
-        return
-    except SQLAlchemyError as error:
-        remedy = "see that the database runs and can be reached"
-        yield (
-            Finding(subject="database", well=False, text=_first_line(error), remedy=remedy),
-            Known(),
-        )
-        return
-    remedy = "it is brought up to date by whichever command or controller opens it"
-    yield Finding(subject="database", well=True, text=text, remedy=remedy), Known()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
 def _node(settings: Settings, node: Node, known: Known, ask: Ask) -> Iterator[Finding]:
     """What a node has of what calls need."""
     if node.password == _STOCK_PASSWORD:
         text = "the event socket has FreeSWITCH's own password"
         remedy = "set another one in event_socket.conf.xml, and here: [[nodes]] password"
         yield Finding(subject="password", node=node.name, well=True, text=text, remedy=remedy)
+    yield from needs(settings, node, ask)
     yield from _call_records(node, ask)
     yield from _sounds(settings, node, known.spoken, ask)
     yield from _gateways(settings, node, known.channels, ask)

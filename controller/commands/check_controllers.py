@@ -55,6 +55,32 @@ def controllers(settings: Settings, engine: Engine) -> Iterator[Finding]:
         )
 
 
+def presence(settings: Settings, engine: Engine) -> Iterator[Finding]:
+    """Say which controllers are there, and which should be and are not."""
+    seen = _seen(settings, engine)
+    there = [one.member for one in seen if one.left > 0]
+    if there:
+        names = ", ".join(f"{one.name} ({one.version or '-'})" for one in there)
+        yield Finding(subject="presence", well=True, text=f"running: {names}")
+    versions = {one.version for one in there if one.version}
+    if len(versions) > 1:
+        yield Finding(
+            subject="presence",
+            well=True,
+            text=f"they are of several releases: {', '.join(sorted(versions))}",
+            remedy="bring those that are left behind up to date, one after the other",
+        )
+    for one in seen:
+        if one.left <= 0:
+            yield Finding(
+                subject="presence",
+                well=True,
+                text=f"{one.member.name} has not been heard of for {-one.left // 1000} s",
+                remedy="restart it, or its machine; one that was taken away is forgotten within an "
+                "hour: callbackd controller list",
+            )
+
+
 def _seen(settings: Settings, engine: Engine) -> Sequence[Seen]:
     from controller.commands.lockout import counts_of
 

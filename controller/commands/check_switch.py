@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from controller.commands.check_node import TRIGGER
 from controller.commands.findings import Finding
 from controller.commands.nodes import Ask
 from controller.esl import configuration as told
@@ -33,8 +34,6 @@ from controller.settings import Node, Settings
 _STRANGERS: Final = ("192.0.2.241", "198.51.100.241", "203.0.113.241")
 #: So many dialplan contexts are followed, and no more.
 _MOST_CONTEXTS: Final = 30
-#: The context of trigger calls, as `fs-config` has it.
-TRIGGER: Final = "callback_trigger"
 
 _T = TypeVar("_T")
 

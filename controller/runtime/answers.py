@@ -9,6 +9,7 @@ import gevent
 import msgspec
 import structlog
 
+from controller.callback.uuids import leg_uuids
 from controller.esl import commands
 from controller.esl.errors import EslError
 from controller.esl.events import Event, text
@@ -18,7 +19,7 @@ from controller.policy.fields import Again
 from controller.policy.model import Policy
 from controller.routing.model import MOST_WAYS
 from controller.runtime.at_a_time import give_places_back, keep_places
-from controller.runtime.dialling import FINAL_CAUSES, leg_uuids, longest_return_leg
+from controller.runtime.dialling import FINAL_CAUSES, longest_return_leg
 from controller.runtime.paying import release
 from controller.runtime.services import Services
 from controller.runtime.ways import give_back, note_causes

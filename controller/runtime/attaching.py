@@ -14,6 +14,7 @@ from controller.callback.events import ReturnAttached
 from controller.callback.return_session import ReturnSession
 from controller.callback.stage import read as read_stage
 from controller.callback.states import Return
+from controller.callback.uuids import leg_uuids
 from controller.callerid.model import Numbers, Rang
 from controller.credit.model import Granted
 from controller.esl import commands
@@ -23,10 +24,10 @@ from controller.esl.failures import failed_legs_of
 from controller.esl.session import SUBSCRIPTION, OutboundSession
 from controller.policy.model import Policy
 from controller.routing.model import Plan
+from controller.runtime.about import REQUEST_VARIABLE
 from controller.runtime.answers import answered_until, unmark
 from controller.runtime.at_a_time import keep_places
 from controller.runtime.calls_out import CallsOut
-from controller.runtime.dialling import leg_uuids
 from controller.runtime.legs import ended
 from controller.runtime.parting import DIALPLAN_VARIABLE, PARTS_ALONE
 from controller.runtime.paying import CHARGED_VARIABLE, MICROS, Call, Paying
@@ -57,10 +58,10 @@ def attach(services: Services, socket: OutboundSession, data: ChannelData, uuid:
     socket.subscribe(uuid, EVENTS)
     services.clock.follow()
     stage = data.variable(STAGE_VARIABLE)
-    found = _find_with_facts(services, data.variable("callback_request") or "", stage)
+    found = _find_with_facts(services, data.variable(REQUEST_VARIABLE) or "", stage)
     if found is None:
         # A leg of a request that nobody knows: nothing of ours may happen on it.
-        log.error("unknown_request", leg=uuid)
+        log.error("unknown_request")
         services.metrics.faults.labels("unknown_request").inc()
         socket.transmit(commands.hangup("NORMAL_TEMPORARY_FAILURE"))
         socket.transmit(commands.EXIT)

@@ -61,7 +61,7 @@ class Background(Generic[T]):
         self._waiting.append(one)
         if not self._running:
             self._running = True
-            self._services.spawn(self._run)
+            self._services.spawn_for_all(self._run)
 
     def _run(self) -> None:
         try:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import structlog
 
+from controller.callback.uuids import leg_uuids
 from controller.credit.model import Granted, Refused
 from controller.esl import commands
 from controller.esl.errors import EslError, NotConnected, UnsafeText
@@ -22,10 +23,11 @@ from controller.esl.switch import SwitchLink
 from controller.guard.often import OftenKind, Over
 from controller.policy.model import Policy
 from controller.routing.model import MOST_WAYS, Plan
+from controller.runtime.about import about
 from controller.runtime.answers import Answers, finish, mark_of, take_back
 from controller.runtime.at_a_time import STALE_SECONDS, give_places_back, take_places
 from controller.runtime.beginning import BEGUN_WAITS, begin_attempt, caller_of
-from controller.runtime.dialling import leg_uuids, originate_command
+from controller.runtime.dialling import originate_command
 from controller.runtime.paying import begin, release
 from controller.runtime.refusing import Barred, barred, barred_by, refusal, too_often
 from controller.runtime.services import Services
@@ -77,7 +79,8 @@ class Calling(Underway):
         """
         self._calling[due.request.id] = Sent(until)
         self._count()
-        self._services.spawn(self._call, due, places)
+        with about(request=due.request.id):
+            self._services.spawn(self._call, due, places)
 
     # --- before it is sent ---------------------------------------------------------------------
 
@@ -230,13 +233,10 @@ class Calling(Underway):
         if full is not None:
             self._is_barred(request, barred_by(services, request, full))
             return None
-        log.warning(
-            "no_channel",
-            request=request.id,
-            passed={passed.channel: passed.reason for passed in plan.passed},
-        )
+        why = {passed.channel: passed.reason for passed in plan.passed}
+        log.warning("no_channel", request=request.id, passed=why)
         services.metrics.not_routed.labels(plan.refusal).inc()
-        if any(passed.reason in GOES_BY for passed in plan.passed):
+        if GOES_BY.intersection(why.values()):
             self._give_back(request, NO_CHANNEL_SECONDS, outcome="no_channel")
         else:
             self._end_leased(request, "no_channel")
@@ -297,10 +297,9 @@ class Calling(Underway):
         command: bytes,
         lease: int,
     ) -> None:
-        services = self._services
-
         def on_done(answer: str | None, error: EslError | None) -> None:
-            services.spawn(self._answered, request, attempt, policy, answer, error)
+            with about(request=request.id, attempt=attempt):
+                self._services.spawn(self._answered, request, attempt, policy, answer, error)
 
         try:
             link.submit(
@@ -389,7 +388,7 @@ class Calling(Underway):
         error: EslError | None,
     ) -> None:
         if error is not None:
-            log.error("originate_refused", request=request.id, error=str(error))
+            log.error("originate_refused", request=request.id, attempt=attempt, error=str(error))
         sent = self._calling.get(request.id)
         ours, failed = sent is not None, {} if sent is None else sent.failed
         try:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
-from functools import lru_cache
 from typing import Final
 
 from controller.callback.effects import Bridge
 from controller.callback.limits import TIME_OVER, longest_without_talking
+from controller.callback.uuids import leg_uuids
 from controller.credit.model import Granted
 from controller.esl import commands
 from controller.esl.commands import Route
 from controller.policy.model import Policy
 from controller.routing.causes import PERSON_CAUSES
 from controller.routing.model import MOST_WAYS, Plan, Way
+from controller.runtime.about import REQUEST_VARIABLE
 
 #: What the person or the number says, or our own end (O6): another channel would only ring it.
 #: Not PROGRESS_TIMEOUT: that is a channel of which nothing was heard (`leg_progress_timeout`).
@@ -47,19 +47,6 @@ def longest_return_leg(policy: Policy) -> int:
     return min(longest, max(LONGEST_LEG_SECONDS, policy.longest_call_seconds))
 
 
-# All of one call are asked for again and again, and each takes five hashes.
-@lru_cache(maxsize=2_000)
-def leg_uuids(attempt: str, channels: int = MOST_WAYS) -> tuple[str, ...]:
-    """Give the uuid of an attempt's leg on each channel; the first is the attempt's own.
-
-    Each channel's leg needs one of its own: with a common one the second is refused as a
-    duplicate of the first.
-    """
-    seed = uuid.uuid5(uuid.NAMESPACE_OID, attempt)
-    others = (str(uuid.uuid5(seed, str(position))) for position in range(1, channels))
-    return (attempt, *others)
-
-
 def _common(leg: str, call: str, request: str, ring_seconds: int, limit: int) -> dict[str, str]:
     """Give what all ways of a call have in common; `call` is the attempt that its legs are of.
 
@@ -70,7 +57,7 @@ def _common(leg: str, call: str, request: str, ring_seconds: int, limit: int) ->
     return {
         "callback_leg": leg,
         "callback_call": call,
-        "callback_request": request,
+        REQUEST_VARIABLE: request,
         "originate_timeout": str((ring_seconds + 1) * MOST_WAYS),
         "leg_timeout": str(ring_seconds),
         # Whoever is called may say where to call instead (302): anywhere, at our cost, and again.

@@ -9,6 +9,7 @@ from typing import Any, Final
 import structlog
 from gevent.event import Event as Flag
 
+from controller.runtime.about import about
 from controller.runtime.answers import legs_of
 from controller.runtime.calling import Calling
 from controller.runtime.services import Services
@@ -181,5 +182,6 @@ class Dispatcher:
             if link is None or not link.up.is_set() or self._told[attempt.id] > self._now():
                 continue
             self._told[attempt.id] = self._now() + TOLD_SECONDS
-            for leg in legs_of(attempt):
-                services.kill(leg, "MANAGER_REQUEST", link)
+            with about(request=attempt.request, attempt=attempt.id):
+                for leg in legs_of(attempt):
+                    services.kill(leg, "MANAGER_REQUEST", link)

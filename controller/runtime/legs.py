@@ -31,6 +31,7 @@ from controller.esl.events import Event, cause, text
 from controller.esl.failures import failed_legs
 from controller.esl.session import OutboundSession
 from controller.esl.wire import Frame
+from controller.runtime.about import about
 from controller.runtime.services import Services
 from controller.runtime.speaking import PART_PREFIX
 from controller.runtime.unheld import WHOSE
@@ -98,6 +99,8 @@ class Leg(Generic[S]):
 
     #: For metrics: `trigger` or `return`.
     kind = ""
+    #: The callback that it is of; None: there is none yet.
+    request: str | None = None
 
     def __init__(self, services: Services, link: OutboundSession, uuid: str, session: S) -> None:
         self.services = services
@@ -156,7 +159,8 @@ class Leg(Generic[S]):
         def on_reply(frame: Frame | None, _error: EslError | None) -> None:
             path = None if frame is None else frame.headers.get("Reply-Text")
             if not self.over and unheld.is_anothers(path):
-                log.warning("leg_lost", leg=self.uuid, controller=path)
+                with about(request=self.request, leg=self.uuid):
+                    log.warning("leg_lost", controller=path)
                 self.drop()
 
         with contextlib.suppress(NotConnected):
@@ -175,7 +179,9 @@ class Leg(Generic[S]):
         self._busy = True
         try:
             while self._queue and not self.over:
-                self._take(self._queue.popleft())
+                # A timer and a node's link know nothing of whose it is.
+                with about(request=self.request, leg=self.uuid):
+                    self._take(self._queue.popleft())
         except Exception as error:  # noqa: BLE001  (a fault of ours must not take others along)
             self._fault(error)
         finally:
@@ -200,7 +206,8 @@ class Leg(Generic[S]):
 
     def _fault(self, error: Exception) -> None:
         # The leg is given back to the switch, which tries the next controller.
-        log.error("leg_fault", leg=self.uuid, state=str(self.session.state), exc_info=error)
+        with about(request=self.request, leg=self.uuid):
+            log.error("leg_fault", state=str(self.session.state), exc_info=error)
         self.services.metrics.faults.labels(f"{self.kind}_leg").inc()
         self._queue.clear()
         self._finish()
@@ -208,7 +215,8 @@ class Leg(Generic[S]):
     def _on_closed(self, error: EslError | None) -> None:
         link, self.socket = self.socket, None
         if error is not None:
-            self.services.note_esl_error(error)
+            with about(request=self.request, leg=self.uuid):
+                self.services.note_esl_error(error)
         self.post(SocketClosed() if link is None else self.closed(link))
 
     def closed(self, link: OutboundSession) -> object:
@@ -302,7 +310,7 @@ class Leg(Generic[S]):
         self.services.legs.forget(self)
         socket, self.socket = self.socket, None
         if socket is not None:
-            self.services.unheld.keep(self.uuid, socket)
+            self.services.unheld.keep(self.uuid, socket, self.request)
 
     def _finish(self) -> None:
         """The leg is over for us: nothing is awaited, nothing is kept."""

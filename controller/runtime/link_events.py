@@ -7,10 +7,11 @@ from typing import Final
 
 import gevent
 
+from controller.callback.uuids import leg_uuids
 from controller.esl.events import Event, text
 from controller.runtime import attaching
+from controller.runtime.about import about
 from controller.runtime.calling import Calling
-from controller.runtime.dialling import leg_uuids
 from controller.runtime.health import HEALTH_EVENTS, HEALTH_FILTERS
 from controller.runtime.node_health import NODE_EVENTS, NODE_FILTERS
 from controller.runtime.return_leg import ReturnLeg
@@ -95,7 +96,9 @@ class LinkEvents:
         gevent.spawn_later(seconds, self._unseen, function, event)
 
     def _unseen(self, function: Callable[[Event], None], event: Event) -> None:
-        if not self._stopped:
+        if self._stopped:
+            return
+        with about(request=text(event.request), attempt=text(event.call), leg=text(event.uuid)):
             self._services.spawn(function, event)
 
     def _unseen_end(self, event: Event) -> None:

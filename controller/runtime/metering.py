@@ -16,14 +16,14 @@ import gevent
 import structlog
 
 from controller.callback import stage as stages
-from controller.callback.return_session import destination_legs
 from controller.callback.states import Return
+from controller.callback.uuids import destination_legs, leg_uuids
 from controller.credit.model import Held
 from controller.esl import commands
 from controller.esl.errors import EslError
 from controller.esl.switch import SwitchLink
+from controller.runtime.about import about
 from controller.runtime.asking_legs import asked
-from controller.runtime.dialling import leg_uuids
 from controller.runtime.own_sounds import warning_sound
 from controller.runtime.paying import MICROS, Call, Limit, Paying, Talk
 from controller.runtime.placing import found_talking
@@ -126,7 +126,9 @@ class Metering:
                 more = self._needs_more(paying, now)
                 if more or self._untold(paying) or self._unwarned(paying):
                     paying.busy = True
-                    self._services.spawn(self._see_to, paying, more)
+                    call = paying.call
+                    with about(request=call.request, attempt=call.call, leg=call.leg):
+                        self._services.spawn(self._see_to, paying, more)
 
     def _held(self, leg: str) -> Paying | None:
         """Give what is known of a leg that is ours.
@@ -238,7 +240,7 @@ class Metering:
         paying.at_limit = True
         self._services.metrics.spend_limited.inc()
         self._services.transcribing.add(call.request, call.leg, "decided", "spend_limit")
-        log.warning("spend_limit", extension=paying.policy.extension, call=call.call)
+        log.warning("spend_limit", extension=paying.policy.extension)
 
     def _tell(self, paying: Paying, *, warn: bool) -> None:
         link = self._services.links.get(paying.call.node or "")
@@ -373,7 +375,7 @@ class Metering:
         paying.limit.told = paying.talk.limit.told = held.serial
         paying.granted = held.granted()
         self.follow(paying)
-        log.info("call_adopted", leg=uuid, call=held.call)
+        log.info("call_adopted", request=held.request, attempt=held.call, leg=uuid)
 
 
 def warning_name(leg: str) -> str:

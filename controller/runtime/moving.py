@@ -22,11 +22,12 @@ import structlog
 from gevent.event import Event as Flag
 
 from controller.callback import stage as stages
-from controller.callback.return_session import destination_legs
 from controller.callback.states import Return
+from controller.callback.uuids import destination_legs
 from controller.esl import commands
 from controller.esl.errors import CommandRefused, EslError, UnsafeText
 from controller.esl.switch import SwitchLink
+from controller.runtime.about import REQUEST_VARIABLE, about
 from controller.runtime.return_leg import STAGE_VARIABLE
 from controller.runtime.unheld import NO_LEG, NO_VALUE, SOCKET_PATH
 
@@ -234,14 +235,23 @@ class Mover:
         returns = [row for row in rows if row.context != TRIGGER_CONTEXT]
         moves = [*triggers, *self._idle(link, returns, there)]
         built = [(row, command) for row in moves if (command := self._command(row)) is not None]
+        # Whose they are, for the log; a trigger call is nobody's yet.
+        asked = [row.uuid for row, _ in built if row.context != TRIGGER_CONTEXT]
+        said = _ask(link, [commands.api("uuid_getvar", leg, REQUEST_VARIABLE) for leg in asked])
+        requests = dict(zip(asked, said, strict=True))
         answers = _ask(link, [command for _, command in built])
         for (row, _), answer in zip(built, answers, strict=True):
             node.told[row.uuid] = now
-            kind = "trigger" if row.context == TRIGGER_CONTEXT else "return"
-            if answer.startswith("+OK"):
-                self._moved(link, node, row.uuid, kind)
-            elif not answer.startswith("-ERR No such channel"):
-                log.error("leg_not_moved", leg=row.uuid, node=link.name, answer=answer[:80])
+            request = requests.get(row.uuid, "")
+            with about(request=request if commands.is_uuid(request) else None):
+                self._told(link, node, row, answer)
+
+    def _told(self, link: SwitchLink, node: _Node, row: _Row, answer: str) -> None:
+        kind = "trigger" if row.context == TRIGGER_CONTEXT else "return"
+        if answer.startswith("+OK"):
+            self._moved(link, node, row.uuid, kind)
+        elif not answer.startswith("-ERR No such channel"):
+            log.error("leg_not_moved", leg=row.uuid, node=link.name, answer=answer[:80])
 
     def _idle(self, link: SwitchLink, rows: Sequence[_Row], there: set[str]) -> Iterator[_Row]:
         """Give the return legs that call nobody and talk with nobody."""

@@ -204,7 +204,7 @@ class Paying:
         )
         if isinstance(answer, Refused):
             # Asked again before anything is dialled: somebody may add to it meanwhile.
-            log.info("not_paid", call=call.call, reason=answer.reason)
+            log.info("not_paid", request=call.request, attempt=call.call, reason=answer.reason)
             self.refused = answer.reason
             return
         if self._pending == caller:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from controller.callback.return_session import destination_legs
+from controller.callback.uuids import destination_legs
 from controller.callerid.model import Rang
 from controller.policy.trunks import Trunks
 from controller.routing.model import Plan

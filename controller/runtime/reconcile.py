@@ -15,6 +15,7 @@ import structlog
 from controller.callback.events import LegEnded
 from controller.esl.errors import EslError
 from controller.esl.switch import SwitchLink
+from controller.runtime.about import about
 from controller.runtime.answers import finish, legs_of, mark_of, unmark
 from controller.runtime.at_a_time import give_places_back, keep_places
 from controller.runtime.calling import CALLING_SLACK_SECONDS, Calling
@@ -78,7 +79,8 @@ def _is_over(
         if age < GRACE_SECONDS * 1_000_000:
             return False  # whoever wrote it is about to send it
         if link.api("global_getvar", mark_of(attempt.id)) != "1":
-            calling.send_unsent(link, request, attempt)
+            with about(request=request.id, attempt=attempt.id):
+                calling.send_unsent(link, request, attempt)
             return False
         if age < 2 * GRACE_SECONDS * 1_000_000:
             return False  # it may have been sent after the first look: its answer is on its way
@@ -88,12 +90,13 @@ def _is_over(
 def end_unknown(services: Services, request: Request, attempt: Attempt, cause: str) -> None:
     """End a call of which nobody knows what became. It waits for the store."""
     lease = request.lease_until
-    # Somebody else who asked may have sent it meanwhile: it is his then, and so is its mark.
-    if finish(services, request.id, "unknown", cause, attempt=attempt.id, lease=lease):
-        unmark(services, attempt.node, attempt.id)
-        services.on_attempt_over(request.id)
-        give_places_back(services, request.extension, attempt.id)
-        _end_destinations(services, request.id)
+    with about(request=request.id, attempt=attempt.id):
+        # Somebody else who asked may have sent it meanwhile: it is his then, and so is its mark.
+        if finish(services, request.id, "unknown", cause, attempt=attempt.id, lease=lease):
+            unmark(services, attempt.node, attempt.id)
+            services.on_attempt_over(request.id)
+            give_places_back(services, request.extension, attempt.id)
+            _end_destinations(services, request.id)
 
 
 def _end_destinations(services: Services, request: str) -> None:

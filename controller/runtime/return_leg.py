@@ -107,6 +107,7 @@ class ReturnLeg(Leg[ReturnSession]):
         paying: Paying,
     ) -> None:
         super().__init__(services, link, uuid, session)
+        self.request = session.request
         self.calls = calls
         self.paying = paying
         paying.on_payer = weakly(self._payer_changed)
@@ -340,7 +341,10 @@ class ReturnLeg(Leg[ReturnSession]):
         def on_reply(frame: Frame | None, error: EslError | None) -> None:
             if frame is None or not frame.body.startswith(b"+OK"):
                 # Metering tells it anew, over the node's link.
-                log.warning("limit_not_moved", leg=self.uuid, error=str(error or "refused"))
+                log.warning(
+                    "limit_not_moved", request=self.request, leg=self.uuid,
+                    error=str(error or "refused"),
+                )  # fmt: skip
                 return
             if (paying.limit.told or 0) < serial and socket.connected:
                 for command in paying.limit.moved(serial):

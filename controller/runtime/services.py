@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import gevent
 import structlog
+from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 
 from controller.cache.lockouts import Lockouts
 from controller.cache.often import Often
@@ -284,14 +285,30 @@ class Services:
     # --- greenlets ---------------------------------------------------------------------------
 
     def spawn(self, function: Callable[..., object], *args: object) -> None:
-        """Run a function in a greenlet; a fault in it is logged once and counted."""
-        greenlet = gevent.spawn(self._guarded, function, *args)
+        """Run a function in a greenlet; a fault in it is logged once and counted.
+
+        What is logged in it is about the call that it was spawned for (`about`).
+        """
+        self._spawn(get_contextvars(), function, *args)
+
+    def spawn_for_all(self, function: Callable[..., object], *args: object) -> None:
+        """Do as `spawn` does with what is of no one call, whoever happened to begin it."""
+        self._spawn({}, function, *args)
+
+    def _spawn(
+        self, said: Mapping[str, object], function: Callable[..., object], *args: object
+    ) -> None:
+        greenlet = gevent.spawn(self._guarded, said, function, *args)
         # What it begins before we stand still is not sent after that (`Standing.fence`).
         self.standing.begun(greenlet)
         self.greenlets.add(greenlet)
         greenlet.link(self.greenlets.discard)
 
-    def _guarded(self, function: Callable[..., object], *args: object) -> None:
+    def _guarded(
+        self, said: Mapping[str, object], function: Callable[..., object], *args: object
+    ) -> None:
+        clear_contextvars()
+        bind_contextvars(**said)
         try:
             function(*args)
         except Exception:

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
 
 import gevent
 import structlog
 
+from controller.callback.uuids import leg_uuids
 from controller.credit.model import LegEnd, Side
 from controller.esl.events import Event, Field, moment, text
+from controller.runtime.about import about
 from controller.runtime.call_metrics import leg_over
-from controller.runtime.dialling import leg_uuids
 from controller.runtime.remembered import Remembered
 
 if TYPE_CHECKING:
@@ -76,6 +78,10 @@ def _first(*times: Field) -> int | None:
     return min((at for at in map(moment, times) if at is not None), default=None)
 
 
+def _about(end: LegEnd) -> AbstractContextManager[None]:
+    return about(request=end.request, attempt=end.call, leg=end.leg)
+
+
 class Settling:
     """What one controller knows of legs that are over; so many that are settled, by heart."""
 
@@ -107,7 +113,8 @@ class Settling:
             return
         self._under_way.add(end.leg)
         if self._follows(end):
-            self._services.spawn(self._settle, end)
+            with _about(end):
+                self._services.spawn(self._settle, end)
         else:
             gevent.spawn_later(UNSEEN_SECONDS, self._look_after, end)
 
@@ -124,7 +131,8 @@ class Settling:
     def _look_after(self, end: LegEnd) -> None:
         if self._stopped:
             self._under_way.discard(end.leg)
-        else:
+            return
+        with _about(end):
             self._services.spawn(self._settle_unseen, end)
 
     def _settle_unseen(self, end: LegEnd) -> None:
@@ -165,11 +173,11 @@ class Settling:
         if settled.uncovered:
             # What a leg lasted longer than its limit, or was owed by an account that has gone down.
             log.warning(
-                "uncovered", leg=end.leg, call=end.call, micro_units=settled.uncovered,
-                seconds=settled.seconds,
+                "uncovered", leg=end.leg, attempt=end.call, request=end.request,
+                micro_units=settled.uncovered, seconds=settled.seconds,
             )  # fmt: skip
         log.info(
-            "leg_settled", leg=end.leg, call=end.call, request=end.request, side=str(end.side),
+            "leg_settled", leg=end.leg, attempt=end.call, request=end.request, side=str(end.side),
             seconds=settled.seconds, charge=settled.charge, source=end.source,
         )  # fmt: skip
         return True

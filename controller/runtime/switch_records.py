@@ -25,6 +25,7 @@ from controller.credit.model import LegEnd, Side
 from controller.esl.errors import BadEvent
 from controller.esl.events import Event
 from controller.esl.records import decode_record
+from controller.runtime.about import about
 from controller.runtime.settling import RECORD, end_of
 from controller.store.database import Away
 
@@ -194,15 +195,16 @@ class SwitchRecords:
         done, odd = list(found.done), set(found.others)
         for path, end, event in found.ends:
             try:
-                if end.leg not in known:
-                    services.settling.settle(end)
-                if end.side is Side.RETURN:
-                    services.settling.told_late(event)
+                with about(request=end.request, attempt=end.call, leg=end.leg):
+                    if end.leg not in known:
+                        services.settling.settle(end)
+                    if end.side is Side.RETURN:
+                        services.settling.told_late(event)
                 done.append(path)
             except Away:
                 raise
             except Exception:
-                log.exception("record_fault", file=path.name)
+                log.exception("record_fault", request=end.request, leg=end.leg, file=path.name)
                 services.metrics.faults.labels("record").inc()
                 odd.add(path.name)
         for path in found.bad:

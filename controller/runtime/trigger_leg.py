@@ -22,6 +22,7 @@ from controller.numbers.e164 import BadNumber, is_e164, parse
 from controller.policy.channels import Channel
 from controller.policy.fields import IdentityHeader
 from controller.policy.model import Policy
+from controller.runtime.about import REQUEST_VARIABLE
 from controller.runtime.legs import Leg
 from controller.runtime.services import Services
 from controller.store.database import Away
@@ -83,6 +84,9 @@ class TriggerLeg(Leg[TriggerSession]):
                 self.spawn(self._note, did, caller, reason)
             case Hangup():
                 self._note_lateness()
+                if self.request is not None:
+                    # For the switch's own record of it (O3).
+                    self.set_variables(**{REQUEST_VARIABLE: self.request})
                 super().perform(effect)
             case _:
                 super().perform(effect)
@@ -108,6 +112,7 @@ class TriggerLeg(Leg[TriggerSession]):
         second_of = self.second_of if request.second else None
         stored = services.keep(ask_or_join, services.requests, asking, second_of)
         services.metrics.store_seconds.observe(services.clock.now() - began)
+        self.request = stored.id
         self.post(RequestStored(request.number))
         if stored.state == "refused":
             outcome = stored.outcome or "unknown"
@@ -124,6 +129,7 @@ class TriggerLeg(Leg[TriggerSession]):
         rang = _rang(services.clock.now() - self.session.since)
         asking = self._asking(did, caller, services.clock.micros(), rang, reason)
         stored = services.keep(services.requests.ask, asking)
+        self.request = stored.id
         outcome = stored.outcome or reason
         services.metrics.triggers.labels(outcome).inc()
         log.info("trigger", leg=self.uuid, request=stored.id, outcome=outcome)

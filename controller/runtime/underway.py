@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+from controller.callback.uuids import leg_uuids
 from controller.esl.events import Event, text
 from controller.esl.switch import SwitchLink
-from controller.runtime.dialling import leg_uuids
 from controller.runtime.services import Services
 from controller.runtime.ways import note_causes
 

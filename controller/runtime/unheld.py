@@ -21,6 +21,7 @@ import structlog
 from controller.esl import commands
 from controller.esl.errors import EslError
 from controller.esl.session import OutboundSession
+from controller.runtime.about import about
 
 if TYPE_CHECKING:
     from controller.runtime.services import Services
@@ -46,7 +47,7 @@ class Unheld:
     def __init__(self, services: Services) -> None:
         self._services = services
         #: Those of which it is not known whose they are, with their legs.
-        self._unsure: dict[OutboundSession, str] = {}
+        self._unsure: dict[OutboundSession, tuple[str, str | None]] = {}
         self._open: set[OutboundSession] = set()
         self._asking = False
 
@@ -62,20 +63,20 @@ class Unheld:
             return False
         return path.strip() in self._services.standing.others or path.strip() == PARTING
 
-    def keep(self, leg: str, socket: OutboundSession) -> None:
+    def keep(self, leg: str, socket: OutboundSession, request: str | None = None) -> None:
         """Say nothing more on the connection of a leg; close it if the leg is with nobody else.
 
-        Then the switch connects again. It waits for nothing.
+        Then the switch connects again. It waits for nothing. `request`: its callback, for the log.
         """
         socket.on_event = None
         socket.on_closed = partial(self._closed, socket)
         if not socket.connected:
             return
         self._open.add(socket)
-        self._unsure[socket] = leg
+        self._unsure[socket] = leg, request
         if not self._asking:
             self._asking = True
-            self._services.spawn(self._find_out)
+            self._services.spawn_for_all(self._find_out)
 
     def _closed(self, socket: OutboundSession, _error: EslError | None) -> None:
         self._open.discard(socket)
@@ -84,13 +85,14 @@ class Unheld:
     def _find_out(self) -> None:
         try:
             while self._unsure:
-                for socket, leg in list(self._unsure.items()):
+                for socket, (leg, request) in list(self._unsure.items()):
                     path = self._path_of(leg)
                     if path is None or socket not in self._unsure:
                         continue
                     del self._unsure[socket]
                     if self.is_anothers(path):
-                        log.info("leg_left_to", leg=leg, controller=path)
+                        with about(request=request, leg=leg):
+                            log.info("leg_left_to", controller=path)
                     else:
                         socket.close()
                 if self._unsure:

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, Final
 import gevent
 import structlog
 
-from controller.callback.return_session import destination_legs
+from controller.callback.uuids import destination_legs, leg_uuids
 from controller.credit.estimating import Lost, estimated
 from controller.credit.model import Held, Side
 from controller.esl.errors import CommandRefused, EslError
 from controller.esl.switch import SwitchLink
 from controller.routing.model import MOST_WAYS
-from controller.runtime.dialling import LONGEST_LEG_SECONDS, leg_uuids
+from controller.runtime.about import about
+from controller.runtime.dialling import LONGEST_LEG_SECONDS
 from controller.runtime.switch_records import SwitchRecords
 from controller.store.database import Away
 from controller.store.sightings import Sighted, Sightings, Trace
@@ -215,11 +216,12 @@ class Unsettled:
     def _ended(self, held: Held, trace: Trace | None) -> bool:
         """End a call that is over; whether that was done. One that cannot be keeps no other up."""
         try:
-            return self._end(held, trace)
+            with about(request=held.request, attempt=held.call):
+                return self._end(held, trace)
         except Away:
             raise
         except Exception:
-            log.exception("fault", where="unsettled", call=held.call)
+            log.exception("fault", where="unsettled", request=held.request, attempt=held.call)
             self._services.metrics.faults.labels("unsettled").inc()
             return False
 
@@ -235,12 +237,12 @@ class Unsettled:
             for one in lost:
                 if one.leg not in known:
                     log.warning(
-                        "leg_estimated", leg=one.leg, call=held.call, node=one.node,
+                        "leg_estimated", leg=one.leg, node=one.node,
                         records=self._records.has(trace.node),
                     )  # fmt: skip
                     services.settling.settle(estimated(held.call, held.request, one))
         services.keep(services.charging.release, held.call, services.clock.micros())
-        log.info("hold_released", call=held.call, request=held.request)
+        log.info("hold_released")
         return True
 
 

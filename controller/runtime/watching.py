@@ -213,7 +213,7 @@ class Watching:
         self._waiting[key] = one if waiting is None else added([waiting, one])[0]
         if not self._writing:
             self._writing = True
-            self._services.spawn(self._write)
+            self._services.spawn_for_all(self._write)
 
     def _write(self) -> None:
         services = self._services

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from controller.callback.return_session import destination_legs
+from controller.callback.uuids import destination_legs
 from controller.credit.estimating import ESTIMATE
 from controller.credit.model import LegEnd, Price, Side
 from controller.credit.rating import charge

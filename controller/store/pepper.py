@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -25,7 +26,7 @@ def open_pepper(engine: Engine, path: Path) -> bytes:
     with reader(engine).connect() as connection:
         known = connection.execute(select(table.c.fingerprint)).scalar()
     pepper = load_pepper(path, lambda: known is not None or Extensions(engine).any_password())
-    fingerprint = hmac.new(pepper, b"callbackd", sha256).hexdigest()
+    fingerprint = _fingerprint(pepper)
     if known is None:
         try:
             with engine.begin() as connection:
@@ -36,8 +37,32 @@ def open_pepper(engine: Engine, path: Path) -> bytes:
             with reader(engine).connect() as connection:
                 known = connection.execute(select(table.c.fingerprint)).scalar_one()
     if not hmac.compare_digest(known, fingerprint):
-        raise ValueError(
-            f"{path} is not the pepper that the passwords of this database are made with: "
-            "copy the file from a host where passwords are right, or restore it from your backup"
-        )
+        raise ValueError(_wrong(path))
     return pepper
+
+
+def look_at_pepper(engine: Engine, path: Path) -> str | None:
+    """Say what is wrong with the pepper of a database; None: nothing. Nothing is made.
+
+    Raises `OSError` where the file cannot be read.
+    """
+    with reader(engine).connect() as connection:
+        known = connection.execute(select(table.c.fingerprint)).scalar()
+    if not path.exists():
+        return None if known is None else f"{path} is not there; {_RESTORE}"
+    if known is None or hmac.compare_digest(known, _fingerprint(path.read_bytes())):
+        return None
+    return _wrong(path)
+
+
+_RESTORE: Final = (
+    "copy the file from a host where passwords are right, or restore it from your backup"
+)
+
+
+def _wrong(path: Path) -> str:
+    return f"{path} is not the pepper that the passwords of this database are made with: {_RESTORE}"
+
+
+def _fingerprint(pepper: bytes) -> str:
+    return hmac.new(pepper, b"callbackd", sha256).hexdigest()

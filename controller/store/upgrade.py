@@ -44,6 +44,13 @@ def head() -> str:
     return found
 
 
+@cache
+def known() -> frozenset[str]:
+    """Give all revisions that this release knows; of a newer one's database it knows not all."""
+    script = ScriptDirectory.from_config(_config())
+    return frozenset(one.revision for one in script.walk_revisions())
+
+
 def revision(engine: Engine) -> str | None:
     """Give the revision of a database; None: it is empty, or older than revisions are."""
     with engine.connect() as connection:
@@ -68,8 +75,7 @@ def upgrade(engine: Engine, to: str = "head") -> None:
         if connection.dialect.name == "postgresql":
             _lock(connection)
         found = MigrationContext.configure(connection).get_current_revision()
-        script = ScriptDirectory.from_config(_config())
-        if found is not None and found not in {known.revision for known in script.walk_revisions()}:
+        if found is not None and found not in known():
             raise NewerDatabase(found)
         config = _config(connection)
         if found is None and inspect(connection).has_table("callback_request"):

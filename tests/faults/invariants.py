@@ -10,8 +10,7 @@ import itertools
 from collections import Counter, defaultdict
 from typing import Any
 
-from controller.callback.return_session import destination_legs
-from controller.runtime.dialling import leg_uuids
+from controller.callback.uuids import destination_legs, leg_uuids
 from tests.faults import people
 from tests.faults.evidence import Evidence
 from tests.faults.invariants_money import OF_MONEY

@@ -128,6 +128,9 @@ def test_a_callback_from_the_first_ring_to_the_goodbye(bench: Bench) -> None:
     assert ended["variable_callback_said"] == "goodbye"
     assert ended["variable_cb_hops"] == "x"
     assert record(bench) == ("done", "completed")
+    # O3: each leg has the one id of the call.
+    legs = [bench.legs.wait(role) for role in ("trigger", "return", "destination")]
+    assert len({leg["variable_callback_request"] for leg in legs}) == 1
     # M2: what talked has a record of the switch's; what nobody answered needs none.
     for role, written in (("trigger", False), ("return", True), ("destination", True)):
         uuid = bench.legs.wait(role)["Unique-ID"]

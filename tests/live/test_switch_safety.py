@@ -67,14 +67,14 @@ PUBLIC = """<include>
 """
 
 
-def check(switch: Switch, folder: Path) -> tuple[int, list[dict[str, Any]]]:
-    """Run `callbackd check --switch`; give its status and what it found."""
+def check(switch: Switch, folder: Path, *words: str) -> tuple[int, list[dict[str, Any]]]:
+    """Run `callbackd check --switch`, or with other words; give its status and what it found."""
     nodes = (
         f'[{{ name = "fs1", host = "{HOST}", port = {switch.event_port}, '
         f'password = "{PASSWORD}" }}]'
     )
     done = subprocess.run(
-        [*COMMAND, "check", "--switch", "--json"],
+        [*COMMAND, "check", *(words or ("--switch",)), "--json"],
         cwd=ROOT,
         env={**os.environ, "CALLBACKD_DATA_DIR": str(folder), "CALLBACKD_NODES": nodes},
         capture_output=True,
@@ -92,6 +92,14 @@ def test_g1_nothing_is_unsafe_about_a_switch_with_these_files(bench: Bench, tmp_
     status, found = check(bench.switch, tmp_path)
     assert (status, [one for one in found if not one["well"]]) == (0, [])
     assert {one["subject"] for one in found if one["remedy"]} <= {"release"}
+
+
+def test_o3_with_these_files_a_real_switch_has_what_it_needs(bench: Bench, tmp_path: Path) -> None:
+    """O3: its release, modules, contexts and clock are found out, and nothing is amiss."""
+    _, found = check(bench.switch, tmp_path, "--json")
+    told = {one["subject"]: one["level"] for one in found if one["node"] == "fs1"}
+    assert (told["node"], told["release"], told["clock"]) == ("ok", "ok", "ok")
+    assert not {"modules", "dialplan"} & told.keys()
 
 
 def test_g1_each_thing_that_is_unsafe_is_named_on_a_real_switch(tmp_path: Path) -> None:

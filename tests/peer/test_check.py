@@ -124,3 +124,22 @@ def test_s2_what_a_node_lacks_is_found_when_its_link_comes_up(world: World) -> N
     assert controller.readiness()["nodes"] is None
     absent = controller.services.sound_watch.absent["sim1"]
     assert any(name.endswith("de/de/default/voicemail/vm-goodbye.wav") for name in absent)
+
+
+def test_o3_what_a_node_needs_and_lacks_is_named_with_its_remedy(world: World) -> None:
+    """O3: its release, its modules, its dialplan's contexts, and its clock."""
+    world.extension()
+    _, found = check(world)
+    told = {one["subject"]: one["level"] for one in found if one["node"] == "sim1"}
+    assert {told[name] for name in ("release", "clock", "sounds")} == {"ok"}
+    assert not {"modules", "dialplan"} & told.keys()
+    world.switch.applications.sounds.modules.remove("mod_tone_stream")
+    world.switch.version = "1.10.12-release"
+    status, found = check(world, CALLBACKD_ROUTE__CONTEXT="elsewhere")
+    assert status == 1
+    levels = {one["subject"]: (one["level"], one["text"]) for one in found if one["node"] == "sim1"}
+    assert levels["modules"] == ("error", "mod_tone_stream is not loaded, which plays silence")
+    assert levels["release"][0] == "warning"
+    assert levels["dialplan"] == (
+        "error", "there is no context elsewhere: return calls end at once",
+    )  # fmt: skip

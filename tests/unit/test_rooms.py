@@ -133,12 +133,17 @@ MAY_USE = {
 #: Files that may use more: some commands ask the switches, as the controller does.
 ALSO = {
     "controller/commands/announcing.py": ("esl",),
+    "controller/commands/bundle_parts.py": ("esl", "release"),
     "controller/commands/check.py": ("esl", "runtime"),
+    "controller/commands/check_node.py": ("esl",),
     "controller/commands/check_switch.py": ("esl",),
     "controller/commands/gateway_nodes.py": ("esl",),
+    "controller/commands/log_lines.py": ("logs",),
     "controller/commands/nodes.py": ("esl",),
     "controller/commands/switch.py": ("esl",),
     "controller/commands/switch_records.py": ("runtime",),
+    # A callback is told in the sentences of its page, and in no others.
+    "controller/commands/trace.py": ("logs", "web"),
 }
 
 

@@ -245,6 +245,8 @@ class Pieces(Services):
         """Have a task run, later."""
         self.owner.spawn(function, *args)
 
+    spawn_for_all = spawn
+
 
 class Watch:
     """The clock of a machine: it may be a little ahead of another one's."""

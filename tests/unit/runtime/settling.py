@@ -12,7 +12,7 @@ from typing import Any, cast
 import msgspec
 from sqlalchemy import Engine, insert, select
 
-from controller.callback.return_session import destination_legs
+from controller.callback.uuids import destination_legs
 from controller.credit.model import Begin, Dial, Granted, LegEnd
 from controller.esl.errors import NotConnected
 from controller.esl.events import LegOver

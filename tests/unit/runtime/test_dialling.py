@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from controller.callback.effects import Bridge
+from controller.callback.uuids import leg_uuids
 from controller.callerid.model import Shown
 from controller.credit.model import Granted
 from controller.policy.endings import CAUSES
@@ -15,7 +16,6 @@ from controller.routing.model import MOST_WAYS, Plan, Way
 from controller.runtime.dialling import (
     FINAL_CAUSES,
     bridge_command,
-    leg_uuids,
     longest_return_leg,
     originate_command,
 )

@@ -64,7 +64,7 @@ class World:
                 legs=SimpleNamespace(forget=self.forgotten.append),
                 clock=SimpleNamespace(now=lambda: 0.0),
                 handing=None,
-                unheld=SimpleNamespace(keep=lambda uuid, socket: self.left.append(uuid)),
+                unheld=SimpleNamespace(keep=lambda uuid, *_: self.left.append(uuid)),
             ),
         )
         self.socket = Socket()

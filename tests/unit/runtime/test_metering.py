@@ -19,8 +19,9 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from controller.callback import stage as stages
-from controller.callback.return_session import ReturnSession, destination_legs
+from controller.callback.return_session import ReturnSession
 from controller.callback.states import Return
+from controller.callback.uuids import destination_legs
 from controller.credit.model import Granted, Refused
 from controller.esl.errors import NotConnected
 from controller.esl.wire import Frame

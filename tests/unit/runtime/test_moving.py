@@ -10,12 +10,13 @@ from typing import Any, cast
 import gevent
 import msgspec
 import pytest
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from controller.callback import stage as stages
-from controller.callback.return_session import destination_legs
 from controller.callback.stage import Stage
 from controller.callback.states import Return
+from controller.callback.uuids import destination_legs
 from controller.esl.errors import NotConnected
 from controller.esl.wire import Frame
 from controller.metrics import Metrics
@@ -32,6 +33,10 @@ from controller.settings import Settings
 
 FROZEN, LIVING = "alpha", "beta"
 DID = "12025550100"
+
+
+#: The callback of all return legs.
+REQUEST = "0b8c1f2e-6f0d-4a53-9d0e-3f5f3c0f6a01"
 
 
 class Leg(msgspec.Struct):
@@ -83,7 +88,11 @@ class Switch:
         if leg is None:
             return "-ERR No such channel!"
         if name == "uuid_getvar":
-            value = {"socket_path": leg.path, "callback_stage": leg.stage}[words[2]]
+            value = {
+                "socket_path": leg.path,
+                "callback_stage": leg.stage,
+                "callback_request": REQUEST,
+            }[words[2]]
             return value or "_undef_"
         assert name == "uuid_transfer"
         self.moved.append(" ".join(words[1:]))
@@ -177,7 +186,7 @@ def test_o5_legs_of_who_is_away_go_through_the_dialplan_again() -> None:
     """O5: in dialogue and ringing; each once, counted, and said, with one line for whose it was."""
     site = Site()
     site.switch.legs = {"a": dialogue(), "b": trigger(), "new": dialogue(stage="")}
-    with capture_logs() as logs:
+    with capture_logs([merge_contextvars]) as logs:
         site.look()
         site.look(LOOK_SECONDS)
     assert sorted(site.switch.moved) == [
@@ -187,6 +196,8 @@ def test_o5_legs_of_who_is_away_go_through_the_dialplan_again() -> None:
     ]
     assert (site.count("return"), site.count("trigger")) == (2, 1)
     assert [entry["controller"] for entry in logs if entry["event"] == "moving_legs"] == [FROZEN]
+    of = {e["leg"]: e.get("request") for e in logs if e["event"] == "leg_moved"}
+    assert of == {"a": REQUEST, "b": None, "new": REQUEST}
     moved = [(e["leg"], e["kind"]) for e in logs if e["event"] == "leg_moved"]
     assert sorted(moved) == [("a", "return"), ("b", "trigger"), ("new", "return")]
 

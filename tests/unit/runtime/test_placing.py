@@ -106,7 +106,7 @@ class Around:
                 continue
             return
 
-    def spawn(self, function: Any) -> None:
+    def spawn_for_all(self, function: Any) -> None:
         """Note what is to run."""
         self.spawned.append(function)
 

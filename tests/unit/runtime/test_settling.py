@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from controller.callback.return_session import destination_legs
+from controller.callback.uuids import destination_legs, leg_uuids
 from controller.runtime import settling, unsettled
-from controller.runtime.dialling import leg_uuids
 from controller.runtime.settling import EVENT, Settling, end_of
 from controller.runtime.unsettled import Unsettled
 from controller.settings import Credit

@@ -45,7 +45,7 @@ class Store:
                 continue
             return
 
-    def spawn(self, function: Callable[[], None]) -> None:
+    def spawn_for_all(self, function: Callable[[], None]) -> None:
         """Note what is to run."""
         self.spawned.append(function)
 

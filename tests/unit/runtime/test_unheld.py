@@ -48,7 +48,7 @@ def kept(*links: Link) -> tuple[Unheld, Socket, list[Any]]:
         name="alpha",
         standing=SimpleNamespace(others=frozenset({"beta", "gamma"})),
         links={str(n): link for n, link in enumerate(links)},
-        spawn=lambda *work: greenlets.append(gevent.spawn(*work)),
+        spawn_for_all=lambda *work: greenlets.append(gevent.spawn(*work)),
     )
     unheld, socket = Unheld(cast(Any, services)), Socket()
     unheld.keep("a", cast(Any, socket))

@@ -83,6 +83,7 @@ class World:
                 suspicions=SimpleNamespace(get=lambda: self.known),
                 metrics=self.metrics,
                 spawn=lambda function, *of: self.spawned.append((function, of)),
+                spawn_for_all=lambda function, *of: self.spawned.append((function, of)),
                 keep=lambda function, *of: function(*of),
                 reads=SimpleNamespace(run=lambda function, *of: function(*of)),
                 requests=SimpleNamespace(attempt=lambda call: self.attempt),

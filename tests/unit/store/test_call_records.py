@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
-from controller.callback.return_session import destination_legs
+from controller.callback.uuids import destination_legs
 from controller.credit.model import Side
 from controller.store.call_records import find, kept_between, legs_of
 from controller.store.charging import SqlCharging

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from controller.callback.events import Credit
-from controller.callback.return_session import destination_legs
+from controller.callback.uuids import destination_legs
 from controller.credit.model import Granted, LegEnd, Price, Refused, Settled, SpendLimit
 from controller.store import charging_holds, schema
 from controller.store.charging import SqlCharging

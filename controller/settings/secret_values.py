@@ -1,0 +1,100 @@
+"""The settings without what is secret in them, and what that is: for what is shown to others."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+import msgspec
+
+from controller.settings.section import SECRET
+from controller.settings.sections import Settings
+
+#: What stands where a secret was.
+REMOVED: Final = "(removed)"
+#: What is long enough to be one, or has digits.
+_KEY: Final = re.compile(r".{16,}|(?=.*[0-9]).{6,}")
+#: What was not set is no secret, and is shown as it is.
+_NOTHING: Final[tuple[Any, ...]] = ("", None, {})
+
+
+def cleaned(settings: Settings) -> dict[str, Any]:
+    """Give the settings as plain data, without secrets.
+
+    Of a URL its scheme and its hosts are left: a user, a password, a path and what stands behind a
+    question mark may all be secret.
+    """
+    made: dict[str, Any] = _cleaned(msgspec.to_builtins(settings))
+    return made
+
+
+def _cleaned(value: Any, name: str = "") -> Any:  # noqa: ANN401  (plain data)
+    if name in SECRET and value not in _NOTHING:
+        if name == "url":
+            return bare(str(value))
+        return dict.fromkeys(value, REMOVED) if isinstance(value, dict) else REMOVED
+    if isinstance(value, dict):
+        return {inner: _cleaned(one, inner) for inner, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(one) for one in value]
+    return value
+
+
+def bare(url: str) -> str:
+    """Give a URL's scheme and hosts."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return REMOVED
+    if parts.scheme in ("sqlite", "unix"):
+        # A path of a file, and no secret; of what stands behind it nobody knows.
+        return url.partition("?")[0]
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def secrets_of(settings: Settings) -> frozenset[str]:
+    """Give all values that are secret, or part of such a one, as they are written anywhere."""
+    return frozenset(_as_written(_secrets(msgspec.to_builtins(settings))))
+
+
+def _secrets(value: Any, name: str = "") -> Iterator[str]:  # noqa: ANN401  (plain data)
+    if isinstance(value, dict):
+        for inner, one in value.items():
+            # All that stands in a table that is secret is.
+            yield from _secrets(one, name if name in SECRET else inner)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _secrets(one, name)
+    elif isinstance(value, str) and name in SECRET:
+        yield from _of_url(value) if name == "url" else (value,)
+
+
+def _of_url(url: str) -> Iterator[str]:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        yield url
+        return
+    if not parts.scheme:
+        return
+    login = parts.netloc.rpartition("@")[0]
+    yield login.partition(":")[2]
+    yield from (value for _name, value in parse_qsl(parts.query))
+    if parts.scheme in ("http", "https"):
+        # Some servers know who asks by the path alone. A plain word in it is none.
+        yield from (part for part in parts.path.split("/") if _KEY.fullmatch(part))
+        yield login
+
+
+def _as_written(values: Iterator[str]) -> Iterator[str]:
+    for value in values:
+        if value:
+            yield from {value, unquote(value), quote(value, safe=""), value.replace('"', '\\"')}
+
+
+def environment_names() -> list[str]:
+    """Give which variables of ours are set; not to what."""
+    return sorted(name for name in os.environ if name.startswith("CALLBACKD_"))

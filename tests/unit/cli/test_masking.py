@@ -1,0 +1,77 @@
+"""A4, O7: what is taken out of what is given to others, and what is left."""
+
+from __future__ import annotations
+
+import pytest
+
+from controller.commands.masking import Masking
+
+UUID = "0b8c1f2e-6f0d-4a53-9d0e-212555019912"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("redis://:hunter2@host:6379/0", "redis://(removed)@host:6379/0"),
+        ("postgresql://me:x%40y@host/db", "postgresql://(removed)@host/db"),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer (removed)"),
+        ("token cbd_abc-DEF_1 is", "token (removed) is"),
+        ("$argon2id$v=19$m=1,t=2$c2FsdA$aGFzaA x", "(removed) x"),
+        ('{"user_pin": "1234", "x": 1', '{"user_pin": "(removed)", "x": 1'),
+        ("password=a b pin=1234;x", "password=(removed) b pin=(removed);x"),
+        ("http://h/welcome/s3cret", "http://h/welcome/(removed)"),
+        # What only speaks of one stays.
+        ("[[nodes]] password, and apply-inbound-acl", "[[nodes]] password, and apply-inbound-acl"),
+        ("discovery.password: is not set", "discovery.password: is not set"),
+    ],
+)
+def test_a4_what_looks_like_a_secret_goes(text: str, left: str) -> None:
+    masking = Masking()
+    assert masking.text(text) == left
+    assert masking.secrets == left.count("(removed)")
+
+
+def test_a4_secrets_that_are_known_go_wherever_they_stand() -> None:
+    """A4: a long one inside of words too; a short one where it stands alone."""
+    masking = Masking(["longer-one", "longer", "ab1"])
+    assert masking.text("xlonger-oney longer ab1 cab12") == "x(removed)y (removed) (removed) cab12"
+    assert masking.value({"ab1": ["longer", 5, None, {"pin": "7", "token": ""}]}) == {
+        "(removed)": ["(removed)", 5, None, {"pin": "(removed)", "token": ""}]
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        UUID,
+        f"{UUID}/1",
+        "2026-11-30T10:00:00.123456Z",
+        "1.11.1-release",
+        "192.0.2.17:8021",
+        "0x1234567890",
+        "1.23456789e+08",
+        "revision 0011, 200000 rows",
+    ],
+)
+def test_o7_what_is_no_number_is_left(text: str) -> None:
+    assert Masking().text(text) == text
+
+
+def test_o7_numbers_are_masked_and_can_be_told_apart() -> None:
+    masking = Masking()
+    first, again, other = masking.text("+12125550199 12125550199 sip:0049301234567@h").split()
+    assert first.startswith("+121\N{HORIZONTAL ELLIPSIS}")
+    assert first[-4:] == again[-4:] != other[-6:-2]
+    assert "2125550199" not in first + again
+    assert "1234567" not in other
+    assert masking.numbers == 3
+    # By another key elsewhere, so that nobody can look them up.
+    assert len({Masking().text("+12125550199") for _ in range(8)}) > 1
+    assert Masking(numbers=True).text("+12125550199 a") == "+12125550199 a"
+
+
+def test_o7_of_metrics_what_is_counted_is_left() -> None:
+    line = 'callbackd_x{number="+12125550199"} 1234567890'
+    masked = Masking().figures(line)
+    assert masked.endswith(" 1234567890")
+    assert "12125550199" not in masked

@@ -1,0 +1,42 @@
+"""A4: the settings without their secrets, and which these are."""
+
+from __future__ import annotations
+
+from controller.settings import Node, RecordStream, Settings
+from controller.settings.secret_values import cleaned, secrets_of
+from controller.settings.sections import Notices, Records
+from controller.settings.surroundings import Database, Redis
+
+SETTINGS = Settings(
+    database=Database(url="postgresql+psycopg://me:p%40ss@db1:5432,db2/x?sslpassword=key1"),
+    redis=Redis(url="redis+sentinel://:red1@s1:1,s2:2/main?sentinel_password=sent1"),
+    nodes=(Node(name="a", password="node1"), Node(name="b", password="node2")),
+    notices=Notices(
+        url="https://hooks.example.com/services/T0123456/aSecretWithoutDigits?token=tok1",
+        secret="notice1",
+    ),
+    records=Records(streams=(RecordStream(name="s", url="http://h/p", secret="stream1"),)),
+    channel_passwords={"pstn": "trunk1"},
+)
+
+
+def test_a4_of_a_url_its_scheme_and_hosts_are_left() -> None:
+    made = cleaned(SETTINGS)
+    assert made["database"] == {"url": "postgresql+psycopg://db1:5432,db2"}
+    assert made["redis"]["url"] == "redis+sentinel://s1:1,s2:2"
+    assert made["notices"]["url"] == "https://hooks.example.com"
+    assert made["channel_passwords"] == {"pstn": "(removed)"}
+    assert [node["password"] for node in made["nodes"]] == ["(removed)", "(removed)"]
+    # What is not set is no secret; a path of a file is none.
+    assert cleaned(Settings())["redis"]["url"] == ""
+    file = Settings(database=Database(url="sqlite:////var/x.sqlite3?y=1"))
+    assert cleaned(file)["database"]["url"] == "sqlite:////var/x.sqlite3"
+
+
+def test_a4_all_values_that_are_secret_are_known_as_they_may_be_written() -> None:
+    known = secrets_of(SETTINGS)
+    assert {
+        "p@ss", "p%40ss", "key1", "red1", "sent1", "node1", "node2", "T0123456",
+        "aSecretWithoutDigits", "tok1", "notice1", "stream1", "trunk1",
+    } <= known  # fmt: skip
+    assert not {"", "main", "s", "pstn", "services", "h", "p"} & known
