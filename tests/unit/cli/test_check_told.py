@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from controller.commands.check import _unwritable
+from controller.commands.check import _show, _unwritable
+from controller.commands.findings import Finding
 from controller.store.database import DatabaseError, look_at_database
 
 from .running import Run
@@ -81,3 +82,25 @@ def test_g1_whoever_may_not_look_is_told_so(tmp_path: Path) -> None:
         ):
             pass
     assert wrong == "cannot be looked at: Permission denied"
+
+
+def test_o3_of_many_things_with_one_remedy_a_few_are_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """O3: whoever reads it sees what comes after sixty sounds that are not there."""
+    alike = [
+        Finding(subject="sounds", node="fs1", well=False, text=f"file {n}.wav", remedy="install it")
+        for n in range(5)
+    ]
+    assert not _show(alike, "MISSING")
+    assert capsys.readouterr().out.splitlines() == [
+        "MISSING  sounds of fs1: file 0.wav",
+        "MISSING  sounds of fs1: file 1.wav",
+        "MISSING  sounds of fs1: file 2.wav",
+        "MISSING  sounds of fs1: and 2 more like these (--json names each)",
+        "         install it",
+    ]
+    assert not _show(alike[:3], "MISSING")
+    assert "more like these" not in capsys.readouterr().out
+    assert _show([Finding(subject="ranges", well=True, text="as shipped")], "MISSING")
+    assert capsys.readouterr().out == "ok       ranges: as shipped\n"
