@@ -24,6 +24,8 @@ BUDGET: Final = Path(__file__).with_name("budget.toml")
 #: Callbacks that are counted; of each figure the least counts: what comes now and then, by itself,
 #: may fall into one of them.
 CALLBACKS: Final = 3
+#: How many more are made on a busy machine, where something fell into each of them.
+MORE: Final = 3
 #: How often what is done all the time has been seen, until all of it is known.
 OFTEN: Final = 4
 #: By how much a budget may be more than what is used, before it is to be lowered.
@@ -123,13 +125,16 @@ def test_o3_a_callback_costs_what_its_budget_allows(world: World, meter: Meter) 
         meter.seen.clear()
         until(lambda: meter.seen["round_trips", "GET "] >= OFTEN)
     always = {key for key in meter.seen if key[0] != "commits"}
-    trails = []
-    for last in range(1, CALLBACKS + 1):
+    budget = tomllib.loads(BUDGET.read_text("utf-8"))["callback"]
+    trails: list[dict[tuple[str, str], int]] = []
+    used: dict[str, int] = {}
+    for last in range(1, CALLBACKS + MORE + 1):
         meter.seen.clear()
         called_back(world, last)
         trails.append({key: n for key, n in meter.seen.items() if key not in always})
-    budget = tomllib.loads(BUDGET.read_text("utf-8"))["callback"]
-    used = {what: min(map(partial(in_all, what), trails)) for what in budget}
+        used = {what: min(map(partial(in_all, what), trails)) for what in budget}
+        if last >= CALLBACKS and all(n <= budget[what] for what, n in used.items()):
+            break
     trail = min(trails, key=partial(in_all, "statements"))
     seen = "\n".join(f"{n} {what} {text[:160]}" for (what, text), n in sorted(trail.items()))
     over = {what: n for what, n in used.items() if n > budget[what]}
