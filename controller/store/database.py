@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
+from controller.credit.engine import Unavailable
 from controller.store.postgres import one_url, postgres_engine, with_primary
 from controller.store.prepared import READING, STATEMENT, TRANSACTION, as_sqlalchemy
 from controller.store.upgrade import UPGRADE_SECONDS, NewerDatabase, head, revision, upgrade
@@ -39,9 +40,10 @@ class DatabaseError(RuntimeError):
     """The database cannot be opened; the message says why and what to do."""
 
 
-#: What is raised while the database is locked or away: what was to be done can be done again.
+#: What is raised while the database is locked or away, or whoever charges (`credit.engine`): what
+#: was to be done can be done again.
 #: psycopg's own comes where SQLAlchemy catches none: it prepares a connection that has just died.
-Away: Final = (OperationalError, PoolTimeout, psycopg.OperationalError)
+Away: Final = (OperationalError, PoolTimeout, psycopg.OperationalError, Unavailable)
 
 
 def reader(engine: Engine) -> Engine:
