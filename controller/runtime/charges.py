@@ -66,6 +66,19 @@ class Charges:
             lambda: self.write(function, *args, **kwargs),
         )
 
+    def release(self, call: str) -> None:
+        """Release what is held for a call that was not made, or may be.
+
+        Another engine is asked once: as long as it is away calls are tried again and again. What
+        it holds still is found, and released, by `unsettled`.
+        """
+        services = self._services
+        ask = self.keep if self._turns is None else self.write
+        try:
+            ask(services.charging.release, call, services.clock.micros())
+        except Unavailable:
+            services.note_store_fault("release")
+
     def _ask(self, ask: Callable[[Offload], R]) -> R:
         assert self._turns is not None
         seconds = self._services.settings.credit.engine_seconds

@@ -398,6 +398,4 @@ def spend_limit(policy: Policy) -> SpendLimit | None:
 
 def release(services: Services, attempt: str) -> None:
     """Release what is held for an attempt that was not answered. Nobody waits for that."""
-    services.spawn(
-        services.charges.keep, services.charging.release, attempt, services.clock.micros()
-    )
+    services.spawn(services.charges.release, attempt)
