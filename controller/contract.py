@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from typing import Any, Final, TypeVar
 
@@ -382,25 +383,12 @@ def granted(answer: Granted | Refused) -> Granted:
 
 
 def at_once(asked: Sequence[Callable[[], R]]) -> list[R]:
-    """Ask all at once, each in a thread, and give the answers; an error is raised here."""
+    """Ask all at once, each in a thread, and give the answers in order; an error is raised here."""
     together = threading.Barrier(len(asked))
-    answers: list[R | BaseException] = [RuntimeError("it said nothing")] * len(asked)
 
-    def ask(index: int) -> None:
+    def ask(one: Callable[[], R]) -> R:
         together.wait()
-        try:
-            answers[index] = asked[index]()
-        except BaseException as error:  # noqa: BLE001  (raised where somebody looks)
-            answers[index] = error
+        return one()
 
-    threads = [threading.Thread(target=ask, args=(index,)) for index in range(len(asked))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    found: list[R] = []
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-        found.append(answer)
-    return found
+    with ThreadPoolExecutor(len(asked)) as threads:
+        return list(threads.map(ask, asked))

@@ -66,6 +66,10 @@ class Charges:
             lambda: self.write(function, *args, **kwargs),
         )
 
+    def not_called(self, call: str, position: int) -> None:
+        """Release what is held for a destination that nobody answered; it is asked until done."""
+        self.keep(self._services.charging.not_called, call, position)
+
     def release(self, call: str) -> None:
         """Release what is held for a call that was not made, or may be.
 

@@ -312,8 +312,7 @@ class Paying:
     def not_called(self, position: int) -> None:
         """Release what is held for a destination that nobody answered. It blocks."""
         if self.charged:
-            charges = self._services.charges
-            charges.keep(self._services.charging.not_called, self.call.call, position)
+            self._services.charges.not_called(self.call.call, position)
 
     @property
     def names(self) -> tuple[str, str]:
