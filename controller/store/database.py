@@ -68,7 +68,7 @@ def open_database(url: str) -> Engine:
     Raises `DatabaseError` where the URL is none that we know, the database cannot be had, or it
     was upgraded by a newer release.
     """
-    parsed = _parsed(url)
+    parsed = parsed_url(url)
     if parsed.drivername == "sqlite":
         _make_file(parsed)
     engine = _engine(parsed)
@@ -93,7 +93,7 @@ def look_at_database(url: str) -> Iterator[tuple[Engine, str | None]]:
 
     Raises `DatabaseError` where the URL is none that we know, or there is no such file.
     """
-    parsed = _parsed(url)
+    parsed = parsed_url(url)
     if parsed.drivername == "sqlite":
         try:
             there = Path(str(parsed.database)).is_file()
@@ -111,7 +111,7 @@ def look_at_database(url: str) -> Iterator[tuple[Engine, str | None]]:
         engine.dispose()
 
 
-def _parsed(url: str) -> URL:
+def parsed_url(url: str) -> URL:
     """Read a URL of a database that we know. Raises `DatabaseError`."""
     try:
         parsed = make_url(one_url(url))
