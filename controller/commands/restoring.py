@@ -141,12 +141,12 @@ def _check_sqlite(
         if not fits(engine, pepper):
             raise BackupError(f"{archive}: its pepper is not that of its database")
     path = Path(str(url.database))
-    if is_used(path):
-        raise BackupError(f"{path} is in use: {_STOP}")
     if path.exists() and not replace:
         raise BackupError(
             f"{path} is there already; add --replace to set it aside as {path.name}.{mark}"
         )
+    if is_used(path):
+        raise BackupError(f"{path} is in use: {_STOP}")
 
 
 def _put_postgres(made: Path, url: URL) -> None:

@@ -137,7 +137,8 @@ def _run(name: str, url: URL, *arguments: str) -> None:
     if path is None:
         raise BackupError(f"{name} is not on the PATH: install PostgreSQL's client programs")
     _, given = create_engine(url).dialect.create_connect_args(url)
-    password = given.pop("password", None)
+    # What psycopg is told beside libpq's own is not for others.
+    password, _ = given.pop("password", None), given.pop("context", None)
     environment = os.environ | ({} if password is None else {"PGPASSWORD": str(password)})
     command = [path, "--no-owner", "--no-privileges", "--no-password"]
     command += [f"--dbname={make_conninfo('', **given)}", *arguments]
@@ -145,8 +146,8 @@ def _run(name: str, url: URL, *arguments: str) -> None:
         command, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[0]
-        raise BackupError(f"{name}: {said}")
+        said = done.stderr.strip().splitlines()[:2] or [f"it ended with {done.returncode}"]
+        raise BackupError(" ".join(said))
 
 
 # --- files ---------------------------------------------------------------------------------------
