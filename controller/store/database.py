@@ -25,7 +25,14 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 from controller.credit.engine import Unavailable
 from controller.store.postgres import one_url, postgres_engine, with_primary
 from controller.store.prepared import READING, STATEMENT, TRANSACTION, as_sqlalchemy
-from controller.store.upgrade import UPGRADE_SECONDS, NewerDatabase, head, revision, upgrade
+from controller.store.upgrade import (
+    UPGRADE_SECONDS,
+    NewerDatabase,
+    TablesLocked,
+    head,
+    revision,
+    upgrade,
+)
 
 _REMEDY: Final = (
     "write sqlite:////absolute/path/callbackd.sqlite3 or postgresql://user:password@host/database, "
@@ -34,6 +41,11 @@ _REMEDY: Final = (
 
 #: How long a writer waits for another one, seconds.
 BUSY_SECONDS = 5
+
+
+#: How often an upgrade is tried whose tables others work with, and how long these go on between.
+TABLES_TRIES: Final = 5
+TABLES_PAUSE_SECONDS: Final = 1.0
 
 
 class DatabaseError(RuntimeError):
@@ -80,6 +92,13 @@ def open_database(url: str) -> Engine:
         raise DatabaseError(
             f"database.url: {_shown(parsed)} was upgraded by a newer release (revision {error}, "
             f"this one knows {head()}); upgrade this controller too"
+        ) from error
+    except TablesLocked as error:
+        engine.dispose()
+        raise DatabaseError(
+            f"database.url: {_shown(parsed)} cannot be upgraded now, and was left as it is: "
+            "somebody holds one of its tables (pg_dump, or a long transaction: see "
+            f"pg_stat_activity, by xact_start); start again when that is over: {error}"
         ) from error
     except Exception as error:
         engine.dispose()
@@ -159,7 +178,13 @@ def _upgrade(url: URL) -> None:
     """
     engine = _engine(url, upgrading=True)
     try:
-        upgrade(engine)
+        for last in (*(False,) * (TABLES_TRIES - 1), True):
+            try:
+                return upgrade(engine)
+            except TablesLocked:
+                if last:
+                    raise
+            time.sleep(TABLES_PAUSE_SECONDS)
     finally:
         engine.dispose()
 
