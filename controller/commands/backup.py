@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from controller import __version__
 from controller.commands.common import Context, actor, now, pass_context, refusing
 
 if TYPE_CHECKING:
@@ -70,7 +71,6 @@ def _make(
     settings: Settings, path: Path, at: datetime.datetime, *, without_database: bool
 ) -> Archive:
     from controller.commands.archive import Archive, write
-    from controller.release import release
     from controller.store.backup import (
         BackupError,
         copy_sqlite,
@@ -105,7 +105,7 @@ def _make(
         if sqlite and copy is not None:
             _check_fits(copy, pepper, settings)
         kind = None if copy is None else "sqlite" if sqlite else "postgresql"
-        archive = Archive(at.isoformat(timespec="seconds"), release(), kind, revision or "")
+        archive = Archive(at.isoformat(timespec="seconds"), __version__, kind, revision or "")
         made = Path(own) / "archive"
         private(made)
         archive = write(made, archive, copy, pepper)
