@@ -99,11 +99,11 @@ class Credit(Section, frozen=True):
     #: M7: for so long the switch's record of a leg is waited for that nobody saw end; then its end
     #: is estimated. It is never longer than a slice less `dispatcher.reconcile_seconds`.
     records_seconds: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 120
-    #: Who decides over credit in the place of our accounts, `package.module:factory` (see
-    #: `docs/credit-engine.md`). Empty: our accounts.
+    #: Who decides over credit in the place of callbackd's own accounts, `package.module:factory`,
+    #: as `docs/credit-engine.md` says. Empty: they do.
     engine: Annotated[str, msgspec.Meta(pattern=_FACTORY)] = ""
-    #: What the factory is given, as it likes.
-    options: dict[str, str] = {}
+    #: What that engine is made with: names and texts, as it likes.
+    options: dict[str, str] = msgspec.field(default_factory=dict)
     #: How long that engine may take to answer; then nothing is called, and a caller dials anew.
     engine_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
 
