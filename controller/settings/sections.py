@@ -35,8 +35,9 @@ from controller.settings.surroundings import (
     Web,
 )
 
-#: A module, and what makes an engine in it.
+#: A module, and what makes an engine in it; and the same in words.
 _FACTORY: Final = r"^([A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*)?\Z"
+_FACTORY_WORDS: Final = "A module and what is called in it: package.module:factory."
 
 
 class Discovery(Section, frozen=True):
@@ -101,7 +102,7 @@ class Credit(Section, frozen=True):
     records_seconds: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 120
     #: Who decides over credit in the place of callbackd's own accounts, `package.module:factory`,
     #: as `docs/credit-engine.md` says. Empty: they do.
-    engine: Annotated[str, msgspec.Meta(pattern=_FACTORY)] = ""
+    engine: Annotated[str, msgspec.Meta(pattern=_FACTORY, description=_FACTORY_WORDS)] = ""
     #: What that engine is made with: names and texts, as it likes.
     options: dict[str, str] = msgspec.field(default_factory=dict)
     #: How long that engine may take to answer; then nothing is called, and a caller dials anew.
