@@ -242,7 +242,9 @@ class Booked:
             # It was released before anybody knew of this leg: what it costs is held again.
             others = books.held(hold.account, hold.call)
             there = books.balance(hold.account) - others - hold.amount
-            hold.amount += max(0, min(cost, there))
+            if (more := max(0, min(cost, there))) > 0:
+                # And is open again, until its other leg is known too.
+                hold.amount, hold.ended = hold.amount + more, None
         return min(cost, hold.amount)
 
     def _lower(self, books: Books, hold: Hold) -> None:

@@ -96,3 +96,11 @@ def test_what_an_engine_is_given_is_shown_nowhere() -> None:
     shown = repr(type(credit)(engine="a:b", options={"key": "hush"}))
     assert "hush" not in shown
     assert "engine='a:b'" in shown
+
+
+def test_o1_a_controller_does_not_start_with_an_engine_that_cannot_be_used(
+    stocked: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What it logs goes to where it always does, and stays as it is for others.
+    monkeypatch.setattr("controller.logs.configure", lambda **_: None)
+    refused(stocked("serve", **{NAMED: "nowhere:engine"}), "credit.engine: nowhere:engine: ")
