@@ -62,7 +62,7 @@ from tests.unit.store.paying import account, add, listed
 from controller.credit.model import Price
 engine = open_database(sys.argv[1])
 for number, did, delay in (("1001", "+12025550101", 0), ("1002", "+12025550102", 3)):
-    policy = {"extension": number, "dids": (did,), "country": "US", "ring_seconds": 3,
+    policy = {"extension": number, "dids": (did,), "country": "US", "ring_seconds": 2,
               "caller_ids": (f"+1202555011{number[-1]}",), "delay_seconds": delay}
     keep(engine, validate(policy), channels=[Channel(name="pstn")])
 listed(engine, "usual", Price("+1", 600000))
@@ -202,7 +202,7 @@ def test_o4_m7_the_new_release_starts_beside_the_old_one_which_then_goes(
     for caller in (RINGS, WAITS, COMES):
         world.phone(caller, answering(typed(friend_of(caller))))
     for caller in (TALKS, DIALS, RINGS, WAITS, COMES):
-        world.phone(friend_of(caller), talking(8 if caller == TALKS else 0.5))
+        world.phone(friend_of(caller), talking(7 if caller == TALKS else 0.5))
     first = start(world, old, 0, **told)
     listed(world, 1)
     assert revision(world.engine) == "0011"
