@@ -42,6 +42,9 @@ def test_o1_check_asks_the_engine_and_says_whose_accounts_do_not_count(
     assert (one["well"], one["remedy"]) == (True, "")
     assert one["text"] == "prepaid:engine answers; it holds for 0 calls"
     ok(stocked("account", "add", "100", "--currency", "USD"))
+    said = "what is on this account pays for nothing"
+    assert said not in stocked("account", "top-up", "100", "1", "--order", "a").stderr
+    assert said in stocked("account", "top-up", "100", "1", "--order", "b", **prepaid).stderr
     (one,) = found(stocked, prepaid)
     assert one["well"]
     assert "1 accounts in the database of callbackd pay for nothing" in one["text"]
