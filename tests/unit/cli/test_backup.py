@@ -500,3 +500,20 @@ def test_the_pepper_alone(filled: Run, data: Path, file: Path, tmp_path: Path) -
     assert (data / "pepper").read_bytes() == pepper
     assert file.read_bytes() == before
     assert json.loads(ok(filled("account", "list", "--json")))
+
+
+def test_what_is_left_of_a_lost_database_is_taken_for_no_part_of_the_one_restored(
+    filled: Run, data: Path, file: Path, archive: Path
+) -> None:
+    """The log beside a database is read with it, whichever that is."""
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("UPDATE account SET description = 'of the lost one'")
+        database.commit()
+        left = [file.with_name(f"{file.name}-{end}").read_bytes() for end in ("wal", "shm")]
+    file.unlink()
+    for end, content in zip(("wal", "shm"), left, strict=True):
+        file.with_name(f"{file.name}-{end}").write_bytes(content)
+    ok(filled("restore", str(archive)))
+    assert rows(file, "SELECT description FROM account") == [("",)]
+    assert len(list(data.glob("callbackd.sqlite3.before-*-wal"))) == 1
