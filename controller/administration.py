@@ -117,6 +117,7 @@ def administrators_desks(
         run=admin.run,
         on_callback=on_callback,
         troubles=partial(channel_troubles, services),
+        elsewhere=settings.credit.engine,
     )
 
 

@@ -51,7 +51,7 @@ from controller.runtime.unsettled import Unsettled
 from controller.settings import Settings
 from controller.settings.addresses import beside, for_switches, welcome
 from controller.settings.sections import networks
-from controller.store.charging import SqlCharging
+from controller.store.charging_elsewhere import open_charging
 from controller.store.conversing import Conversing
 from controller.store.database import Away, open_database
 from controller.store.destinations import Destinations
@@ -88,6 +88,7 @@ class Controller:
         try:
             pepper = open_pepper(self._engine, settings.pepper_path)
             lineage = Journal(self._engine).position().lineage
+            charging = open_charging(self._engine, settings.credit.engine, settings.credit.options)
         except Exception:
             # Nothing else is there yet, and nobody could close this.
             self._engine.dispose()
@@ -170,7 +171,7 @@ class Controller:
             notices=Notices(self._engine),
             destinations=Destinations(self._engine),
             suspicious=Suspicions(self._engine, now=clock.micros, told=bool(settings.notices.url)),
-            charging=SqlCharging(self._engine),
+            charging=charging,
         )
         self.delivery = Delivery(
             source,
@@ -225,6 +226,7 @@ class Controller:
             pages=operators_pages(self._desks, self.metrics) if settings.web.pages else None,
             degraded=lambda: {
                 "links": self._nodes.fault,
+                "credit": self.services.charges.fault,
                 "cache": self.policies.fault,
                 "channels": self.services.health.fault,
                 "sounds": self.services.sound_watch.fault,
@@ -332,10 +334,9 @@ class Controller:
 
     def readiness(self) -> dict[str, str | None]:
         """What is checked, and what is wrong with it."""
-        up = self.services.live_links()
         return {
             "accepting": "draining" if self.draining.begun else None,
-            "nodes": None if up else "no link to any node",
+            "nodes": None if self.services.live_links() else "no link to any node",
             "store": self.services.store_fault,
         }
 
@@ -349,8 +350,7 @@ class Controller:
             if session.on_closed is None:
                 self.services.note_esl_error(error)  # no leg is there yet to say so
             raise
-        except Away:
-            # The switch connects again, here or elsewhere: the store may be back by then.
+        except Away:  # the switch connects again, here or elsewhere: it may be back by then
             self.services.note_store_fault("attach")
             session.close()
         except Exception:

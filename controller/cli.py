@@ -11,6 +11,7 @@ import msgspec
 
 from controller.commands.account import account
 from controller.commands.audit import audit
+from controller.commands.backup import backup, restore
 from controller.commands.bundle import bundle
 from controller.commands.call import call
 from controller.commands.callback import callback
@@ -59,7 +60,7 @@ def main(context: click.Context, config: str | None) -> None:
 for command in (
     client, extension, callerid, channel, number, price_list, rate, account, sound, token, user,
     callback, call, stop, resume, stops, lockout, suspicion, node, controller_, explain,
-    audit, person, import_, export, switch, check, trace, bundle, completion,
+    audit, person, import_, export, switch, check, trace, bundle, backup, restore, completion,
 ):  # fmt: skip
     main.add_command(command)
 

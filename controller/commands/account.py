@@ -166,9 +166,16 @@ def _enter(
         "order_number": order,
         "notes": notes,
     }
-    with opened(context.settings()) as store:
+    settings = context.settings()
+    with opened(settings) as store:
         item = find(store, owner)
         line, new = store.directory.add_entry(store.actor, item.key, values)
+    if settings.credit.engine:
+        click.echo(
+            f"calls are charged by {settings.credit.engine} (credit.engine): what is on this "
+            "account pays for nothing",
+            err=True,
+        )
     if as_json:
         echo_json(_shown(line))
         return

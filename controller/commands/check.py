@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from controller.commands.check_credit import credit
 from controller.commands.check_doors import doors, files
 from controller.commands.check_host import host
 from controller.commands.check_node import needs
@@ -108,6 +109,7 @@ def find(context: Context, *, only_switch: bool = False) -> Iterator[Finding]:
     yield from ranges(settings, datetime.datetime.now(datetime.UTC).date())
     yield from _told(settings)
     yield from redis(settings)
+    yield from credit(settings)
     known = Known()
     for finding, found in database(settings, others=True):
         known = found

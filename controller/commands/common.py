@@ -120,6 +120,7 @@ def refusing() -> Iterator[None]:
 
     from controller.admin.model import AdminError
     from controller.cache.address import CacheSettingsError
+    from controller.credit.engine import Unavailable
     from controller.policy.model import PolicyError
     from controller.store.database import DatabaseError
     from controller.store.passwords import BadPassword
@@ -128,6 +129,8 @@ def refusing() -> Iterator[None]:
         yield
     except (AdminError, BadPassword, CacheSettingsError, DatabaseError, PolicyError) as error:
         raise click.ClickException(str(error)) from error
+    except Unavailable as error:
+        raise click.ClickException(f"credit.engine cannot be asked: {error}") from error
     except DBAPIError as error:
         # The statement says nothing to whoever typed a command.
         raise click.ClickException(f"the database: {error.orig}") from error

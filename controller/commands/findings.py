@@ -11,10 +11,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was looked at.
 
     Attributes:
-        subject: `settings`, `doors`, `files`, `host`, `ranges`, `records`, `notices`, `redis`,
-            `database`, `pepper`, `clock`, `presence`, `controllers`, `nodes`, `node`, `release`,
-            `modules`, `dialplan`, `call records`, `sounds`, `gateways` or `password`; with --switch
-            also `event socket`, `core`, `profile` or `switch`.
+        subject: `settings`, `doors`, `files`, `host`, `ranges`, `records`, `notices`, `credit`,
+            `redis`, `database`, `pepper`, `clock`, `presence`, `controllers`, `nodes`, `node`,
+            `release`, `modules`, `dialplan`, `call records`, `sounds`, `gateways` or `password`;
+            with --switch also `event socket`, `core`, `profile` or `switch`.
         node: the node that it is about; None: it is about none.
         well: whether it is as it should be; a warning is, and says what could be better.
         text: what was found.

@@ -12,9 +12,9 @@ import click
 from controller.commands.common import Context, opened, pass_context
 
 if TYPE_CHECKING:
+    from controller.credit.engine import Charging
     from controller.runtime.switch_records import Found
     from controller.settings import Settings
-    from controller.store.charging import SqlCharging
 
 
 @click.command("records")
@@ -31,14 +31,17 @@ def records(context: Context, directory: Path, *, keep: bool) -> None:
     removed.
     """
     from controller.runtime.switch_records import look, names_in
-    from controller.store.charging import SqlCharging
+    from controller.store.charging_elsewhere import EngineError, open_charging
 
     settings = context.settings()
     node = _node_of(settings, directory)
     counts: Counter[str] = Counter()
     faults: list[str] = []
     with opened(settings) as store:
-        charging = SqlCharging(store.engine)
+        try:
+            charging = open_charging(store.engine, settings.credit.engine, settings.credit.options)
+        except EngineError as error:
+            raise click.ClickException(str(error)) from error
         try:
             parts = names_in(directory, set())
         except OSError as error:
@@ -65,7 +68,7 @@ def _node_of(settings: Settings, directory: Path) -> str | None:
     return settings.nodes[0].name if len(settings.nodes) == 1 else None
 
 
-def _settle(charging: SqlCharging, found: Found, counts: Counter[str]) -> list[str]:
+def _settle(charging: Charging, found: Found, counts: Counter[str]) -> list[str]:
     """Settle what was found, and count it; give what was wrong. What could not be is left there."""
     from controller.store.database import Away
 

@@ -1,8 +1,10 @@
 """The one interface behind which credit is decided: another charging engine can take its place.
 
-`store.charging` is ours. All calls block, and raise `store.database.Away` (or an error of the
-engine's own) where it cannot be asked: then nothing is called, since nobody knows who pays.
-Each may be made again with the same values: what was granted or settled once is not again.
+`store.charging` is ours. That of somebody else keeps `Provider`, and `store.charging_elsewhere`
+makes a `Charging` of it: which legs are recorded, and which node has a call, is known here and not
+there. All calls block. Where an engine cannot be asked it raises `Unavailable`, and ours
+`store.database.Away`: then nothing is called, since nobody knows who pays. Each may be made again
+with the same values: what was granted or settled once is not again.
 """
 
 from __future__ import annotations
@@ -24,8 +26,18 @@ from controller.credit.model import (
 )
 
 
-class Charging(Protocol):
-    """Who pays, for how long the credit lasts, and what a call has cost."""
+class Unavailable(Exception):
+    """The charging engine cannot be asked now, or did not say whether it has done what was asked.
+
+    Whoever asked asks again, with the same values, or calls nobody.
+    """
+
+
+class Provider(Protocol):
+    """Who pays, for how long the credit lasts, and what a call has cost.
+
+    It is asked in threads, several at a time, by several controllers.
+    """
 
     def begin(self, call: Begin) -> Granted | Refused:
         """Hold for a return call (M3), before it is made."""
@@ -49,10 +61,7 @@ class Charging(Protocol):
         """Release what was held for a destination that no leg of was answered."""
 
     def settle(self, end: LegEnd) -> Settled:
-        """Charge a leg that is over, keep its record, and release what it does not need (M7)."""
-
-    def settled(self, legs: Sequence[str]) -> frozenset[str]:
-        """Give those of these legs that are settled already. It only reads."""
+        """Charge a leg that is over, once, and release what it does not need (M7)."""
 
     def release(self, call: str, now: int) -> None:
         """Release all that is held for a call of which no leg is left to settle."""
@@ -60,11 +69,18 @@ class Charging(Protocol):
     def overdue(self, now: int) -> Sequence[Held]:
         """Give the calls whose hold has ended by itself and is still there."""
 
-    def held_on(self, node: str) -> Sequence[Held]:
-        """Give the calls of a node for which something is held."""
-
     def credit(self, extension: str, caller: str | None, call: str = "") -> Credit | None:
         """Give what whoever pays has to spend (C2): what is held is not, but for `call` itself.
 
         None: nobody pays.
         """
+
+
+class Charging(Provider, Protocol):
+    """What controllers ask: a provider, and what is known of its calls beside it."""
+
+    def settled(self, legs: Sequence[str]) -> frozenset[str]:
+        """Give those of these legs that are settled already. It only reads."""
+
+    def held_on(self, node: str) -> Sequence[Held]:
+        """Give the calls of a node for which something is held."""

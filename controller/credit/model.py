@@ -244,6 +244,7 @@ class Settled(msgspec.Struct, frozen=True):
         uncovered: micro-units that it cost beyond what was held, and nobody was charged.
         left: on the account afterwards, micro-units; None: nobody pays.
         currency: the account's, ISO 4217; None: nobody pays.
+        account: whose it is, as another engine than ours names it; or None.
 
     """
 
@@ -253,6 +254,7 @@ class Settled(msgspec.Struct, frozen=True):
     uncovered: int = 0
     left: int | None = None
     currency: str | None = None
+    account: str | None = None
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

@@ -272,7 +272,7 @@ def unseen_end(services: Services, event: Event) -> None:
                 services.transcribing.add(request_id, uuid, what, words)
             case NotCalled(position):
                 call = text(event.call) or uuid
-                services.keep(services.charging.not_called, call, position)
+                services.charges.not_called(call, position)
             case _:
                 raise AssertionError(f"{type(effect).__name__} does not end a leg")
     unmark(services, found[0].node, found[0].attempt)

@@ -99,8 +99,7 @@ class Calling(Underway):
                     self._originate(due, request.number, policy, links, busy)
         except Away:
             # Nothing was sent: it is made anew as soon as the store is back.
-            services.note_store_fault("return_call")
-            self._give_back(request, 0.0)
+            self._give_back(request, services.note_store_fault("return_call"))
         except Exception:
             self.over(request.id)
             raise

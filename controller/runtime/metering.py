@@ -303,7 +303,7 @@ class Metering:
         ours = {paying.call.call for paying in self._calls.values()}
         for link in services.live_links():
             try:
-                for held in services.reads.run(services.charging.held_on, link.name):
+                for held in services.charges.read(services.charging.held_on, link.name):
                     known[held.call] = held.position
                     if held.call in ours or self._is_looked_after(held):
                         continue

@@ -184,7 +184,7 @@ class Paying:
             return
         services, call = self._services, self.call
         wanted, now = services.settings.credit.dialogue_seconds, services.clock.micros()
-        answer = services.write_first(
+        answer = services.charges.first(
             services.charging.identify,
             Identify(
                 call=call.call,
@@ -259,7 +259,7 @@ class Paying:
         if not self.charged:
             return None
         dial = msgspec.structs.replace(dial, now=self._services.clock.micros())
-        answer = self._services.write_first(self._services.charging.dial, dial)
+        answer = self._services.charges.first(self._services.charging.dial, dial)
         if isinstance(answer, Granted):
             self.granted = answer
         return answer
@@ -286,7 +286,7 @@ class Paying:
         services, talk = self._services, self.talk
         with self._turn:
             known = self.granted
-            granted = services.write_first(
+            granted = services.charges.first(
                 services.charging.extend,
                 Extend(
                     call=self.call.call,
@@ -312,7 +312,7 @@ class Paying:
     def not_called(self, position: int) -> None:
         """Release what is held for a destination that nobody answered. It blocks."""
         if self.charged:
-            self._services.keep(self._services.charging.not_called, self.call.call, position)
+            self._services.charges.not_called(self.call.call, position)
 
     @property
     def names(self) -> tuple[str, str]:
@@ -368,7 +368,7 @@ def begin(
     asked = policy.password_hash is not None or (
         policy.caller_passwords and (listed is None or listed.pin_hash is not None)
     )
-    return services.write(
+    return services.charges.write(
         services.charging.begin,
         Begin(
             call=attempt,
@@ -397,4 +397,4 @@ def spend_limit(policy: Policy) -> SpendLimit | None:
 
 def release(services: Services, attempt: str) -> None:
     """Release what is held for an attempt that was not answered. Nobody waits for that."""
-    services.spawn(services.keep, services.charging.release, attempt, services.clock.micros())
+    services.spawn(services.charges.release, attempt)

@@ -370,7 +370,7 @@ class ReturnLeg(Leg[ReturnSession]):
     def _look_up_credit(self, step: int) -> None:
         services, caller = self.services, self.session.caller
         try:
-            credit = services.reads.run(
+            credit = services.charges.read(
                 services.charging.credit,
                 self.session.policy.extension,
                 None if caller is None else caller.number,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
@@ -15,7 +16,7 @@ from controller.cache.patterns import Patterns
 from controller.cache.places import Places
 from controller.cache.policies import Policies
 from controller.cache.presence import Presence
-from controller.credit.engine import Charging
+from controller.credit.engine import Charging, Unavailable
 from controller.esl import commands
 from controller.esl.errors import EslError, WireError
 from controller.esl.switch import SwitchLink
@@ -26,6 +27,7 @@ from controller.policy.clients import ClientTable
 from controller.policy.model import Policy
 from controller.policy.sounds import SoundTable
 from controller.policy.trunks import Trunks
+from controller.runtime.charges import Charges
 from controller.runtime.clock import Clock
 from controller.runtime.health import ChannelHealth
 from controller.runtime.limits_told import LimitsTold
@@ -174,6 +176,7 @@ class Services:
         self.placing = Placing(self, destinations)
         self.transcribing = Transcribing(self, transcripts)
         self.charging = charging
+        self.charges = Charges(self)
         self.metering = Metering(self)
         self.settling = Settling(self)
         self.watching = Watching(self, patterns, suspicious)
@@ -201,9 +204,9 @@ class Services:
         metrics.store_waiting.set_function(lambda: sql.waiting + self._insisting)
 
     @property
-    def turns(self) -> tuple[Offload, ...]:
+    def turns(self) -> tuple[Offload | Charges, ...]:
         """Where what the calls ask for is done, off the loop: to be ended in this order."""
-        return (self.sql, self.reads, self.files, self.hashing)
+        return (self.charges, self.sql, self.reads, self.files, self.hashing)
 
     # --- the store ---------------------------------------------------------------------------
 
@@ -264,14 +267,22 @@ class Services:
         """Whether ends of calls may still wait to be written, the store having been away."""
         return self.clock.now() - self._store_away < 2 * KEEP_LONGEST_WAIT
 
-    def note_store_fault(self, what: str) -> None:
-        """Log the fault that is being handled, once for each time that the store is away."""
+    def note_store_fault(self, what: str) -> float:
+        """Log the fault that is being handled, once for each time that the store is away.
+
+        Or whoever charges, where that is not us. Gives in how many seconds to try again what can
+        wait: a write to the store waits by itself until that is back.
+        """
+        error = sys.exception()
+        if isinstance(error, Unavailable):
+            return self.charges.note_fault(what, error)
         self.metrics.faults.labels("store").inc()
         self._store_away = self.clock.now()
         if self.store_fault is None:
             self.store_fault = f"the store failed at {what}"
             self._store_away_since = self._store_away
             log.exception("store_fault", what=what)
+        return 0.0
 
     @property
     def recents(self) -> tuple[Recents | Spending, ...]:

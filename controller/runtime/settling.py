@@ -164,7 +164,7 @@ class Settling:
         if end.side is Side.DESTINATION:
             # Whom it called and what it showed is written behind; its record has both.
             services.placing.flush_called(end.request, end.position)
-        settled = services.keep(services.charging.settle, end)
+        settled = services.charges.keep(services.charging.settle, end)
         self._settled.add(end.leg)
         if not settled.first:
             return False

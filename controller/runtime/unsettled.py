@@ -128,7 +128,7 @@ class Unsettled:
 
     def _look_at(self, link: SwitchLink, begun: int) -> None:
         services = self._services
-        held = services.reads.run(services.charging.held_on, link.name)
+        held = services.charges.read(services.charging.held_on, link.name)
         gone: list[tuple[Held, Trace | None]] = []
         try:
             for first in range(0, len(held), AT_ONCE):
@@ -185,7 +185,7 @@ class Unsettled:
         services = self._services
         now, wait = services.clock.micros(), self._wait()
         # Those that end first.
-        held = services.reads.run(services.charging.overdue, FOREVER)
+        held = services.charges.read(services.charging.overdue, FOREVER)
         traces = self._traces(held)
         before = self._unwritten
         self._unwritten = {
@@ -241,7 +241,7 @@ class Unsettled:
                         records=self._records.has(trace.node),
                     )  # fmt: skip
                     services.settling.settle(estimated(held.call, held.request, one))
-        services.keep(services.charging.release, held.call, services.clock.micros())
+        services.charges.keep(services.charging.release, held.call, services.clock.micros())
         log.info("hold_released")
         return True
 

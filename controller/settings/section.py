@@ -27,7 +27,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 #: This machine.
 LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
 #: What is shown of no setting, by its name.
-SECRET: Final = frozenset({"password", "secret", "url", "channel_passwords"})
+SECRET: Final = frozenset({"password", "secret", "url", "channel_passwords", "options"})
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -34,6 +34,10 @@ from controller.settings.surroundings import (
     Sounds,
     Web,
 )
+
+#: A module, and what makes an engine in it; and the same in words.
+_FACTORY: Final = r"^([A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*)?\Z"
+_FACTORY_WORDS: Final = "A module and what is called in it: package.module:factory."
 
 
 class Discovery(Section, frozen=True):
@@ -96,6 +100,13 @@ class Credit(Section, frozen=True):
     #: M7: for so long the switch's record of a leg is waited for that nobody saw end; then its end
     #: is estimated. It is never longer than a slice less `dispatcher.reconcile_seconds`.
     records_seconds: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 120
+    #: Who decides over credit in the place of callbackd's own accounts, `package.module:factory`,
+    #: as `docs/credit-engine.md` says. Empty: they do.
+    engine: Annotated[str, msgspec.Meta(pattern=_FACTORY, description=_FACTORY_WORDS)] = ""
+    #: What that engine is made with: names and texts, as it likes.
+    options: dict[str, str] = msgspec.field(default_factory=dict)
+    #: How long that engine may take to answer; then nothing is called, and a caller dials anew.
+    engine_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
 
 
 class RecordStream(Section, frozen=True):

@@ -15,11 +15,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-import msgspec
 from sqlalchemy import Connection, Engine
 
 from controller.callback.events import Credit
-from controller.credit import deciding
+from controller.credit import deciding, holding
 from controller.credit.deciding import Decision
 from controller.credit.model import (
     Begin,
@@ -80,7 +79,7 @@ class SqlCharging:
             payer = payer_within(connection, account, by.found, call, call.extension, self._now)
             decision = deciding.decide_begin(call, by.price, payer)
             if known is not None and known.ended is None:
-                return _again(known, decision)
+                return holding.again(known, decision)
             if isinstance(decision, Refused):
                 return decision
             hold = _new(call, account, by.price, decision)
@@ -113,7 +112,7 @@ class SqlCharging:
             payer = payer_within(connection, account, by.found, call, call.extension, self._now)
             decision = deciding.decide_identify(call, by.price, payer, serial)
             if hold is not None and hold.account == account.id and hold.return_answered is not None:
-                return _again(hold, decision)
+                return holding.again(hold, decision)
             if isinstance(decision, Refused):
                 return decision
             new = _new(call, account, by.price, decision)
@@ -149,7 +148,7 @@ class SqlCharging:
                 hold.return_seconds,
             )
             if again:
-                return _again(hold, decision)
+                return holding.again(hold, decision)
             if isinstance(decision, Refused):
                 return decision
             hold.position, hold.destination_price = call.position, price
@@ -328,24 +327,6 @@ def _stays(call: Identify, hold: Hold, account: Account, price: Price | None) ->
 
 def _granted(decision: Decision | Refused) -> Granted | Refused:
     return decision if isinstance(decision, Refused) else decision.granted
-
-
-def _again(hold: Hold, decision: Decision | Refused) -> Granted:
-    """Give what was granted, of which whoever asked did not get to know.
-
-    How long all that there is would last is not kept, and decided anew.
-    """
-    kept = hold.granted()
-    if isinstance(decision, Refused):
-        return kept
-    granted = decision.granted
-    return msgspec.structs.replace(
-        granted,
-        return_seconds=kept.return_seconds if granted.return_seconds else 0,
-        destination_seconds=kept.destination_seconds,
-        serial=kept.serial,
-        until=kept.until,
-    )
 
 
 def _new(call: Begin | Identify, account: Account, price: Price | None, decided: Decision) -> Hold:

@@ -1,7 +1,6 @@
 """What is held for calls (M3, M4), as it lies in the database: one row for a call.
 
-`destinations` are those that were dialled before the one under way. Of one whose end is not known
-yet the cost is held still, and the price of each stays known: its leg may be told of late.
+How it changes is `credit.holding`'s.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from controller.credit.deciding import Decision
-from controller.credit.model import Granted, Held, Price
-from controller.credit.rating import charge
+from controller.credit import holding
+from controller.credit.holding import Dialled
+from controller.credit.model import Held
 from controller.store.charging_accounts import FIELDS as ACCOUNT
 from controller.store.charging_accounts import PAYER, Account, lock, lock_payer
 from controller.store.charging_prices import read_price, write_price
@@ -31,129 +30,13 @@ from controller.store.schema_money import credit_hold as holds
 MOST_GIVEN: Final = 1000
 
 
-class Dialled(msgspec.Struct, frozen=True):
-    """A destination that was dialled earlier; `open`: what it has cost is not known yet."""
-
-    position: int
-    price: Price | None
-    seconds: int
-    open: bool
-
-
-class Hold(msgspec.Struct):
+class Hold(holding.Hold):
     """What is held for a call; see the schema.
 
     `lies`: what of it lies in the database, as it does there; None: nothing does.
     """
 
-    call: str
-    request: str
-    extension: str
-    account: str
-    limited: bool
-    amount: int
-    serial: int
-    return_price: Price | None
-    return_seconds: int
-    return_answered: int | None
-    return_settled: bool
-    position: int
-    destination_price: Price | None
-    destination_seconds: int
-    destination_answered: int | None
-    destinations: tuple[Dialled, ...]
-    until: int
-    created: int
-    changed: int
-    ended: int | None
     lies: dict[str, Any] | None = None
-
-    def grant(self, decided: Decision, now: int, *, limited: bool) -> None:
-        """Let what is decided be what is held, and open; 0 s: the return leg's limit stays."""
-        granted = decided.granted
-        self.limited, self.amount = limited, decided.amount
-        self.return_seconds = granted.return_seconds or self.return_seconds
-        self.destination_seconds = granted.destination_seconds
-        self.serial, self.until, self.changed, self.ended = granted.serial, granted.until, now, None
-
-    def reserved(self) -> int:
-        """Give what the destinations before this one cost at most, of which no end is known."""
-        return sum(charge(one.price, one.seconds) for one in self.destinations if one.open)
-
-    def needed(self) -> int:
-        """Give what the legs that are not over cost if they last as long as they may."""
-        cost = self.reserved() + charge(self.destination_price, self.destination_seconds)
-        return (
-            cost if self.return_settled else cost + charge(self.return_price, self.return_seconds)
-        )
-
-    def shorten(self, seconds: int) -> None:
-        """Take it that the return leg ends after so many seconds: no more is held for it."""
-        if seconds < self.return_seconds:
-            self.return_seconds = seconds
-            self.amount = min(self.amount, self.needed())
-
-    def idle(self) -> bool:
-        """Whether no leg is left that this is held for."""
-        return (
-            self.return_settled
-            and not self.position
-            and not any(one.open for one in self.destinations)
-        )
-
-    def has_called(self) -> bool:
-        """Whether a destination was dialled that costs something."""
-        prices = (self.destination_price, *(one.price for one in self.destinations))
-        return any(price is not None for price in prices)
-
-    def price(self, position: int) -> Price | None:
-        """Give what a leg is charged by; 0 is the return leg. None: it is free, or unknown."""
-        if position == 0:
-            return self.return_price
-        if position == self.position:
-            return self.destination_price
-        return next((one.price for one in self.destinations if one.position == position), None)
-
-    def is_open(self, position: int) -> bool:
-        """Whether something is held for a leg; 0 is the return leg."""
-        if position == 0:
-            return not self.return_settled
-        return position == self.position or any(
-            one.open for one in self.destinations if one.position == position
-        )
-
-    def put_aside(self, *, open: bool) -> None:  # noqa: A002  (what the field is called)
-        """Let there be no destination under way; it is kept with the earlier ones."""
-        if self.position:
-            one = Dialled(self.position, self.destination_price, self.destination_seconds, open)
-            others = (known for known in self.destinations if known.position != self.position)
-            self.destinations = (*others, one)
-        self.position, self.destination_price, self.destination_seconds = 0, None, 0
-        self.destination_answered = None
-
-    def close(self, position: int) -> bool:
-        """Take it that a destination is over; False where it was already, or is unknown."""
-        if position and position == self.position:
-            self.put_aside(open=False)
-            return True
-        known = self.destinations
-        self.destinations = tuple(
-            msgspec.structs.replace(one, open=False) if one.position == position else one
-            for one in known
-        )
-        return self.destinations != known
-
-    def granted(self) -> Granted:
-        """Give what was granted last, as far as it is kept."""
-        return Granted(
-            charged=True,
-            return_seconds=self.return_seconds,
-            destination_seconds=self.destination_seconds,
-            lasts=self.destination_seconds or self.return_seconds or None,
-            more=False,
-            serial=self.serial,
-            until=self.until,
-        )
 
 
 _NAMES: Final = tuple(name for name in Hold.__struct_fields__ if name != "lies")

@@ -22,9 +22,17 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
+from controller.credit.engine import Unavailable
 from controller.store.postgres import one_url, postgres_engine, with_primary
 from controller.store.prepared import READING, STATEMENT, TRANSACTION, as_sqlalchemy
-from controller.store.upgrade import UPGRADE_SECONDS, NewerDatabase, head, revision, upgrade
+from controller.store.upgrade import (
+    UPGRADE_SECONDS,
+    NewerDatabase,
+    TablesLocked,
+    head,
+    revision,
+    upgrade,
+)
 
 _REMEDY: Final = (
     "write sqlite:////absolute/path/callbackd.sqlite3 or postgresql://user:password@host/database, "
@@ -35,13 +43,19 @@ _REMEDY: Final = (
 BUSY_SECONDS = 5
 
 
+#: How often an upgrade is tried whose tables others work with, and how long these go on between.
+TABLES_TRIES: Final = 5
+TABLES_PAUSE_SECONDS: Final = 1.0
+
+
 class DatabaseError(RuntimeError):
     """The database cannot be opened; the message says why and what to do."""
 
 
-#: What is raised while the database is locked or away: what was to be done can be done again.
+#: What is raised while the database is locked or away, or whoever charges (`credit.engine`): what
+#: was to be done can be done again.
 #: psycopg's own comes where SQLAlchemy catches none: it prepares a connection that has just died.
-Away: Final = (OperationalError, PoolTimeout, psycopg.OperationalError)
+Away: Final = (OperationalError, PoolTimeout, psycopg.OperationalError, Unavailable)
 
 
 def reader(engine: Engine) -> Engine:
@@ -66,7 +80,7 @@ def open_database(url: str) -> Engine:
     Raises `DatabaseError` where the URL is none that we know, the database cannot be had, or it
     was upgraded by a newer release.
     """
-    parsed = _parsed(url)
+    parsed = parsed_url(url)
     if parsed.drivername == "sqlite":
         _make_file(parsed)
     engine = _engine(parsed)
@@ -78,6 +92,13 @@ def open_database(url: str) -> Engine:
         raise DatabaseError(
             f"database.url: {_shown(parsed)} was upgraded by a newer release (revision {error}, "
             f"this one knows {head()}); upgrade this controller too"
+        ) from error
+    except TablesLocked as error:
+        engine.dispose()
+        raise DatabaseError(
+            f"database.url: {_shown(parsed)} cannot be upgraded now, and was left as it is: "
+            "somebody holds one of its tables (pg_dump, or a long transaction: see "
+            f"pg_stat_activity, by xact_start); start again when that is over: {error}"
         ) from error
     except Exception as error:
         engine.dispose()
@@ -91,7 +112,7 @@ def look_at_database(url: str) -> Iterator[tuple[Engine, str | None]]:
 
     Raises `DatabaseError` where the URL is none that we know, or there is no such file.
     """
-    parsed = _parsed(url)
+    parsed = parsed_url(url)
     if parsed.drivername == "sqlite":
         try:
             there = Path(str(parsed.database)).is_file()
@@ -109,7 +130,7 @@ def look_at_database(url: str) -> Iterator[tuple[Engine, str | None]]:
         engine.dispose()
 
 
-def _parsed(url: str) -> URL:
+def parsed_url(url: str) -> URL:
     """Read a URL of a database that we know. Raises `DatabaseError`."""
     try:
         parsed = make_url(one_url(url))
@@ -157,7 +178,13 @@ def _upgrade(url: URL) -> None:
     """
     engine = _engine(url, upgrading=True)
     try:
-        upgrade(engine)
+        for last in (*(False,) * (TABLES_TRIES - 1), True):
+            try:
+                return upgrade(engine)
+            except TablesLocked:
+                if last:
+                    raise
+            time.sleep(TABLES_PAUSE_SECONDS)
     finally:
         engine.dispose()
 

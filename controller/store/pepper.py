@@ -7,13 +7,24 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from controller.store.database import reader
 from controller.store.extensions import Extensions
 from controller.store.passwords import load_pepper
 from controller.store.schema import pepper as table
+
+
+def fits(engine: Engine, pepper: bytes | None) -> bool:
+    """Whether a database's passwords are made with a pepper; None: whether none has made any."""
+    with reader(engine).connect() as connection:
+        if not inspect(connection).has_table(table.name):
+            return True  # of a release before there were fingerprints
+        known = connection.execute(select(table.c.fingerprint)).scalar()
+    if known is None:
+        return True
+    return pepper is not None and hmac.compare_digest(known, _fingerprint(pepper))
 
 
 def open_pepper(engine: Engine, path: Path) -> bytes:

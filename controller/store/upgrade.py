@@ -11,6 +11,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy.exc import OperationalError
 
 #: What PostgreSQL is asked for while the tables are changed: one upgrade at a time. Any number.
 _LOCK: Final = 0x63626400
@@ -18,8 +19,18 @@ _LOCK: Final = 0x63626400
 #: How long a start waits for another one that upgrades already, seconds.
 UPGRADE_SECONDS: Final = 300
 
+#: How long a change waits for a table that others work with, seconds. All who want that meanwhile
+#: wait behind it: callers do not hear that, and a long reader (pg_dump) holds nobody up.
+TABLE_SECONDS: Final = 2.0
+#: What PostgreSQL says where a table could not be had: by then, or because of two each had one.
+_NOT_HAD: Final = ("55P03", "40P01")
+
 #: The revision of databases that were made before there were revisions.
 _FIRST: Final = "0001"
+
+
+class TablesLocked(RuntimeError):
+    """Somebody works with a table for longer than is waited; nothing was changed."""
 
 
 class NewerDatabase(RuntimeError):
@@ -59,17 +70,20 @@ def revision(engine: Engine) -> str | None:
 
 def _lock(connection: Connection) -> None:
     # Who upgrades already may take longer than a lock is waited for otherwise.
-    usual = connection.exec_driver_sql("SHOW lock_timeout").scalar_one()
+    setting = "SELECT setting::int FROM pg_settings WHERE name = 'lock_timeout'"
+    usual = connection.exec_driver_sql(setting).scalar_one()
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{UPGRADE_SECONDS}s'")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{usual}'")
+    most = int(TABLE_SECONDS * 1000)
+    # Milliseconds; 0 is as long as it takes.
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {min(most, usual or most)}")
 
 
 def upgrade(engine: Engine, to: str = "head") -> None:
     """Upgrade a database, all the way or not at all; of several who try, one does.
 
     `engine` must not check foreign keys on SQLite while tables are made anew (`database` gives
-    such a one). Raises `NewerDatabase`, and what the database raises.
+    such a one). Raises `NewerDatabase`, `TablesLocked`, and what the database raises.
     """
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
@@ -80,7 +94,12 @@ def upgrade(engine: Engine, to: str = "head") -> None:
         config = _config(connection)
         if found is None and inspect(connection).has_table("callback_request"):
             command.stamp(config, _FIRST)
-        command.upgrade(config, to)
+        try:
+            command.upgrade(config, to)
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) in _NOT_HAD:
+                raise TablesLocked(str(error.orig).partition("\n")[0]) from error
+            raise
         if connection.dialect.name == "sqlite":
             broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
             if broken is not None:

@@ -65,6 +65,7 @@ def create_pages(
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MOST_BYTES
     _templates(app)
+    app.jinja_env.globals["elsewhere"] = desks.elsewhere
 
     def before() -> Response | None:
         g.language = words.choose([name for name, _ in request.accept_languages])

@@ -60,5 +60,7 @@ class Desks(msgspec.Struct, frozen=True):
     run: Run
     on_callback: Callable[[float], None] = _nobody
     troubles: Callable[[], Mapping[str, Mapping[str, str]]] = _unknown
+    #: Who charges in the place of our accounts (`credit.engine`), or empty.
+    elsewhere: str = ""
     #: What the pages share with the API: files that are taken one at a time.
     shares: Shares = msgspec.field(default_factory=Shares)

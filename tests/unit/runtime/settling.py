@@ -17,6 +17,7 @@ from controller.credit.model import Begin, Dial, Granted, LegEnd
 from controller.esl.errors import NotConnected
 from controller.esl.events import LegOver
 from controller.metrics import Metrics
+from controller.runtime.charges import Charges
 from controller.runtime.settling import Settling
 from controller.runtime.unsettled import Unsettled
 from controller.settings import Credit, Node, Settings
@@ -98,6 +99,7 @@ class Bench:
                 store_fault=None,
             ),
         )
+        self.services.charges = Charges(self.services)
         self.settling = self.services.settling = Settling(self.services)
         #: When it is to be looked again, microseconds since 1970, and how that is done.
         self.unsettled_later: list[tuple[int, Callable[[], None]]] = []

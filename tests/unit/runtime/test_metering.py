@@ -33,6 +33,7 @@ from controller.routing.model import Plan
 from controller.runtime import metering
 from controller.runtime.attaching import paying_of
 from controller.runtime.beginning import caller_of
+from controller.runtime.charges import Charges
 from controller.runtime.metering import AT_ONCE, Metering
 from controller.runtime.paying import Call, Limit, Paying, Talk, begin
 from controller.runtime.return_leg import ReturnLeg
@@ -135,6 +136,7 @@ class World:
                 policies=SimpleNamespace(get=lambda extension: self.policy),
             ),
         )
+        self.services.charges = Charges(self.services)
         self.metering = Metering(self.services)
         self.paying = self.new()
 

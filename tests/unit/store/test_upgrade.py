@@ -595,3 +595,102 @@ def test_o4_who_finds_an_upgrade_under_way_waits_for_it_however_long_it_takes(
         assert connection.execute(text("SHOW lock_timeout")).scalar() == "1ms"
     impatient.dispose()
     holding.dispose()
+
+
+# --- while others work with it ---------------------------------------------------------------
+
+#: The last two steps: what was before has been tried when it was new, and changes no more.
+STEPS = list(zip([*older.OLDER][-2:], [[*older.OLDER][-1], head()], strict=True))
+
+
+class Writer:
+    """A controller of the release before, as far as the database sees: it writes on and on."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_engine(url, poolclass=NullPool)
+        if self._engine.dialect.name == "sqlite":
+            # As long as a controller waits, and longer than any upgrade of so little.
+            self._engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": 60})
+        self._enough = Event()
+        self.wrote: list[str] = []
+        self._pool = ThreadPoolExecutor(1)
+        self._running = self._pool.submit(self._run)
+
+    def _run(self) -> None:
+        add = text(
+            "INSERT INTO callback_request (id, extension, did, number, state, created, due, joined,"
+            " caller, last_caller, rang, expires)"
+            " VALUES (:id, '100', '+1', :id, 'done', 1, 1, 0, '+1', '+1', 1, 1)"
+        )
+        change = text("UPDATE callback_request SET joined = joined + 1 WHERE id = :id")
+        while not self._enough.is_set():
+            row = {"id": f"w{len(self.wrote)}"}
+            with self._engine.begin() as connection:
+                connection.execute(add, row)
+                connection.execute(change, row)
+            self.wrote.append(row["id"])
+
+    def more(self) -> None:
+        """Wait until it has written more."""
+        before = len(self.wrote)
+        until(lambda: self._running.done() or len(self.wrote) > before + 2)
+        if self._running.done():
+            self._running.result()
+
+    def stop(self) -> list[str]:
+        """Let it write no more; give what it has. Raises what it was told instead."""
+        self._enough.set()
+        self._running.result()
+        self._pool.shutdown()
+        self._engine.dispose()
+        return self.wrote
+
+
+@pytest.mark.parametrize(("before", "after"), STEPS)
+def test_o4_who_wrote_before_an_upgrade_writes_during_it_and_after_it(
+    empty_url: str, before: str, after: str
+) -> None:
+    """O4: a release beside the next one; no write of it fails, and none is lost."""
+    older.OLDER[before](empty_url)
+    writer = Writer(empty_url)
+    writer.more()
+    engine = create_engine(empty_url, poolclass=NullPool)
+    upgrade(engine, after)
+    assert revision(engine) == after
+    writer.more()
+    wrote = writer.stop()
+    with engine.connect() as connection:
+        kept = connection.execute(
+            text("SELECT count(*) FROM callback_request WHERE id LIKE 'w%' AND joined = 1")
+        ).scalar_one()
+    assert kept == len(wrote) > 4
+    engine.dispose()
+
+
+def test_o4_an_upgrade_waits_for_a_long_reader_for_a_moment_and_nobody_for_both(
+    postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O4: pg_dump reads for an hour. Whoever waits for a table has all others wait behind him."""
+    monkeypatch.setattr("controller.store.upgrade.TABLE_SECONDS", 0.2)
+    monkeypatch.setattr("controller.store.database.TABLES_PAUSE_SECONDS", 0.05)
+    url = postgresql.fresh(empty=True)
+    # The next one adds a column to what is read.
+    before = "0010"
+    older.OLDER[before](url)
+    reading = create_engine(url, poolclass=NullPool)
+    with reading.connect() as connection:
+        connection.execute(text("SELECT count(*) FROM callback_request"))
+        writer = Writer(url)
+        with pytest.raises(DatabaseError) as caught:
+            open_database(url)
+        writer.more()
+        assert revision(reading) == before
+        said = str(caught.value)
+        assert said.startswith("database.url: ")
+        assert "pg_dump" in said
+        assert "pg_stat_activity" in said
+        connection.rollback()
+    with opened(url) as engine:
+        assert revision(engine) == head()
+    writer.stop()
+    reading.dispose()

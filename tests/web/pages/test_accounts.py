@@ -454,3 +454,12 @@ def test_o2_accounts_are_listed_by_their_owners_page_after_page(
         path = more[1].replace("&amp;", "&") if more else ""
     assert seen == sorted(seen)
     assert len(seen) == len(set(seen)) == len(site.world.directory.list(ADMIN, Kind.ACCOUNT).items)
+
+
+def test_where_another_engine_charges_accounts_say_that_they_pay_for_nothing(site: Site) -> None:
+    """Whoever tops one up there has to know that (`credit.engine`)."""
+    said = "Calls are charged by another engine (acme:engine)"
+    assert said not in site.get("/accounts").text
+    site.app.jinja_env.globals["elsewhere"] = "acme:engine"
+    assert said in site.get("/accounts").text
+    assert said not in site.get("/callbacks").text

@@ -1,0 +1,173 @@
+"""How an archive of `callbackd backup` is put in place: first all is checked, then changed."""
+
+from __future__ import annotations
+
+import datetime
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from controller.commands.archive import Archive, read
+from controller.store.backup import (
+    BackupError,
+    check_sqlite,
+    is_empty,
+    is_used,
+    load_postgres,
+    others_of,
+    private,
+    program,
+    put_in_place,
+    set_aside,
+)
+from controller.store.database import look_at_database, open_database, parsed_url
+from controller.store.pepper import fits, open_pepper
+from controller.store.restored import see_to_the_past
+from controller.store.upgrade import head, known
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from controller.settings import Settings
+    from controller.store.restored import Past
+
+
+class When(NamedTuple):
+    """By whom, and at what time, a database of the past is put in place; see `see_to_the_past`."""
+
+    now: int
+    actor: str
+    moved: bool
+
+
+_STOP = "stop the controllers first (systemctl stop callbackd), on every host"
+
+
+def take(settings: Settings, path: Path, when: When, *, replace: bool) -> tuple[str, Past | None]:
+    """Put what is in an archive in place; say what was done, and what was under way then.
+
+    Raises `BackupError`, and then nothing has changed, and `OSError`.
+    """
+    past: Past | None = None
+    url = parsed_url(settings.database_url)
+    home = Path(str(url.database)).parent if url.drivername == "sqlite" else Path(settings.data_dir)
+    for directory in (home, settings.pepper_path.parent):
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=home, prefix=".callbackd") as own:
+        database = Path(own) / "database"
+        private(database)
+        archive, pepper = read(path, database)
+        _check_known(archive, path, url)
+        mark = f"before-{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H%M%SZ}"
+        _check_pepper(settings.pepper_path, pepper, replace=replace)
+        if archive.database == "sqlite":
+            _check_sqlite(database, url, pepper, path, mark, replace=replace)
+            # Before it is in place: whoever starts then finds nothing to do twice.
+            past = _see_to(f"sqlite:///{database.absolute()}", when)
+            set_aside(Path(str(url.database)), mark)
+            put_in_place(database, Path(str(url.database)))
+        elif archive.database == "postgresql":
+            _put_postgres(database, url)
+            past = _see_to(settings.database_url, when)
+        if pepper is not None:
+            _put_pepper(settings.pepper_path, pepper, mark)
+    return f"restored: {archive.described()}", past
+
+
+def _see_to(url: str, when: When) -> Past:
+    engine = open_database(url)
+    try:
+        return see_to_the_past(engine, when.now, actor=when.actor, moved=when.moved)
+    finally:
+        engine.dispose()
+
+
+def see_to_it(settings: Settings, when: When) -> Past:
+    """See to what was under way in a database that was restored, which nobody works with yet.
+
+    It is brought up to date first. Raises `BackupError`, and `ValueError` where the pepper is
+    another one.
+    """
+    _check_unused(parsed_url(settings.database_url), settings)
+    engine = open_database(settings.database_url)
+    try:
+        # Of another pepper nothing is begun.
+        open_pepper(engine, settings.pepper_path)
+    finally:
+        engine.dispose()
+    return _see_to(settings.database_url, when)
+
+
+def _check_known(archive: Archive, path: Path, url: URL) -> None:
+    here = "sqlite" if url.drivername == "sqlite" else "postgresql"
+    if archive.database not in (None, here):
+        raise BackupError(
+            f"{path} has a database of {archive.database}, and database.url is one of {here}: "
+            "set database.url as it was"
+        )
+    if archive.database is not None and archive.revision and archive.revision not in known():
+        raise BackupError(
+            f"{path} was made by a newer release ({archive.program}, revision {archive.revision}; "
+            f"this one knows {head()}): install that release, and restore with it"
+        )
+    if archive.database == "postgresql" and program("pg_restore") is None:
+        raise BackupError("pg_restore is not on the PATH: install PostgreSQL's client programs")
+
+
+def _check_pepper(path: Path, pepper: bytes | None, *, replace: bool) -> None:
+    if pepper is None or not path.exists() or path.read_bytes() == pepper or replace:
+        return
+    raise BackupError(
+        f"{path} is there, and is another one than the archive's; add --replace to set it aside"
+    )
+
+
+def _check_unused(url: URL, settings: Settings) -> None:
+    if url.drivername == "sqlite":
+        path = Path(str(url.database))
+        if is_used(path):
+            raise BackupError(f"{path} is in use: {_STOP}")
+        return
+    with look_at_database(settings.database_url) as (engine, _):
+        if others := others_of(engine):
+            raise BackupError(f"the database has {others} connections of callbackd: {_STOP}")
+
+
+def _check_sqlite(
+    made: Path, url: URL, pepper: bytes | None, archive: Path, mark: str, *, replace: bool
+) -> None:
+    check_sqlite(made)
+    with look_at_database(f"sqlite:///{made.absolute()}") as (engine, _):
+        if not fits(engine, pepper):
+            raise BackupError(f"{archive}: its pepper is not that of its database")
+    path = Path(str(url.database))
+    if path.exists() and not replace:
+        raise BackupError(
+            f"{path} is there already; add --replace to set it aside as {path.name}.{mark}"
+        )
+    if is_used(path):
+        raise BackupError(f"{path} is in use: {_STOP}")
+
+
+def _put_postgres(made: Path, url: URL) -> None:
+    with look_at_database(url.render_as_string(hide_password=False)) as (engine, _):
+        if others := others_of(engine):
+            raise BackupError(f"the database has {others} connections of callbackd: {_STOP}")
+        if not is_empty(engine):
+            raise BackupError(
+                f"the database {url.database} is not empty: make a new one (createdb) and name it "
+                "in database.url, or drop this one and make it anew; nothing is removed here"
+            )
+    load_postgres(url, made)
+
+
+def _put_pepper(path: Path, pepper: bytes, mark: str) -> None:
+    if path.exists():
+        if path.read_bytes() == pepper:
+            return
+        set_aside(path, mark)
+    made = path.with_name(f"{path.name}.restoring")
+    made.unlink(missing_ok=True)
+    private(made)
+    made.write_bytes(pepper)
+    put_in_place(made, path)

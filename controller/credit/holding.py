@@ -1,0 +1,168 @@
+"""What is held for a call, and how that changes: as any charging engine may keep it (M4, M7).
+
+`destinations` are those that were dialled before the one under way. Of one whose end is not known
+yet the cost is held still, and the price of each stays known: its leg may be told of late.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from controller.credit.deciding import Decision
+from controller.credit.model import Granted, Price, Refused
+from controller.credit.rating import charge
+
+
+class Dialled(msgspec.Struct, frozen=True):
+    """A destination that was dialled earlier; `open`: what it has cost is not known yet."""
+
+    position: int
+    price: Price | None
+    seconds: int
+    open: bool
+
+
+class Hold(msgspec.Struct):
+    """What is held for a call: one for an attempt, over both legs.
+
+    Attributes:
+        call, request, extension: as in `model.Begin`.
+        account: whose; `limited`: whether it was limited when it was held.
+        amount: micro-units that are held still; what was charged is no part of it any more.
+        serial: counts what was granted.
+        return_price: what the return leg is charged by; None: it is free. `return_seconds`: how
+            long it may last; `return_answered`: when it was, as far as was told;
+            `return_settled`: whether it is paid for.
+        position: of the destination under way, 0: there is none. Its price, seconds, answer as
+            those of the return leg.
+        destinations: those before it.
+        until: when it ends by itself, if nobody renews it.
+        ended: since when nothing is held any more; None: it is held.
+
+    """
+
+    call: str
+    request: str
+    extension: str
+    account: str
+    limited: bool
+    amount: int
+    serial: int
+    return_price: Price | None
+    return_seconds: int
+    return_answered: int | None
+    return_settled: bool
+    position: int
+    destination_price: Price | None
+    destination_seconds: int
+    destination_answered: int | None
+    destinations: tuple[Dialled, ...]
+    until: int
+    created: int
+    changed: int
+    ended: int | None
+
+    def grant(self, decided: Decision, now: int, *, limited: bool) -> None:
+        """Let what is decided be what is held, and open; 0 s: the return leg's limit stays."""
+        granted = decided.granted
+        self.limited, self.amount = limited, decided.amount
+        self.return_seconds = granted.return_seconds or self.return_seconds
+        self.destination_seconds = granted.destination_seconds
+        self.serial, self.until, self.changed, self.ended = granted.serial, granted.until, now, None
+
+    def reserved(self) -> int:
+        """Give what the destinations before this one cost at most, of which no end is known."""
+        return sum(charge(one.price, one.seconds) for one in self.destinations if one.open)
+
+    def needed(self) -> int:
+        """Give what the legs that are not over cost if they last as long as they may."""
+        cost = self.reserved() + charge(self.destination_price, self.destination_seconds)
+        return (
+            cost if self.return_settled else cost + charge(self.return_price, self.return_seconds)
+        )
+
+    def shorten(self, seconds: int) -> None:
+        """Take it that the return leg ends after so many seconds: no more is held for it."""
+        if seconds < self.return_seconds:
+            self.return_seconds = seconds
+            self.amount = min(self.amount, self.needed())
+
+    def idle(self) -> bool:
+        """Whether no leg is left that this is held for."""
+        return (
+            self.return_settled
+            and not self.position
+            and not any(one.open for one in self.destinations)
+        )
+
+    def has_called(self) -> bool:
+        """Whether a destination was dialled that costs something."""
+        prices = (self.destination_price, *(one.price for one in self.destinations))
+        return any(price is not None for price in prices)
+
+    def price(self, position: int) -> Price | None:
+        """Give what a leg is charged by; 0 is the return leg. None: it is free, or unknown."""
+        if position == 0:
+            return self.return_price
+        if position == self.position:
+            return self.destination_price
+        return next((one.price for one in self.destinations if one.position == position), None)
+
+    def is_open(self, position: int) -> bool:
+        """Whether something is held for a leg; 0 is the return leg."""
+        if position == 0:
+            return not self.return_settled
+        return position == self.position or any(
+            one.open for one in self.destinations if one.position == position
+        )
+
+    def put_aside(self, *, open: bool) -> None:  # noqa: A002  (what the field is called)
+        """Let there be no destination under way; it is kept with the earlier ones."""
+        if self.position:
+            one = Dialled(self.position, self.destination_price, self.destination_seconds, open)
+            others = (known for known in self.destinations if known.position != self.position)
+            self.destinations = (*others, one)
+        self.position, self.destination_price, self.destination_seconds = 0, None, 0
+        self.destination_answered = None
+
+    def close(self, position: int) -> bool:
+        """Take it that a destination is over; False where it was already, or is unknown."""
+        if position and position == self.position:
+            self.put_aside(open=False)
+            return True
+        known = self.destinations
+        self.destinations = tuple(
+            msgspec.structs.replace(one, open=False) if one.position == position else one
+            for one in known
+        )
+        return self.destinations != known
+
+    def granted(self) -> Granted:
+        """Give what was granted last, as far as it is kept."""
+        return Granted(
+            charged=True,
+            return_seconds=self.return_seconds,
+            destination_seconds=self.destination_seconds,
+            lasts=self.destination_seconds or self.return_seconds or None,
+            more=False,
+            serial=self.serial,
+            until=self.until,
+        )
+
+
+def again(hold: Hold, decision: Decision | Refused) -> Granted:
+    """Give what was granted, of which whoever asked did not get to know.
+
+    How long all that there is would last is not kept, and decided anew.
+    """
+    kept = hold.granted()
+    if isinstance(decision, Refused):
+        return kept
+    granted = decision.granted
+    return msgspec.structs.replace(
+        granted,
+        return_seconds=kept.return_seconds if granted.return_seconds else 0,
+        destination_seconds=kept.destination_seconds,
+        serial=kept.serial,
+        until=kept.until,
+    )
