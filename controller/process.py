@@ -13,6 +13,7 @@ import gevent
 import structlog
 from gevent.event import Event as Flag
 
+from controller import open_files
 from controller.app import Controller
 from controller.runtime.draining import ENDING_SECONDS
 from controller.runtime.supervisor import Supervisor
@@ -35,6 +36,7 @@ def run(controller: Controller) -> None:
 
     Raises `OSError` where an address cannot be had.
     """
+    open_files.allow(controller.settings)
     controller.start()
     # What is there by now stays: no collection has to look at it again. One of all generations
     # stopped every call for 85-185 ms at 1,000 calls.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from controller import open_files
 from controller.commands.findings import Finding
 from controller.settings import Settings
 
@@ -16,14 +16,12 @@ _MIB: Final = 1 << 20
 #: Less room than this is soon none; than that, none.
 _FEW: Final = 1024 * _MIB
 _NONE: Final = 64 * _MIB
-#: What a controller has open besides connections of legs and of browsers.
-_OTHER_FILES: Final = 200
 
 
 def host(settings: Settings) -> Iterator[Finding]:
     """Say what of this machine will stop the service, or keeps it from starting."""
     yield from _room(settings)
-    yield from _open_files(settings, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    yield from _open_files(settings, open_files.allowed())
 
 
 def _finding(text: str, remedy: str = "", *, well: bool = True) -> Finding:
@@ -63,12 +61,12 @@ def _room(settings: Settings) -> Iterator[Finding]:
 
 
 def _open_files(settings: Settings, most: int) -> Iterator[Finding]:
-    needed = settings.listen.max_connections + settings.web.max_connections + _OTHER_FILES
-    if most == resource.RLIM_INFINITY or most >= needed:
+    needed = open_files.needed(settings)
+    if most >= needed:
         return
     yield _finding(
         f"{most} files may be open at a time here, and {needed} are needed for as many legs and "
         "browsers as listen.max_connections and web.max_connections let in",
-        "LimitNOFILE=65536 in the service's unit (deploy/callbackd.service has it), ulimit -n in "
+        "LimitNOFILE=65536 in the service's unit (deploy/callbackd.service has it), ulimit -Hn in "
         "a shell; or fewer connections",
     )

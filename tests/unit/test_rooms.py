@@ -135,6 +135,7 @@ ALSO = {
     "controller/commands/announcing.py": ("esl",),
     "controller/commands/bundle_parts.py": ("esl", "release"),
     "controller/commands/check.py": ("esl", "runtime"),
+    "controller/commands/check_host.py": ("open_files",),
     "controller/commands/check_node.py": ("esl",),
     "controller/commands/check_switch.py": ("esl",),
     "controller/commands/gateway_nodes.py": ("esl",),

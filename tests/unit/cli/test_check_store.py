@@ -14,6 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import create_engine, make_url, text
 
+from controller import open_files
 from controller.cache.metrics import PresenceMetrics
 from controller.cache.presence import Member, Presence
 from controller.commands.check_clock import clock
@@ -236,10 +237,37 @@ def test_a_disk_without_room_is_told(prepared: Run, monkeypatch: pytest.MonkeyPa
 def test_too_few_open_files_are_told() -> None:
     small = Settings(listen=Listen(max_connections=100), web=Web(max_connections=10))
     assert list(_open_files(small, 310)) == []
-    assert list(_open_files(small, resource.RLIM_INFINITY)) == []
     (one,) = _open_files(small, 309)
     assert one.level == "warning"
     assert "LimitNOFILE" in one.remedy
+
+
+def test_a_controller_has_as_many_open_files_as_it_needs_and_may() -> None:
+    """A unit and a shell give 1,024 of which more is to be had: `check` does not cry wolf."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    small = Settings(listen=Listen(max_connections=100), web=Web(max_connections=10))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        assert open_files.allow(small) == 310
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (310, before[1])
+        # Who has more keeps it.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (400, before[1]))
+        assert open_files.allow(small) == 400
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (400, before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_controller_that_may_have_no_more_open_files_has_what_it_may(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small = Settings(listen=Listen(max_connections=100), web=Web(max_connections=10))
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (256, 300))
+    monkeypatch.setattr(resource, "setrlimit", lambda what, limits: told.append(limits))
+    assert open_files.allowed() == 300
+    assert open_files.allow(small) == 300
+    assert told == [(300, 300)]
 
 
 def test_it_is_printed_by_level_and_its_status_says_whether_there_is_an_error(
