@@ -908,5 +908,5 @@ def test_o2_who_asked_who_joined_and_who_cancelled_is_in_the_audit_log(
 
 def test_o2_the_audit_log_can_be_asked_for_every_kind() -> None:
     assert {kind.value for kind in AuditKind} == {
-        *Kind, "callback", "stop", "lockout", "suspicion", "node", "user",
+        *Kind, "callback", "stop", "lockout", "suspicion", "node", "user", "person",
     }  # fmt: skip
