@@ -57,6 +57,7 @@ from controller.policy.model import Policy
 from controller.runtime.answers import finish
 from controller.runtime.at_a_time import take_places
 from controller.runtime.beginning import caller_of
+from controller.runtime.charges import Charges
 from controller.runtime.paying import begin, spend_limit
 from controller.runtime.refusing import Barred, barred, barred_by, refusal, too_often
 from controller.runtime.services import Services
@@ -208,6 +209,7 @@ class Day:
             often=Often(redis, "bench", now=seconds, metrics=OftenMetrics(registry)),
         )
         services = cast("Services", made)
+        made.charges = Charges(services)
         patterns = Patterns(redis, "bench", now=seconds, metrics=PatternMetrics(registry))
         # Not waited for: time is a heap of moments.
         made.watching = Watching(services, patterns, store, apart_seconds=0.0)

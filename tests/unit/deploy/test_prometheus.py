@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.unit.deploy.measured import asked, registered
+from tests.unit.examples import FEW
 
 ROOT = Path(__file__).parents[3]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -79,6 +80,8 @@ def promtool(*arguments: str) -> None:
     """Have promtool look; it must have nothing to say against it."""
     if PROMTOOL is None:
         pytest.skip("no promtool on the PATH (Debian: prometheus)")
+    if FEW:
+        pytest.skip("promtool says the same whichever Python asks it: the first one has")
     done = subprocess.run(
         [PROMTOOL, *arguments], cwd=PROMETHEUS, capture_output=True, text=True, check=False
     )
