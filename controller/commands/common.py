@@ -87,8 +87,14 @@ def opened(settings: Settings) -> Iterator[Opened]:
                 raise click.ClickException(f"the passwords' pepper: {error}") from error
         return known[0]
 
+    own = settings.sqlite_path.absolute()
+    is_new = not settings.database.url and not own.exists()
     with refusing():
         engine = open_database(settings.database_url)
+        if is_new:
+            # Whoever forgot his settings would take what is empty for what he has.
+            text = f"made a new database: {own} (of other settings: --config, CALLBACKD_CONFIG)"
+            click.echo(text, err=True)
         try:
             directory = Directory(
                 engine,

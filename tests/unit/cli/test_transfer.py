@@ -11,7 +11,7 @@ import pytest
 
 from controller.commands import transfer
 
-from .running import Run, ok, refused, said
+from .running import Run, complaint, ok, refused, said
 
 TREE: dict[str, Any] = {
     "version": 1,
@@ -55,7 +55,7 @@ def test_every_error_is_printed_with_the_file_and_its_place(run: Run, file: Path
     for options in ((), ("--dry-run",)):
         result = run("import", str(file), *options)
         assert (result.exit_code, result.stdout) == (1, "")
-        *places, last = result.stderr.splitlines()
+        *places, last = complaint(result).splitlines()
         assert [place.partition(": ")[0] for place in places] == [str(file), str(file)]
         assert "extensions[0] (1001): " in places[0]
         assert last == "Error: 2 things are wrong, and nothing was written"

@@ -35,3 +35,12 @@ def test_a_database_of_a_newer_release_is_no_good_and_of_an_older_one_is_brought
     found = database(prepared)
     assert found["well"]
     assert "brought up to date" in found["remedy"]
+
+
+def test_o1_who_forgets_the_settings_is_told_that_a_database_was_made(run: Run, data: Path) -> None:
+    """O1: at night, as root, in the wrong directory, an empty list would be believed."""
+    first = run("channel", "list")
+    assert f"made a new database: {data / 'callbackd.sqlite3'}" in first.stderr
+    assert "CALLBACKD_CONFIG" in first.stderr
+    assert "made" not in first.stdout
+    assert "made" not in run("channel", "list").stderr
