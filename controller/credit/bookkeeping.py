@@ -14,7 +14,7 @@ from typing import Final
 from controller.callback.events import Credit
 from controller.credit import deciding, holding
 from controller.credit.books import Account, Books, Charge
-from controller.credit.deciding import Decision, Payer
+from controller.credit.deciding import Payer
 from controller.credit.holding import Hold
 from controller.credit.model import (
     Begin,
@@ -55,7 +55,7 @@ class Booked:
             known = books.hold(call.call)
             account = books.payer(call.extension, call.caller, call.fallback)
             if account is None:
-                return _granted(deciding.decide_begin(call, None, None))
+                return holding.granted(deciding.decide_begin(call, None, None))
             price = self._price(books, account, call)
             payer = self._payer(books, account, call, call.extension)
             decision = deciding.decide_begin(call, price, payer)
@@ -63,7 +63,7 @@ class Booked:
                 return holding.again(known, decision)
             if isinstance(decision, Refused):
                 return decision
-            books.keep(_new(call, account, price, decision))
+            books.keep(Hold.begun(call, account.id, price, decision, limited=not account.unlimited))
             return decision.granted
 
     def identify(self, call: Identify) -> Granted | Refused:
@@ -78,7 +78,7 @@ class Booked:
                 return hold.granted()
             serial = 1 if hold is None else hold.serial + 1
             if account is None:
-                return _granted(deciding.decide_identify(call, None, None, serial))
+                return holding.granted(deciding.decide_identify(call, None, None, serial))
             price = self._price(books, account, call)
             payer = self._payer(books, account, call, call.extension)
             decision = deciding.decide_identify(call, price, payer, serial)
@@ -86,7 +86,7 @@ class Booked:
                 return holding.again(hold, decision)
             if isinstance(decision, Refused):
                 return decision
-            new = _new(call, account, price, decision)
+            new = Hold.begun(call, account.id, price, decision, limited=not account.unlimited)
             new.return_answered = call.answered
             if hold is not None:
                 new.created = hold.created
@@ -98,7 +98,7 @@ class Booked:
         with self._books() as books:
             hold = books.hold(call.call)
             if hold is None:
-                return _granted(deciding.decide_dial(call, None, None, None, 0))
+                return holding.granted(deciding.decide_dial(call, None, None, None, 0))
             account = books.account(hold.account)
             price = self._price(books, account, call)
             same = hold.position == call.position and hold.destination_price == price
@@ -249,11 +249,7 @@ class Booked:
 
     def _lower(self, books: Books, hold: Hold) -> None:
         """Hold no more than the legs need that are not over; nothing, where all are."""
-        hold.changed = self._now()
-        hold.amount = min(hold.amount, hold.needed())
-        if hold.idle():
-            hold.amount = 0
-            hold.ended = hold.changed if hold.ended is None else hold.ended
+        hold.lower(self._now())
         books.keep(hold)
 
     # --- what there is -----------------------------------------------------------------------
@@ -313,34 +309,3 @@ class Booked:
             books.held_of(extension, currency, call.call),
         )
         return Payer(there, account.unlimited, room)
-
-
-def _granted(decision: Decision | Refused) -> Granted | Refused:
-    return decision if isinstance(decision, Refused) else decision.granted
-
-
-def _new(call: Begin | Identify, account: Account, price: Price | None, decided: Decision) -> Hold:
-    hold = Hold(
-        call=call.call,
-        request=call.request,
-        extension=call.extension,
-        account=account.id,
-        limited=not account.unlimited,
-        amount=0,
-        serial=0,
-        return_price=price,
-        return_seconds=0,
-        return_answered=None,
-        return_settled=False,
-        position=0,
-        destination_price=None,
-        destination_seconds=0,
-        destination_answered=None,
-        destinations=(),
-        until=0,
-        created=call.now,
-        changed=call.now,
-        ended=None,
-    )
-    hold.grant(decided, call.now, limited=not account.unlimited)
-    return hold

@@ -6,10 +6,12 @@ yet the cost is held still, and the price of each stays known: its leg may be to
 
 from __future__ import annotations
 
+from typing import Self
+
 import msgspec
 
 from controller.credit.deciding import Decision
-from controller.credit.model import Granted, Price, Refused
+from controller.credit.model import Begin, Granted, Identify, Price, Refused
 from controller.credit.rating import charge
 
 
@@ -62,6 +64,42 @@ class Hold(msgspec.Struct):
     changed: int
     ended: int | None
 
+    @classmethod
+    def begun(
+        cls,
+        call: Begin | Identify,
+        account: str,
+        price: Price | None,
+        decided: Decision,
+        *,
+        limited: bool,
+    ) -> Self:
+        """Hold for a return call what is decided for it, of nothing that was held before."""
+        hold = cls(
+            call=call.call,
+            request=call.request,
+            extension=call.extension,
+            account=account,
+            limited=limited,
+            amount=0,
+            serial=0,
+            return_price=price,
+            return_seconds=0,
+            return_answered=None,
+            return_settled=False,
+            position=0,
+            destination_price=None,
+            destination_seconds=0,
+            destination_answered=None,
+            destinations=(),
+            until=0,
+            created=call.now,
+            changed=call.now,
+            ended=None,
+        )
+        hold.grant(decided, call.now, limited=limited)
+        return hold
+
     def grant(self, decided: Decision, now: int, *, limited: bool) -> None:
         """Let what is decided be what is held, and open; 0 s: the return leg's limit stays."""
         granted = decided.granted
@@ -80,6 +118,14 @@ class Hold(msgspec.Struct):
         return (
             cost if self.return_settled else cost + charge(self.return_price, self.return_seconds)
         )
+
+    def lower(self, now: int) -> None:
+        """Hold no more than the legs need that are not over; nothing, where all are."""
+        self.changed = now
+        self.amount = min(self.amount, self.needed())
+        if self.idle():
+            self.amount = 0
+            self.ended = now if self.ended is None else self.ended
 
     def shorten(self, seconds: int) -> None:
         """Take it that the return leg ends after so many seconds: no more is held for it."""
@@ -150,6 +196,11 @@ class Hold(msgspec.Struct):
         )
 
 
+def granted(decision: Decision | Refused) -> Granted | Refused:
+    """Give of what is decided what whoever asked is told."""
+    return decision if isinstance(decision, Refused) else decision.granted
+
+
 def again(hold: Hold, decision: Decision | Refused) -> Granted:
     """Give what was granted, of which whoever asked did not get to know.
 
@@ -158,10 +209,10 @@ def again(hold: Hold, decision: Decision | Refused) -> Granted:
     kept = hold.granted()
     if isinstance(decision, Refused):
         return kept
-    granted = decision.granted
+    anew = decision.granted
     return msgspec.structs.replace(
-        granted,
-        return_seconds=kept.return_seconds if granted.return_seconds else 0,
+        anew,
+        return_seconds=kept.return_seconds if anew.return_seconds else 0,
         destination_seconds=kept.destination_seconds,
         serial=kept.serial,
         until=kept.until,

@@ -19,7 +19,6 @@ from sqlalchemy import Connection, Engine
 
 from controller.callback.events import Credit
 from controller.credit import deciding, holding
-from controller.credit.deciding import Decision
 from controller.credit.model import (
     Begin,
     Dial,
@@ -73,7 +72,7 @@ class SqlCharging:
         with self._engine.begin() as connection:
             account = lock_payer(connection, call.extension, call.caller, call.fallback)
             if account is None or account.price_list is None:
-                return _granted(deciding.decide_begin(call, None, None))
+                return holding.granted(deciding.decide_begin(call, None, None))
             by = terms(connection, account, call.call, call.number, call.now, free=call.free)
             known = holds.find(connection, call.call) if by.known else None
             payer = payer_within(connection, account, by.found, call, call.extension, self._now)
@@ -82,7 +81,7 @@ class SqlCharging:
                 return holding.again(known, decision)
             if isinstance(decision, Refused):
                 return decision
-            hold = _new(call, account, by.price, decision)
+            hold = Hold.begun(call, account.id, by.price, decision, limited=not account.unlimited)
             hold.lies = None if known is None else known.lies
             _keep(connection, hold, account, by.found)
             return decision.granted
@@ -105,7 +104,7 @@ class SqlCharging:
             if account is None or account.price_list is None:
                 if hold is not None:
                     holds.forget(connection, call.call)
-                return _granted(deciding.decide_identify(call, None, None, serial))
+                return holding.granted(deciding.decide_identify(call, None, None, serial))
             by = terms(connection, account, call.call, call.number, call.now, free=call.free)
             if hold is not None and _stays(call, hold, account, by.price):
                 return hold.granted()
@@ -115,7 +114,7 @@ class SqlCharging:
                 return holding.again(hold, decision)
             if isinstance(decision, Refused):
                 return decision
-            new = _new(call, account, by.price, decision)
+            new = Hold.begun(call, account.id, by.price, decision, limited=not account.unlimited)
             new.return_answered = call.answered
             if hold is not None:
                 new.created, new.lies = hold.created, hold.lies
@@ -127,7 +126,7 @@ class SqlCharging:
         with self._engine.begin() as connection:
             hold, account = holds.find_with_account(connection, call.call)
             if hold is None or account is None:
-                return _granted(deciding.decide_dial(call, None, None, None, 0))
+                return holding.granted(deciding.decide_dial(call, None, None, None, 0))
             by = terms(connection, account, call.call, call.number, call.now, free=call.free)
             price = by.price
             same = hold.position == call.position and hold.destination_price == price
@@ -278,11 +277,7 @@ class SqlCharging:
 
     def _lower(self, connection: Connection, hold: Hold) -> None:
         """Hold no more than the legs need that are not over; nothing, where all are."""
-        hold.changed = self._now()
-        hold.amount = min(hold.amount, hold.needed())
-        if hold.idle():
-            hold.amount = 0
-            hold.ended = hold.changed if hold.ended is None else hold.ended
+        hold.lower(self._now())
         holds.keep(connection, hold)
 
     def settled(self, legs: Sequence[str]) -> frozenset[str]:
@@ -323,37 +318,6 @@ def _stays(call: Identify, hold: Hold, account: Account, price: Price | None) ->
             bounded=not account.unlimited or call.limit is not None,
         )
     )
-
-
-def _granted(decision: Decision | Refused) -> Granted | Refused:
-    return decision if isinstance(decision, Refused) else decision.granted
-
-
-def _new(call: Begin | Identify, account: Account, price: Price | None, decided: Decision) -> Hold:
-    hold = Hold(
-        call=call.call,
-        request=call.request,
-        extension=call.extension,
-        account=account.id,
-        limited=not account.unlimited,
-        amount=0,
-        serial=0,
-        return_price=price,
-        return_seconds=0,
-        return_answered=None,
-        return_settled=False,
-        position=0,
-        destination_price=None,
-        destination_seconds=0,
-        destination_answered=None,
-        destinations=(),
-        until=0,
-        created=call.now,
-        changed=call.now,
-        ended=None,
-    )
-    hold.grant(decided, call.now, limited=not account.unlimited)
-    return hold
 
 
 def _keep(connection: Connection, hold: Hold, account: Account, found: Standing) -> None:
