@@ -110,12 +110,13 @@ def find(context: Context, *, only_switch: bool = False) -> Iterator[Finding]:
     yield from _told(settings)
     yield from redis(settings)
     yield from credit(settings)
-    known = Known()
+    known: Known | None = None
     for finding, found in database(settings, others=True):
         known = found
         yield finding
-    yield from known.others
-    yield from _emergency(settings, known)
+    if known is not None:
+        yield from known.others
+        yield from _emergency(settings, known)
     yield from _nodes(settings, lambda node, ask: _node(settings, node, known, ask))
 
 
@@ -145,7 +146,7 @@ def _switches(settings: Settings) -> Iterator[Finding]:
 
     gateways = {settings.route.internal_gateway} - {""}
     for finding, known in database(settings):
-        gateways |= {one.name for one in known.channels}
+        gateways |= {one.name for one in (known.channels if known is not None else ())}
         if finding.remedy and not _has_none_yet(settings):
             # Without the channels the profiles that only make our calls are taken for others'.
             yield msgspec.structs.replace(finding, well=True)
@@ -216,16 +217,26 @@ def _emergency(settings: Settings, known: Known) -> Iterator[Finding]:
         )
 
 
-def _node(settings: Settings, node: Node, known: Known, ask: Ask) -> Iterator[Finding]:
-    """What a node has of what calls need."""
+def _node(settings: Settings, node: Node, known: Known | None, ask: Ask) -> Iterator[Finding]:
+    """What a node has of what calls need; `known` None: the database could not be read."""
     if node.password == _STOCK_PASSWORD:
         text = "the event socket has FreeSWITCH's own password"
         remedy = "set another one in event_socket.conf.xml, and here: [[nodes]] password"
         yield Finding(subject="password", node=node.name, well=True, text=text, remedy=remedy)
     yield from needs(settings, node, ask)
     yield from _call_records(node, ask)
-    yield from _sounds(settings, node, known.spoken, ask)
-    yield from _gateways(settings, node, known.channels, ask)
+    if known is None:
+        # What is needed in any case is looked for: English, and the setting's own gateway.
+        yield Finding(
+            subject="sounds",
+            node=node.name,
+            well=True,
+            text="sounds and gateways were not compared with what extensions and channels need, "
+            "which the database would say",
+            remedy="see to the database, and check again",
+        )
+    yield from _sounds(settings, node, None if known is None else known.spoken, ask)
+    yield from _gateways(settings, node, () if known is None else known.channels, ask)
 
 
 def _asked(node: Node, look: Callable[[Ask], Iterator[Finding]]) -> Iterator[Finding]:
@@ -292,8 +303,8 @@ def _sounds(settings: Settings, node: Node, spoken: Spoken | None, ask: Ask) -> 
         kind = one.kind.replace("_", " ")
         text = f"{kind} {one.what}" + (f" ({one.language})" if one.language else "")
         yield Finding(subject="sounds", node=node.name, well=False, text=text, remedy=one.remedy)
-    if not report.missing:
-        languages = sorted({"en", *(spoken.languages if spoken is not None else ())})
+    if spoken is not None and not report.missing:
+        languages = sorted({"en", *spoken.languages})
         text = f"all there, in {', '.join(languages)}"
         yield Finding(subject="sounds", node=node.name, well=True, text=text)
 

@@ -35,13 +35,13 @@ _NETWORKED: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"
 class Known(msgspec.Struct, frozen=True):
     """What the database says that is looked for on nodes, and what else is found by it."""
 
-    spoken: Spoken | None = None
-    channels: Sequence[Channel] = ()
+    spoken: Spoken
+    channels: Sequence[Channel]
     others: Sequence[Finding] = ()
 
 
-def database(settings: Settings, *, others: bool = False) -> Iterator[tuple[Finding, Known]]:
-    """Look at the database without making or changing one.
+def database(settings: Settings, *, others: bool = False) -> Iterator[tuple[Finding, Known | None]]:
+    """Look at the database without making or changing one; with None where nothing is known by it.
 
     `others`: and at what keeps it, and by it for other controllers.
     """
@@ -64,11 +64,11 @@ def database(settings: Settings, *, others: bool = False) -> Iterator[tuple[Find
                 return
     except DatabaseError as error:
         remedy = "see database.url; callbackd serve makes a database where there is none"
-        yield _finding(str(error), remedy, well=False), Known()
+        yield _finding(str(error), remedy, well=False), None
         return
     except SQLAlchemyError as error:
         remedy = "see that the database runs and can be reached"
-        yield _finding(first_line(error), remedy, well=False), Known()
+        yield _finding(first_line(error), remedy, well=False), None
         return
     text = f"revision {revision or 'none'}, this release works with {head()}"
     if revision is not None and revision not in known():
@@ -76,12 +76,12 @@ def database(settings: Settings, *, others: bool = False) -> Iterator[tuple[Find
             "a newer release has upgraded it, and this one does not start with it: update this "
             "machine too"
         )
-        yield _finding(text, remedy, well=False), Known()
+        yield _finding(text, remedy, well=False), None
         return
     remedy = (
         "it is brought up to date by whichever command or controller opens it first: keep a backup"
     )
-    yield _finding(text, remedy), Known()
+    yield _finding(text, remedy), None
 
 
 def first_line(error: Exception) -> str:
