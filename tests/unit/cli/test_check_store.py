@@ -25,6 +25,7 @@ from controller.settings import Settings
 from controller.settings.surroundings import Listen, Web
 from controller.store.database import open_database
 from tests.postgres import PostgreSQL
+from tests.postgres_pair import Pair
 from tests.redis_servers import Server, short_directory, until, valkey_program
 
 from .running import Run, ok, redis_of
@@ -94,6 +95,18 @@ def test_o5_settings_by_which_postgresql_loses_what_was_committed_are_told(
         assert (off.level, off.remedy) == ("warning", "ALTER SYSTEM SET synchronous_commit = on")
         (closed,) = [one for one in told(url, default_transaction_read_only="on") if not one.well]
         assert closed.text == "it takes no writes"
+
+
+def test_o5_a_postgresql_that_takes_no_writes_as_a_standby_is_told_so(
+    run: Run, postgres_pair: Pair
+) -> None:
+    """O5: whoever is told to see that it runs finds it running. Alone, and as one of several."""
+    alone = postgres_pair.standby.url(postgres_pair.shared())
+    for url in (alone, f"{alone}?target_session_attrs=read-write&connect_timeout=3"):
+        (one,) = found(run, "database", CALLBACKD_DATABASE__URL=url)
+        assert (one["level"], one["text"]) == ("error", "it takes no writes")
+        assert "it is a standby" in one["remedy"]
+        assert "name the primary in database.url" in one["remedy"]
 
 
 def test_a_file_of_the_database_on_a_network_is_told(tmp_path: Path) -> None:
