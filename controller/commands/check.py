@@ -122,9 +122,13 @@ def find(context: Context, *, only_switch: bool = False) -> Iterator[Finding]:
 
 def _nodes(settings: Settings, look: Callable[[Node, Ask], Iterator[Finding]]) -> Iterator[Finding]:
     """Look at the switches of the settings, and at those that announce themselves."""
+    from controller.cache.address import CacheSettingsError
     from controller.commands.node import announced_nodes
 
-    announced = announced_nodes(settings)
+    try:
+        announced = announced_nodes(settings)
+    except CacheSettingsError:
+        announced = None
     if announced is None:
         yield Finding(
             subject="nodes", well=False,

@@ -82,10 +82,12 @@ def presence(settings: Settings, engine: Engine) -> Iterator[Finding]:
 
 
 def _seen(settings: Settings, engine: Engine) -> Sequence[Seen]:
+    from controller.cache.address import CacheSettingsError
     from controller.commands.lockout import counts_of
 
     try:
         with counts_of(settings, engine, what="controllers") as counts:
             return counts.presence.look() or ()
-    except click.ClickException:
+    except (click.ClickException, CacheSettingsError):
+        # What is wrong with Redis, or its setting, is told by itself.
         return ()

@@ -35,11 +35,11 @@ def _room(settings: Settings) -> Iterator[Finding]:
             wanted.setdefault(Path(stream.file).parent, f"records.streams: {stream.name}")
     told: set[int] = set()
     for path, whose in wanted.items():
-        if not path.exists():
-            # `serve` makes it, or whoever looks at its file says that it is not there.
-            continue
         try:
             device, free = path.stat().st_dev, shutil.disk_usage(path).free
+        except (FileNotFoundError, NotADirectoryError):
+            # `serve` makes it, or whoever looks at its file says that it is not there.
+            continue
         except OSError as error:
             remedy = "run this as the user of the service, who has to be able to"
             yield _finding(f"{whose}: {path} cannot be looked at: {error.strerror}", remedy)

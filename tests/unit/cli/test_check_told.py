@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 
 from controller.commands.check import _show, _unwritable
+from controller.commands.check_host import host
 from controller.commands.findings import Finding
+from controller.settings import Settings
+from controller.settings.sections import Records, RecordStream
 from controller.store.database import DatabaseError, look_at_database
 
 from .running import Run
@@ -82,6 +85,20 @@ def test_g1_whoever_may_not_look_is_told_so(tmp_path: Path) -> None:
         ):
             pass
     assert wrong == "cannot be looked at: Permission denied"
+
+
+def test_g1_a_disk_that_whoever_checks_may_not_look_at_is_told(tmp_path: Path) -> None:
+    """G1: the directory above `data_dir` is somebody else's, as `sudo -u` finds it."""
+    inside = tmp_path / "shut"
+    (inside / "data").mkdir(parents=True)
+    tape = RecordStream(name="tape", file=str(inside / "tape" / "x.jsonl"))
+    settings = Settings(data_dir=str(inside / "data"), records=Records(streams=(tape,)))
+    with shut(inside):
+        told = [(one.level, one.text) for one in host(settings) if "be looked at" in one.text]
+    assert told == [
+        ("warning", f"{where} cannot be looked at: Permission denied")
+        for where in (f"data_dir: {inside}/data", f"records.streams: tape: {inside}/tape")
+    ]
 
 
 def test_o3_of_many_things_with_one_remedy_a_few_are_named(
