@@ -5,9 +5,8 @@ from __future__ import annotations
 import datetime
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -66,30 +65,52 @@ def check(context: Context, /, only_switch: bool, as_json: bool) -> None:
         well = all(finding.well for finding in findings)
         echo_json({"well": well, "findings": [told(one) for one in findings]})
     else:
-        not_well = "UNSAFE " if only_switch else "MISSING"
-        well = True
-        for _, alike in groupby(found, key=_kind):
-            well = _show(list(alike), not_well) and well
+        well = _show(found, "UNSAFE " if only_switch else "MISSING")
     if not well:
         sys.exit(1)
+
+
+def _show(found: Iterable[Finding], not_well: str) -> bool:
+    """Show each finding as it comes, and tell whether all is well.
+
+    Of those that differ in their texts alone the first are shown, how many more there are, and
+    once what to do. Where the next thing hangs, or ends in an error, the last line says what came
+    before it.
+    """
+    well, last, alike = True, None, 0
+    try:
+        for finding in found:
+            if last is None or _kind(finding) != _kind(last):
+                _close(last, alike, not_well)
+                last, alike = finding, 0
+            alike += 1
+            well = well and finding.well
+            if alike <= _FEW:
+                click.echo(f"{_whose(finding, not_well)}: {finding.text}")
+    finally:
+        _close(last, alike, not_well)
+    return well
 
 
 def _kind(finding: Finding) -> tuple[str, str, str | None, str]:
     return finding.level, finding.subject, finding.node, finding.remedy
 
 
-def _show(alike: Sequence[Finding], not_well: str) -> bool:
-    """Show findings that differ in their texts alone, and tell whether it is well."""
-    first = alike[0]
-    mark = {"ok": "ok     ", "warning": "warning"}.get(first.level, not_well)
-    where = f"{first.subject} of {first.node}" if first.node else first.subject
-    for finding in alike[:_FEW]:
-        click.echo(f"{mark}  {where}: {finding.text}")
-    if len(alike) > _FEW:
-        click.echo(f"{mark}  {where}: and {len(alike) - _FEW} more like these (--json names each)")
-    if first.remedy:
-        click.echo(f"         {first.remedy}")
-    return first.well
+def _close(last: Finding | None, alike: int, not_well: str) -> None:
+    """Say what is to be said once, after so many findings that are alike."""
+    if last is None:
+        return
+    if alike > _FEW:
+        more = f"and {alike - _FEW} more like these (--json names each)"
+        click.echo(f"{_whose(last, not_well)}: {more}")
+    if last.remedy:
+        click.echo(f"         {last.remedy}")
+
+
+def _whose(finding: Finding, not_well: str) -> str:
+    mark = {"ok": "ok     ", "warning": "warning"}.get(finding.level, not_well)
+    where = f"{finding.subject} of {finding.node}" if finding.node else finding.subject
+    return f"{mark}  {where}"
 
 
 def find(context: Context, *, only_switch: bool = False) -> Iterator[Finding]:
