@@ -5,9 +5,8 @@ from __future__ import annotations
 import datetime
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -66,30 +65,52 @@ def check(context: Context, /, only_switch: bool, as_json: bool) -> None:
         well = all(finding.well for finding in findings)
         echo_json({"well": well, "findings": [told(one) for one in findings]})
     else:
-        not_well = "UNSAFE " if only_switch else "MISSING"
-        well = True
-        for _, alike in groupby(found, key=_kind):
-            well = _show(list(alike), not_well) and well
+        well = _show(found, "UNSAFE " if only_switch else "MISSING")
     if not well:
         sys.exit(1)
+
+
+def _show(found: Iterable[Finding], not_well: str) -> bool:
+    """Show each finding as it comes, and tell whether all is well.
+
+    Of those that differ in their texts alone the first are shown, how many more there are, and
+    once what to do. Where the next thing hangs, or ends in an error, the last line says what came
+    before it.
+    """
+    well, last, alike = True, None, 0
+    try:
+        for finding in found:
+            if last is None or _kind(finding) != _kind(last):
+                _close(last, alike, not_well)
+                last, alike = finding, 0
+            alike += 1
+            well = well and finding.well
+            if alike <= _FEW:
+                click.echo(f"{_whose(finding, not_well)}: {finding.text}")
+    finally:
+        _close(last, alike, not_well)
+    return well
 
 
 def _kind(finding: Finding) -> tuple[str, str, str | None, str]:
     return finding.level, finding.subject, finding.node, finding.remedy
 
 
-def _show(alike: Sequence[Finding], not_well: str) -> bool:
-    """Show findings that differ in their texts alone, and tell whether it is well."""
-    first = alike[0]
-    mark = {"ok": "ok     ", "warning": "warning"}.get(first.level, not_well)
-    where = f"{first.subject} of {first.node}" if first.node else first.subject
-    for finding in alike[:_FEW]:
-        click.echo(f"{mark}  {where}: {finding.text}")
-    if len(alike) > _FEW:
-        click.echo(f"{mark}  {where}: and {len(alike) - _FEW} more like these (--json names each)")
-    if first.remedy:
-        click.echo(f"         {first.remedy}")
-    return first.well
+def _close(last: Finding | None, alike: int, not_well: str) -> None:
+    """Say what is to be said once, after so many findings that are alike."""
+    if last is None:
+        return
+    if alike > _FEW:
+        more = f"and {alike - _FEW} more like these (--json names each)"
+        click.echo(f"{_whose(last, not_well)}: {more}")
+    if last.remedy:
+        click.echo(f"         {last.remedy}")
+
+
+def _whose(finding: Finding, not_well: str) -> str:
+    mark = {"ok": "ok     ", "warning": "warning"}.get(finding.level, not_well)
+    where = f"{finding.subject} of {finding.node}" if finding.node else finding.subject
+    return f"{mark}  {where}"
 
 
 def find(context: Context, *, only_switch: bool = False) -> Iterator[Finding]:
@@ -110,20 +131,25 @@ def find(context: Context, *, only_switch: bool = False) -> Iterator[Finding]:
     yield from _told(settings)
     yield from redis(settings)
     yield from credit(settings)
-    known = Known()
+    known: Known | None = None
     for finding, found in database(settings, others=True):
         known = found
         yield finding
-    yield from known.others
-    yield from _emergency(settings, known)
+    if known is not None:
+        yield from known.others
+        yield from _emergency(settings, known)
     yield from _nodes(settings, lambda node, ask: _node(settings, node, known, ask))
 
 
 def _nodes(settings: Settings, look: Callable[[Node, Ask], Iterator[Finding]]) -> Iterator[Finding]:
     """Look at the switches of the settings, and at those that announce themselves."""
+    from controller.cache.address import CacheSettingsError
     from controller.commands.node import announced_nodes
 
-    announced = announced_nodes(settings)
+    try:
+        announced = announced_nodes(settings)
+    except CacheSettingsError:
+        announced = None
     if announced is None:
         yield Finding(
             subject="nodes", well=False,
@@ -145,7 +171,7 @@ def _switches(settings: Settings) -> Iterator[Finding]:
 
     gateways = {settings.route.internal_gateway} - {""}
     for finding, known in database(settings):
-        gateways |= {one.name for one in known.channels}
+        gateways |= {one.name for one in (known.channels if known is not None else ())}
         if finding.remedy and not _has_none_yet(settings):
             # Without the channels the profiles that only make our calls are taken for others'.
             yield msgspec.structs.replace(finding, well=True)
@@ -216,16 +242,26 @@ def _emergency(settings: Settings, known: Known) -> Iterator[Finding]:
         )
 
 
-def _node(settings: Settings, node: Node, known: Known, ask: Ask) -> Iterator[Finding]:
-    """What a node has of what calls need."""
+def _node(settings: Settings, node: Node, known: Known | None, ask: Ask) -> Iterator[Finding]:
+    """What a node has of what calls need; `known` None: the database could not be read."""
     if node.password == _STOCK_PASSWORD:
         text = "the event socket has FreeSWITCH's own password"
         remedy = "set another one in event_socket.conf.xml, and here: [[nodes]] password"
         yield Finding(subject="password", node=node.name, well=True, text=text, remedy=remedy)
     yield from needs(settings, node, ask)
     yield from _call_records(node, ask)
-    yield from _sounds(settings, node, known.spoken, ask)
-    yield from _gateways(settings, node, known.channels, ask)
+    if known is None:
+        # What is needed in any case is looked for: English, and the setting's own gateway.
+        yield Finding(
+            subject="sounds",
+            node=node.name,
+            well=True,
+            text="sounds and gateways were not compared with what extensions and channels need, "
+            "which the database would say",
+            remedy="see to the database, and check again",
+        )
+    yield from _sounds(settings, node, None if known is None else known.spoken, ask)
+    yield from _gateways(settings, node, () if known is None else known.channels, ask)
 
 
 def _asked(node: Node, look: Callable[[Ask], Iterator[Finding]]) -> Iterator[Finding]:
@@ -292,8 +328,8 @@ def _sounds(settings: Settings, node: Node, spoken: Spoken | None, ask: Ask) -> 
         kind = one.kind.replace("_", " ")
         text = f"{kind} {one.what}" + (f" ({one.language})" if one.language else "")
         yield Finding(subject="sounds", node=node.name, well=False, text=text, remedy=one.remedy)
-    if not report.missing:
-        languages = sorted({"en", *(spoken.languages if spoken is not None else ())})
+    if spoken is not None and not report.missing:
+        languages = sorted({"en", *spoken.languages})
         text = f"all there, in {', '.join(languages)}"
         yield Finding(subject="sounds", node=node.name, well=True, text=text)
 

@@ -25,7 +25,7 @@ def controllers(settings: Settings, engine: Engine) -> Iterator[Finding]:
     """
     there = [
         one.member
-        for one in _seen(settings, engine)
+        for one in _seen(settings, engine) or ()
         if one.left > 0 and one.member.name != settings.name
     ]
     others = sorted(member.name for member in there)
@@ -58,10 +58,27 @@ def controllers(settings: Settings, engine: Engine) -> Iterator[Finding]:
 def presence(settings: Settings, engine: Engine) -> Iterator[Finding]:
     """Say which controllers are there, and which should be and are not."""
     seen = _seen(settings, engine)
+    if seen is None:
+        if not settings.redis.url:
+            # A controller has a Redis of its own for as long as it runs.
+            yield Finding(
+                subject="presence",
+                well=True,
+                text="no controller runs here: the Redis that it would keep cannot be reached",
+                remedy="start it; or run this with its data_dir, as the user of the service",
+            )
+        return
     there = [one.member for one in seen if one.left > 0]
     if there:
         names = ", ".join(f"{one.name} ({one.version or '-'})" for one in there)
         yield Finding(subject="presence", well=True, text=f"running: {names}")
+    else:
+        yield Finding(
+            subject="presence",
+            well=True,
+            text="no controller runs, as far as its Redis knows",
+            remedy="start one; or see that redis.url and database.url are those of the service",
+        )
     versions = {one.version for one in there if one.version}
     if len(versions) > 1:
         yield Finding(
@@ -81,11 +98,14 @@ def presence(settings: Settings, engine: Engine) -> Iterator[Finding]:
             )
 
 
-def _seen(settings: Settings, engine: Engine) -> Sequence[Seen]:
+def _seen(settings: Settings, engine: Engine) -> Sequence[Seen] | None:
+    """Give all controllers that Redis knows; None: it cannot be asked."""
+    from controller.cache.address import CacheSettingsError
     from controller.commands.lockout import counts_of
 
     try:
         with counts_of(settings, engine, what="controllers") as counts:
-            return counts.presence.look() or ()
-    except click.ClickException:
-        return ()
+            return counts.presence.look()
+    except (click.ClickException, CacheSettingsError):
+        # What is wrong with Redis, or its setting, is told by itself.
+        return None

@@ -30,16 +30,18 @@ def _finding(text: str, remedy: str = "", *, well: bool = True) -> Finding:
 
 def _room(settings: Settings) -> Iterator[Finding]:
     wanted = {Path(settings.data_dir): "data_dir"}
+    if (database := _database_file(settings)) is not None:
+        wanted.setdefault(database.parent, "database.url")
     for stream in settings.records.streams:
         if stream.file:
             wanted.setdefault(Path(stream.file).parent, f"records.streams: {stream.name}")
     told: set[int] = set()
     for path, whose in wanted.items():
-        if not path.exists():
-            # `serve` makes it, or whoever looks at its file says that it is not there.
-            continue
         try:
             device, free = path.stat().st_dev, shutil.disk_usage(path).free
+        except (FileNotFoundError, NotADirectoryError):
+            # `serve` makes it, or whoever looks at its file says that it is not there.
+            continue
         except OSError as error:
             remedy = "run this as the user of the service, who has to be able to"
             yield _finding(f"{whose}: {path} cannot be looked at: {error.strerror}", remedy)
@@ -58,6 +60,19 @@ def _room(settings: Settings) -> Iterator[Finding]:
             yield _finding(text, remedy, well=free >= _NONE)
         else:
             yield _finding(text)
+
+
+def _database_file(settings: Settings) -> Path | None:
+    """Give the file that `database.url` names; None: it is none, or cannot be, as is told of it."""
+    from controller.store.database import DatabaseError, parsed_url
+
+    if not settings.database.url:
+        return None
+    try:
+        url = parsed_url(settings.database.url)
+    except DatabaseError:
+        return None
+    return Path(str(url.database)) if url.drivername == "sqlite" else None
 
 
 def _open_files(settings: Settings, most: int) -> Iterator[Finding]:

@@ -72,10 +72,25 @@ def version_of(info: dict[str, str]) -> str:
 
 
 def _told(handle: RedisHandle) -> Iterator[Finding]:
+    from redis.exceptions import ResponseError
+
     before = time.time()
     seconds, micros = (int(part) for part in handle.execute("TIME"))
     after = time.time()
-    info = info_of(handle)
+    try:
+        info = info_of(handle)
+    except ResponseError as error:
+        yield _finding(
+            f"{handle.shown} does not say what it is and what it keeps: INFO: {error}",
+            "let the user of redis.url ask for it: +info in its ACL",
+        )
+    else:
+        yield from _kept(handle, info)
+    yield clock("Redis", seconds + micros / 1_000_000, before, after)
+
+
+def _kept(handle: RedisHandle, info: dict[str, str]) -> Iterator[Finding]:
+    """Say what it is, and whether it keeps what it is given, by what it says of itself."""
     numbers = tuple(int(part) for part in re.findall(r"[0-9]+", info.get("redis_version", "")))
     version = f"{handle.shown}: {version_of(info)}"
     if numbers[:2] < OLDEST:
@@ -108,4 +123,3 @@ def _told(handle: RedisHandle) -> Iterator[Finding]:
             f"{used * 100 // most} % of its memory is used, and what is new is soon not kept",
             "CONFIG SET maxmemory to more, and in its file",
         )
-    yield clock("Redis", seconds + micros / 1_000_000, before, after)

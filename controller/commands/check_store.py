@@ -16,6 +16,7 @@ from controller.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
+    from sqlalchemy.exc import SQLAlchemyError
 
     from controller.policy.channels import Channel
     from controller.store.spoken import Spoken
@@ -28,6 +29,15 @@ _KEEPS: Final = {
     "full_page_writes": "its files can be broken when its machine fails",
     "synchronous_commit": "what was committed last is lost when its server dies",
 }
+#: What a standby says: a transaction is to write, or does.
+_FOLLOWS: Final = ("0A000", "25006")
+_READ_ONLY: Final = "session is read-only"
+_CLOSED: Final = Finding(
+    subject="database",
+    well=False,
+    text="it takes no writes",
+    remedy="it is a standby, or closed for writing: name the primary in database.url",
+)
 #: File systems over a network, on which SQLite's locks do not hold what they promise.
 _NETWORKED: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "afs", "ceph"})
 
@@ -35,13 +45,13 @@ _NETWORKED: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"
 class Known(msgspec.Struct, frozen=True):
     """What the database says that is looked for on nodes, and what else is found by it."""
 
-    spoken: Spoken | None = None
-    channels: Sequence[Channel] = ()
+    spoken: Spoken
+    channels: Sequence[Channel]
     others: Sequence[Finding] = ()
 
 
-def database(settings: Settings, *, others: bool = False) -> Iterator[tuple[Finding, Known]]:
-    """Look at the database without making or changing one.
+def database(settings: Settings, *, others: bool = False) -> Iterator[tuple[Finding, Known | None]]:
+    """Look at the database without making or changing one; with None where nothing is known by it.
 
     `others`: and at what keeps it, and by it for other controllers.
     """
@@ -64,11 +74,12 @@ def database(settings: Settings, *, others: bool = False) -> Iterator[tuple[Find
                 return
     except DatabaseError as error:
         remedy = "see database.url; callbackd serve makes a database where there is none"
-        yield _finding(str(error), remedy, well=False), Known()
+        yield _finding(str(error), remedy, well=False), None
         return
     except SQLAlchemyError as error:
         remedy = "see that the database runs and can be reached"
-        yield _finding(first_line(error), remedy, well=False), Known()
+        closed = _takes_no_writes(error)
+        yield _CLOSED if closed else _finding(first_line(error), remedy, well=False), None
         return
     text = f"revision {revision or 'none'}, this release works with {head()}"
     if revision is not None and revision not in known():
@@ -76,12 +87,19 @@ def database(settings: Settings, *, others: bool = False) -> Iterator[tuple[Find
             "a newer release has upgraded it, and this one does not start with it: update this "
             "machine too"
         )
-        yield _finding(text, remedy, well=False), Known()
+        yield _finding(text, remedy, well=False), None
         return
     remedy = (
         "it is brought up to date by whichever command or controller opens it first: keep a backup"
     )
-    yield _finding(text, remedy), Known()
+    yield _finding(text, remedy), None
+
+
+def _takes_no_writes(error: SQLAlchemyError) -> bool:
+    """Whether a PostgreSQL answered, and does not let anybody write: it follows another one."""
+    cause = getattr(error, "orig", None)
+    # The last is said while connecting, where a primary was asked for and none is among them.
+    return getattr(cause, "sqlstate", None) in _FOLLOWS or _READ_ONLY in str(cause)
 
 
 def first_line(error: Exception) -> str:
@@ -135,8 +153,7 @@ def _postgresql(connection: Connection) -> Iterator[Finding]:
         if said[name] == "off":
             yield _finding(f"{name} is off: {without}", f"ALTER SYSTEM SET {name} = on")
     if said["default_transaction_read_only"] == "on":
-        remedy = "it is a standby, or closed for writing: name the primary in database.url"
-        yield _finding("it takes no writes", remedy, well=False)
+        yield _CLOSED
     before = time.time()
     there = float(
         connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar_one()

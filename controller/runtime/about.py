@@ -10,20 +10,33 @@ A greenlet begins with nothing: gevent hands no context on. `Services.spawn` doe
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
-from structlog.contextvars import bind_contextvars, bound_contextvars
+from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 
 #: The variable of both legs that has it.
 REQUEST_VARIABLE: Final = "callback_request"
 
 
+@contextmanager
 def about(
     *, request: str | None = None, attempt: str | None = None, leg: str | None = None
-) -> AbstractContextManager[None]:
-    """Have lines say which call they are about, while something is done for it."""
-    return bound_contextvars(**_known(request, attempt, leg))
+) -> Iterator[None]:
+    """Have lines say which call they are about, while something is done for it.
+
+    They say that alone: amid what is done for one call another may have to be seen to, of which
+    less is known. With nothing given they are about no call. Afterwards all is as it was before.
+    """
+    before = get_contextvars()
+    clear_contextvars()
+    bind_contextvars(**_known(request, attempt, leg))
+    try:
+        yield
+    finally:
+        clear_contextvars()
+        bind_contextvars(**before)
 
 
 def all_about(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Generic, TypeVar
 from weakref import WeakMethod
 
@@ -159,7 +160,7 @@ class Leg(Generic[S]):
         def on_reply(frame: Frame | None, _error: EslError | None) -> None:
             path = None if frame is None else frame.headers.get("Reply-Text")
             if not self.over and unheld.is_anothers(path):
-                with about(request=self.request, leg=self.uuid):
+                with self._about():
                     log.warning("leg_lost", controller=path)
                 self.drop()
 
@@ -179,8 +180,9 @@ class Leg(Generic[S]):
         self._busy = True
         try:
             while self._queue and not self.over:
-                # A timer and a node's link know nothing of whose it is.
-                with about(request=self.request, leg=self.uuid):
+                # A timer and a node's link know nothing of whose it is; and who lets go of all
+                # legs may be at another one.
+                with self._about():
                     self._take(self._queue.popleft())
         except Exception as error:  # noqa: BLE001  (a fault of ours must not take others along)
             self._fault(error)
@@ -206,7 +208,7 @@ class Leg(Generic[S]):
 
     def _fault(self, error: Exception) -> None:
         # The leg is given back to the switch, which tries the next controller.
-        with about(request=self.request, leg=self.uuid):
+        with self._about():
             log.error("leg_fault", state=str(self.session.state), exc_info=error)
         self.services.metrics.faults.labels(f"{self.kind}_leg").inc()
         self._queue.clear()
@@ -215,7 +217,7 @@ class Leg(Generic[S]):
     def _on_closed(self, error: EslError | None) -> None:
         link, self.socket = self.socket, None
         if error is not None:
-            with about(request=self.request, leg=self.uuid):
+            with self._about():
                 self.services.note_esl_error(error)
         self.post(SocketClosed() if link is None else self.closed(link))
 
@@ -306,11 +308,15 @@ class Leg(Generic[S]):
 
     def drop(self) -> None:
         """We stood still: it is another controller's by now, or the switch connects again."""
-        self.supersede()
-        self.services.legs.forget(self)
-        socket, self.socket = self.socket, None
-        if socket is not None:
-            self.services.unheld.keep(self.uuid, socket, self.request)
+        with self._about():
+            self.supersede()
+            self.services.legs.forget(self)
+            socket, self.socket = self.socket, None
+            if socket is not None:
+                self.services.unheld.keep(self.uuid, socket, self.request)
+
+    def _about(self) -> AbstractContextManager[None]:
+        return about(request=self.request, leg=self.uuid)
 
     def _finish(self) -> None:
         """The leg is over for us: nothing is awaited, nothing is kept."""

@@ -30,6 +30,7 @@ from controller.cache.presence import Member, Presence, Seen
 from controller.esl.errors import NotConnected
 from controller.guard.members import LEAVING
 from controller.guard.standing import Judge, Stillness
+from controller.runtime.about import about
 from controller.runtime.probing import ANSWER_SECONDS, lives
 
 if TYPE_CHECKING:
@@ -191,10 +192,12 @@ class Standing:
         self.epoch += 1
         self.presence.metrics.stood_still.inc()
         legs = list(services.legs)
-        log.error(why, legs=len(legs), followed=len(services.metering), **facts)
-        for leg in legs:
-            leg.drop()
-        services.metering.forget_all()
+        # Whoever came upon it was at one call, and this is about none.
+        with about():
+            log.error(why, legs=len(legs), followed=len(services.metering), **facts)
+            for leg in legs:
+                leg.drop()
+            services.metering.forget_all()
 
     # --- work ----------------------------------------------------------------------------------
 

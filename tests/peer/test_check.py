@@ -74,6 +74,26 @@ def test_d3_an_emergency_channel_that_there_is_not_is_said_so(world: World) -> N
     assert (subject, "no channel gone" in text) == ("settings", True)
 
 
+def test_o3_without_the_database_nothing_is_said_of_what_it_has(world: World) -> None:
+    """O3: who makes an emergency channel anew that is there has two, and no database still."""
+    emergency = {
+        "CALLBACKD_ROUTE__EMERGENCY_CHANNEL": "pstn",
+        "CALLBACKD_ROUTE__EMERGENCY_CALLER_ID": "+12025550111",
+    }
+    away = "postgresql://callbackd@127.0.0.1:1/callbackd?connect_timeout=2"
+    world.switch.applications.missing.add("vm-goodbye")
+    status, found = check(world, CALLBACKD_DATABASE__URL=away, **emergency)
+    assert status == 1
+    assert {subject for subject, _ in wrong(found)} == {"database", "sounds"}
+    of_sounds = [(one["level"], one["text"]) for one in found if one["subject"] == "sounds"]
+    assert [level for level, _ in of_sounds] == ["warning", "error"]
+    assert "were not compared" in of_sounds[0][1]
+    assert "vm-goodbye" in of_sounds[1][1]
+    world.switch.applications.missing.clear()
+    _, found = check(world, CALLBACKD_DATABASE__URL=away)
+    assert [one["level"] for one in found if one["subject"] == "sounds"] == ["warning"]
+
+
 def test_m7_a_switch_without_call_records_is_warned_of(world: World) -> None:
     """M7: what ends while no controller sees it is then estimated."""
     status, found = check(world)

@@ -15,7 +15,7 @@ from controller.cache.embedded import EmbeddedServer
 from controller.cache.metrics import PresenceMetrics
 from controller.cache.presence import Member, Presence
 
-from .running import Run, redis_of
+from .running import Run, redis_of, refused
 
 EVERYWHERE = {"CALLBACKD_LISTEN__HOST": "0.0.0.0", "CALLBACKD_NAME": "one"}
 
@@ -104,3 +104,23 @@ def test_o4_that_no_switch_was_looked_at_is_said(
     (one,) = [one for one in json.loads(done.stdout)["findings"] if one["subject"] == "nodes"]
     assert not one["well"]
     assert text in one["text"]
+
+
+def test_o3_a_redis_url_that_cannot_be_is_told_and_the_rest_is_looked_at(
+    stocked: Run,
+) -> None:
+    """O3: it is the setting that is wrong, and nobody is shown a traceback."""
+    discovering = {
+        "CALLBACKD_NODES": "[]",
+        "CALLBACKD_DISCOVERY__ALLOW": '["192.0.2.0/24"]',
+        "CALLBACKD_DISCOVERY__PASSWORD": "x",
+    }
+    url = {"CALLBACKD_REDIS__URL": "redis://:secret-word@127.0.0.1:1/0#x"}
+    for options in ((), ("--switch",)):
+        done = stocked("check", "--json", *options, **discovering, **url)
+        assert isinstance(done.exception, SystemExit), done.exception
+        findings = json.loads(done.stdout)["findings"]
+        subjects = [one["subject"] for one in findings if not one["well"]]
+        assert subjects == ([] if options else ["redis"]) + ["nodes"]
+        assert "secret-word" not in done.output
+    refused(stocked("lockout", "list", **url), "redis.url")

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,13 +19,14 @@ from controller import open_files
 from controller.cache.metrics import PresenceMetrics
 from controller.cache.presence import Member, Presence
 from controller.commands.check_clock import clock
-from controller.commands.check_host import _open_files
+from controller.commands.check_host import _open_files, _room
 from controller.commands.check_store import filesystem, kept_by
 from controller.commands.findings import Finding
 from controller.settings import Settings
-from controller.settings.surroundings import Listen, Web
+from controller.settings.surroundings import Database, Listen, Web
 from controller.store.database import open_database
 from tests.postgres import PostgreSQL
+from tests.postgres_pair import Pair
 from tests.redis_servers import Server, short_directory, until, valkey_program
 
 from .running import Run, ok, redis_of
@@ -96,6 +98,18 @@ def test_o5_settings_by_which_postgresql_loses_what_was_committed_are_told(
         assert closed.text == "it takes no writes"
 
 
+def test_o5_a_postgresql_that_takes_no_writes_as_a_standby_is_told_so(
+    run: Run, postgres_pair: Pair
+) -> None:
+    """O5: whoever is told to see that it runs finds it running. Alone, and as one of several."""
+    alone = postgres_pair.standby.url(postgres_pair.shared())
+    for url in (alone, f"{alone}?target_session_attrs=read-write&connect_timeout=3"):
+        (one,) = found(run, "database", CALLBACKD_DATABASE__URL=url)
+        assert (one["level"], one["text"]) == ("error", "it takes no writes")
+        assert "it is a standby" in one["remedy"]
+        assert "name the primary in database.url" in one["remedy"]
+
+
 def test_a_file_of_the_database_on_a_network_is_told(tmp_path: Path) -> None:
     mounts = tmp_path / "mounts"
     mounts.write_text(
@@ -131,6 +145,11 @@ def test_o4_who_is_there_and_who_should_be_is_told(prepared: Run, data: Path) ->
             given: Any = seconds
             return Presence(redis, lineage, lease_seconds=given, now=time.time, metrics=metrics)
 
+        (nobody,) = found(prepared, "presence")
+        assert (nobody["level"], nobody["text"]) == (
+            "warning",
+            "no controller runs, as far as its Redis knows",
+        )
         stays = presence(60)
         stays.renew(Member("one", "run", version="1.0"))
         assert levels(found(prepared, "presence")) == [("ok", "running: one (1.0)")]
@@ -148,6 +167,16 @@ def test_o4_who_is_there_and_who_should_be_is_told(prepared: Run, data: Path) ->
         ]
         assert said[2][0] == "warning"
         assert "two has not been heard of" in said[2][1]
+
+
+def test_o4_that_nothing_runs_is_told_and_nothing_is_claimed_where_redis_is_away(
+    prepared: Run,
+) -> None:
+    """O4: its own Redis runs while a controller does; of another one, away, nobody knows."""
+    (one,) = found(prepared, "presence")
+    assert (one["level"], "no controller runs here" in one["text"]) == ("warning", True)
+    assert "start it" in one["remedy"]
+    assert found(prepared, "presence", CALLBACKD_REDIS__URL="redis://127.0.0.1:1") == []
 
 
 # --- Redis -----------------------------------------------------------------------------------
@@ -193,6 +222,22 @@ def test_o3_a_redis_that_may_throw_out_what_is_counted_is_told(
         client.replicaof("NO", "ONE")
 
 
+def test_o3_a_redis_that_may_not_be_asked_what_it_keeps_is_a_warning(
+    prepared: Run, valkey: Server
+) -> None:
+    """O3: calls do without INFO, which whoever keeps Redis for others may forbid."""
+    url = {"CALLBACKD_REDIS__URL": valkey.url}
+    with valkey.client() as client:
+        client.execute_command("ACL", "SETUSER", "default", "-info")
+        try:
+            (one,) = found(prepared, "redis", **url)
+            assert (one["level"], "INFO" in one["text"]) == ("warning", True)
+            assert "+info" in one["remedy"]
+            assert levels(found(prepared, "clock", **url)) == [("ok", "Redis has the same time")]
+        finally:
+            client.execute_command("ACL", "SETUSER", "default", "+info")
+
+
 def test_o3_a_redis_that_is_away_is_an_error_and_no_password_of_it_is_told(prepared: Run) -> None:
     url = "redis://:a-secret-word@127.0.0.1:1/0"
     (one,) = found(prepared, "redis", CALLBACKD_REDIS__URL=url)
@@ -232,6 +277,36 @@ def test_a_disk_without_room_is_told(prepared: Run, monkeypatch: pytest.MonkeyPa
         (one,) = [x for x in found(prepared, "host") if "are free" in x["text"]]
         assert one["level"] == level
         assert bool(one["remedy"]) is (level != "ok")
+
+
+def test_the_disk_of_a_database_that_is_elsewhere_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is another one than that of `data_dir`, which has room."""
+    data, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    data.mkdir()
+    elsewhere.mkdir()
+    mib = 1 << 20
+    monkeypatch.setattr(
+        shutil,
+        "disk_usage",
+        lambda path: shutil._ntuple_diskusage(0, 0, (10 if path == elsewhere else 5000) * mib),
+    )
+    real = Path.stat
+
+    def stat(path: Path, **more: bool) -> object:
+        found = real(path, **more)
+        return SimpleNamespace(st_dev=1 if path == elsewhere else found.st_dev)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    database = Database(url=f"sqlite:///{elsewhere}/callbackd.sqlite3")
+    errors = [
+        one.text for one in _room(Settings(data_dir=str(data), database=database)) if not one.well
+    ]
+    assert errors == ["database.url: 10 MiB are free on its disk"]
+    for url in ("postgresql://a@127.0.0.1/b", "sqlite://", "what?"):
+        other = Settings(data_dir=str(data), database=Database(url=url))
+        assert [one.text[:9] for one in _room(other)] == ["data_dir:"]
 
 
 def test_too_few_open_files_are_told() -> None:

@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 
 from controller.commands.check import _show, _unwritable
+from controller.commands.check_host import host
 from controller.commands.findings import Finding
+from controller.settings import Settings
+from controller.settings.sections import Records, RecordStream
 from controller.store.database import DatabaseError, look_at_database
 
 from .running import Run
@@ -84,6 +87,20 @@ def test_g1_whoever_may_not_look_is_told_so(tmp_path: Path) -> None:
     assert wrong == "cannot be looked at: Permission denied"
 
 
+def test_g1_a_disk_that_whoever_checks_may_not_look_at_is_told(tmp_path: Path) -> None:
+    """G1: the directory above `data_dir` is somebody else's, as `sudo -u` finds it."""
+    inside = tmp_path / "shut"
+    (inside / "data").mkdir(parents=True)
+    tape = RecordStream(name="tape", file=str(inside / "tape" / "x.jsonl"))
+    settings = Settings(data_dir=str(inside / "data"), records=Records(streams=(tape,)))
+    with shut(inside):
+        told = [(one.level, one.text) for one in host(settings) if "be looked at" in one.text]
+    assert told == [
+        ("warning", f"{where} cannot be looked at: Permission denied")
+        for where in (f"data_dir: {inside}/data", f"records.streams: tape: {inside}/tape")
+    ]
+
+
 def test_o3_of_many_things_with_one_remedy_a_few_are_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -104,3 +121,31 @@ def test_o3_of_many_things_with_one_remedy_a_few_are_named(
     assert "more like these" not in capsys.readouterr().out
     assert _show([Finding(subject="ranges", well=True, text="as shipped")], "MISSING")
     assert capsys.readouterr().out == "ok       ranges: as shipped\n"
+
+
+def test_o3_each_finding_is_shown_before_the_next_thing_is_looked_at(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """O3: where it hangs is what comes after the last line; and what was found is told then too."""
+
+    def looked_at() -> Iterator[Finding]:
+        yield Finding(subject="redis", well=False, text="cannot be asked", remedy="see to it")
+        assert capsys.readouterr().out == "MISSING  redis: cannot be asked\n"
+        for n in range(5):
+            yield Finding(
+                subject="sounds", node="fs1", well=False, text=f"{n}.wav", remedy="put it"
+            )
+            shown = capsys.readouterr().out.splitlines()
+            assert shown[-1:] == ([f"MISSING  sounds of fs1: {n}.wav"] if n < 3 else [])
+        yield Finding(subject="gateways", node="fs1", well=True, text="there")
+        assert capsys.readouterr().out.splitlines() == [
+            "MISSING  sounds of fs1: and 2 more like these (--json names each)",
+            "         put it",
+            "ok       gateways of fs1: there",
+        ]
+        yield Finding(subject="password", node="fs1", well=True, text="stock", remedy="change it")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _show(looked_at(), "MISSING")
+    assert capsys.readouterr().out.splitlines()[-1] == "         change it"
