@@ -15,6 +15,8 @@ from controller import __version__
 from controller.commands.common import Context, actor, now, pass_context, refusing
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from controller.commands.archive import Archive
     from controller.settings import Settings
     from controller.store.restored import Past
@@ -88,7 +90,7 @@ def _make(
             "pg_dump is not on the PATH: install PostgreSQL's client programs, or back the "
             "database up by your own means and add --without-database for the pepper"
         )
-    with ExitStack() as stack, look_at_database(settings.database_url) as (_, revision):
+    with ExitStack() as stack, look_at_database(settings.database_url) as (engine, revision):
         # Beside the archive: it is no smaller, and nobody else's to read.
         own = stack.enter_context(tempfile.TemporaryDirectory(dir=path.parent, prefix=".callbackd"))
         copy: Path | None = None
@@ -100,10 +102,10 @@ def _make(
             else:
                 dump_postgres(url, copy)
         pepper = settings.pepper_path.read_bytes() if settings.pepper_path.exists() else None
+        # The one that is in use, and after the copy: what has no pepper then had none before.
+        _check_fits(engine, pepper, settings)
         if pepper is None and copy is None:
             raise BackupError(f"there is nothing to back up: {settings.pepper_path} is not there")
-        if sqlite and copy is not None:
-            _check_fits(copy, pepper, settings)
         kind = None if copy is None else "sqlite" if sqlite else "postgresql"
         archive = Archive(at.isoformat(timespec="seconds"), __version__, kind, revision or "")
         made = Path(own) / "archive"
@@ -113,18 +115,20 @@ def _make(
     return archive
 
 
-def _check_fits(copy: Path, pepper: bytes | None, settings: Settings) -> None:
-    """See that a copy's passwords are made with the pepper: else nobody could use it."""
+def _check_fits(engine: Engine, pepper: bytes | None, settings: Settings) -> None:
+    """See that the database's passwords are made with the pepper: else nobody could use them."""
     from controller.store.backup import BackupError
-    from controller.store.database import look_at_database
     from controller.store.pepper import fits
 
-    with look_at_database(f"sqlite:///{copy.absolute()}") as (engine, _):
-        if not fits(engine, pepper):
-            raise BackupError(
-                f"{settings.pepper_path} is not the pepper of this database: nothing was made; "
-                "set data_dir as the service has it"
-            )
+    if not fits(engine, pepper):
+        wrong = (
+            "is not there, and passwords of this database are made with it"
+            if pepper is None
+            else "is not the pepper of this database"
+        )
+        raise BackupError(
+            f"{settings.pepper_path} {wrong}: nothing was made; set data_dir as the service has it"
+        )
 
 
 def _remove_old(directory: Path, keep: int) -> int:

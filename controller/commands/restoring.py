@@ -11,6 +11,7 @@ from controller.commands.archive import Archive, read
 from controller.store.backup import (
     BackupError,
     check_sqlite,
+    fingerprint_of,
     is_empty,
     is_used,
     load_postgres,
@@ -21,7 +22,7 @@ from controller.store.backup import (
     set_aside,
 )
 from controller.store.database import look_at_database, open_database, parsed_url
-from controller.store.pepper import fits, open_pepper
+from controller.store.pepper import fits, is_of, open_pepper
 from controller.store.restored import see_to_the_past
 from controller.store.upgrade import head, known
 
@@ -67,8 +68,11 @@ def take(settings: Settings, path: Path, when: When, *, replace: bool) -> tuple[
             set_aside(Path(str(url.database)), mark)
             put_in_place(database, Path(str(url.database)))
         elif archive.database == "postgresql":
-            _put_postgres(database, url)
+            _check_postgres(database, url, pepper, settings, path)
+            load_postgres(url, database)
             past = _see_to(settings.database_url, when)
+        else:
+            _check_alone(settings.database_url, url, pepper, path)
         if pepper is not None:
             _put_pepper(settings.pepper_path, pepper, mark)
     return f"restored: {archive.described()}", past
@@ -149,8 +153,14 @@ def _check_sqlite(
         raise BackupError(f"{path} is in use: {_STOP}")
 
 
-def _put_postgres(made: Path, url: URL) -> None:
-    with look_at_database(url.render_as_string(hide_password=False)) as (engine, _):
+def _check_postgres(
+    made: Path, url: URL, pepper: bytes | None, settings: Settings, archive: Path
+) -> None:
+    if pepper is None and settings.pepper_path.exists():
+        pepper = settings.pepper_path.read_bytes()
+    if not is_of(fingerprint_of(made), pepper):
+        raise BackupError(f"{archive}: its pepper is not that of its database")
+    with look_at_database(settings.database_url) as (engine, _):
         if others := others_of(engine):
             raise BackupError(f"the database has {others} connections of callbackd: {_STOP}")
         if not is_empty(engine):
@@ -158,7 +168,17 @@ def _put_postgres(made: Path, url: URL) -> None:
                 f"the database {url.database} is not empty: make a new one (createdb) and name it "
                 "in database.url, or drop this one and make it anew; nothing is removed here"
             )
-    load_postgres(url, made)
+
+
+def _check_alone(where: str, url: URL, pepper: bytes | None, archive: Path) -> None:
+    """See that a pepper without a database is that of the one in use, if there is any yet."""
+    if url.drivername == "sqlite" and not Path(str(url.database)).exists():
+        return
+    with look_at_database(where) as (engine, _):
+        if not fits(engine, pepper):
+            raise BackupError(
+                f"{archive}: its pepper is not that of the database that database.url names"
+            )
 
 
 def _put_pepper(path: Path, pepper: bytes, mark: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -20,6 +21,8 @@ from sqlalchemy import URL, Engine, create_engine, inspect, text
 
 #: How long a copy waits for whoever keeps all others from reading, seconds.
 _BUSY_SECONDS: Final = 10.0
+#: The one row of a dump's table `pepper`: its number, and the fingerprint.
+_FINGERPRINT: Final = re.compile(r"^1\t([0-9a-f]{64})$", re.MULTILINE)
 
 
 class BackupError(RuntimeError):
@@ -113,6 +116,16 @@ def load_postgres(url: URL, dump: Path) -> None:
     _run("pg_restore", url, "--exit-on-error", "--single-transaction", str(dump))
 
 
+def fingerprint_of(dump: Path) -> str | None:
+    """Read by what a dump knows its pepper; None: by nothing. Nothing is loaded.
+
+    Raises `BackupError`, with what `pg_restore` said.
+    """
+    said = _ran("pg_restore", None, "--data-only", "--table=pepper", "--file=-", str(dump))
+    found = _FINGERPRINT.search(said)
+    return None if found is None else found[1]
+
+
 def others_of(engine: Engine) -> int:
     """Give how many connections controllers and commands have to a PostgreSQL, but for ours."""
     with engine.connect() as connection:
@@ -133,21 +146,26 @@ def is_empty(engine: Engine) -> bool:
 
 
 def _run(name: str, url: URL, *arguments: str) -> None:
-    path = program(name)
-    if path is None:
-        raise BackupError(f"{name} is not on the PATH: install PostgreSQL's client programs")
     _, given = create_engine(url).dialect.create_connect_args(url)
     # What psycopg is told beside libpq's own is not for others.
     password, _ = given.pop("password", None), given.pop("context", None)
-    environment = os.environ | ({} if password is None else {"PGPASSWORD": str(password)})
-    command = [path, "--no-owner", "--no-privileges", "--no-password"]
-    command += [f"--dbname={make_conninfo('', **given)}", *arguments]
+    own = ["--no-owner", "--no-privileges", "--no-password"]
+    own += [f"--dbname={make_conninfo('', **given)}"]
+    _ran(name, None if password is None else str(password), *own, *arguments)
+
+
+def _ran(name: str, password: str | None, *arguments: str) -> str:
+    path = program(name)
+    if path is None:
+        raise BackupError(f"{name} is not on the PATH: install PostgreSQL's client programs")
+    environment = os.environ | ({} if password is None else {"PGPASSWORD": password})
     done = subprocess.run(  # noqa: S603  (no shell, and nothing of it is anybody's word)
-        command, env=environment, capture_output=True, text=True, check=False
+        [path, *arguments], env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         said = done.stderr.strip().splitlines()[:2] or [f"it ended with {done.returncode}"]
         raise BackupError(" ".join(said))
+    return done.stdout
 
 
 # --- files ---------------------------------------------------------------------------------------

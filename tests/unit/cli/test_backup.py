@@ -23,7 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from controller.commands.archive import Archive
 from controller.store import schema
-from controller.store.backup import is_used
+from controller.store.backup import is_empty, is_used
 from controller.store.database import open_database
 from controller.store.requests import Requests
 from controller.store.schema_callbacks import callback_attempt
@@ -32,7 +32,7 @@ from tests.postgres import PostgreSQL
 from tests.unit.store import older
 from tests.unit.store.asked import begun, stored
 
-from .running import Run, ok, refused
+from .running import ADD, PREPARED, Run, ok, refused
 
 #: An instant of this year, microseconds since 1970.
 NOW = 1_795_489_015_000_000
@@ -517,3 +517,76 @@ def test_what_is_left_of_a_lost_database_is_taken_for_no_part_of_the_one_restore
     ok(filled("restore", str(archive)))
     assert rows(file, "SELECT description FROM account") == [("",)]
     assert len(list(data.glob("callbackd.sqlite3.before-*-wal"))) == 1
+
+
+# --- database and pepper belong together -------------------------------------------------------
+
+
+@pytest.mark.usefixtures("programs")
+def test_of_postgresql_too_the_pepper_has_to_be_the_databases(
+    run: Run, data: Path, postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    """An archive that nobody could log in by is not made, and not put in place."""
+    path, alone = tmp_path / "one.tar", tmp_path / "alone.tar"
+    here = {"CALLBACKD_DATABASE__URL": postgresql.fresh()}
+    for command in (*PREPARED, (*ADD, "--password", PASSWORD)):
+        ok(run(*command, **here))
+    pepper = (data / "pepper").read_bytes()
+    (data / "pepper").unlink()
+    for how in ((), ("--without-database",)):
+        refused(run("backup", str(path), *how, **here), "pepper is not there, and")
+    (data / "pepper").write_bytes(b"x" * 32)
+    for how in ((), ("--without-database",)):
+        refused(run("backup", str(path), *how, **here), "is not the pepper of this database")
+    assert [one.name for one in tmp_path.iterdir()] == ["data"]
+    (data / "pepper").write_bytes(pepper)
+    ok(run("backup", str(path), **here))
+    ok(run("backup", str(alone), "--without-database", **here))
+    # As they were made before this was looked at.
+    for archive in (path, alone):
+        with tarfile.open(archive) as tar:
+            parts = {name: _content(tar, name) for name in tar.getnames()}
+        manifest = msgspec.json.decode(parts["callbackd-backup.json"], type=Archive)
+        _rewrite(archive, manifest, parts, b"y" * 32)
+    new = postgresql.fresh(empty=True)
+    refused(
+        run("restore", str(path), "--replace", CALLBACKD_DATABASE__URL=new),
+        "its pepper is not that of its database",
+    )
+    refused(
+        run("restore", str(alone), "--replace", **here), "its pepper is not that of the database"
+    )
+    assert (data / "pepper").read_bytes() == pepper
+    engine = create_engine(new, poolclass=NullPool)
+    assert is_empty(engine)
+
+
+def test_the_pepper_alone_has_to_be_the_databases_too(
+    filled: Run, data: Path, file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "one.tar"
+    ok(filled("backup", str(path), "--without-database"))
+    pepper = (data / "pepper").read_bytes()
+    (data / "pepper").write_bytes(b"x" * 32)
+    refused(
+        filled("backup", str(tmp_path / "two.tar"), "--without-database"),
+        "is not the pepper of this database",
+    )
+    with tarfile.open(path) as tar:
+        parts = {name: _content(tar, name) for name in tar.getnames()}
+    manifest = msgspec.json.decode(parts["callbackd-backup.json"], type=Archive)
+    _rewrite(path, manifest, parts, b"y" * 32)
+    refused(filled("restore", str(path), "--replace"), "its pepper is not that of the database")
+    # Where the database comes later, there is nothing to compare it with.
+    file.unlink()
+    _rewrite(path, manifest, parts, pepper)
+    ok(filled("restore", str(path), "--replace"))
+    assert (data / "pepper").read_bytes() == pepper
+
+
+def test_a_copy_is_a_file_by_itself(archive: Path, tmp_path: Path) -> None:
+    """One that keeps a log is read only where there can be a file beside it."""
+    with tarfile.open(archive) as tar:
+        tar.extract("database", tmp_path, filter="data")
+    # The versions that write and read it: 1 with a journal, 2 with a log.
+    assert (tmp_path / "database").read_bytes()[18:20] == b"\1\1"
