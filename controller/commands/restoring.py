@@ -12,6 +12,7 @@ from controller.store.backup import (
     BackupError,
     check_sqlite,
     fingerprint_of,
+    has_callbacks,
     is_empty,
     is_used,
     load_postgres,
@@ -89,10 +90,18 @@ def _see_to(url: str, when: When) -> Past:
 def see_to_it(settings: Settings, when: When) -> Past:
     """See to what was under way in a database that was restored, which nobody works with yet.
 
-    It is brought up to date first. Raises `BackupError`, and `ValueError` where the pepper is
-    another one.
+    It is brought up to date first. Raises `BackupError`, `DatabaseError` where there is no such
+    file, and `ValueError` where the pepper is another one.
     """
-    _check_unused(parsed_url(settings.database_url), settings)
+    url = parsed_url(settings.database_url)
+    with look_at_database(settings.database_url) as (found, revision):
+        if revision is None and not has_callbacks(found):
+            where = url.render_as_string()
+            raise BackupError(
+                f"{where} has no tables of callbackd: nothing was made; see that database.url and "
+                "data_dir are as the service has them"
+            )
+    _check_unused(url, settings)
     engine = open_database(settings.database_url)
     try:
         # Of another pepper nothing is begun.

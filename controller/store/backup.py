@@ -145,6 +145,12 @@ def is_empty(engine: Engine) -> bool:
         return not inspect(connection).get_table_names()
 
 
+def has_callbacks(engine: Engine) -> bool:
+    """Whether a database has the table of callbacks, which every release has had."""
+    with engine.connect() as connection:
+        return inspect(connection).has_table("callback_request")
+
+
 def _run(name: str, url: URL, *arguments: str) -> None:
     _, given = create_engine(url).dialect.create_connect_args(url)
     # What psycopg is told beside libpq's own is not for others.

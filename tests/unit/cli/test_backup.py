@@ -590,3 +590,25 @@ def test_a_copy_is_a_file_by_itself(archive: Path, tmp_path: Path) -> None:
         tar.extract("database", tmp_path, filter="data")
     # The versions that write and read it: 1 with a journal, 2 with a log.
     assert (tmp_path / "database").read_bytes()[18:20] == b"\1\1"
+
+
+# --- what is mistyped, and what is broken off ----------------------------------------------------
+
+
+def test_by_hand_makes_no_database_where_there_is_none(
+    filled: Run, tmp_path: Path, postgresql: PostgreSQL
+) -> None:
+    """Whoever has mistyped where it is would be told that all is well."""
+    other = tmp_path / "other"
+    refused(filled("restore", "--by-hand", CALLBACKD_DATA_DIR=str(other)), "there is no file")
+    assert not other.exists()
+    other.mkdir()
+    (other / "callbackd.sqlite3").touch()
+    empty = postgresql.fresh(empty=True)
+    for where in (
+        {"CALLBACKD_DATA_DIR": str(other)},
+        {"CALLBACKD_DATA_DIR": str(other), "CALLBACKD_DATABASE__URL": empty},
+    ):
+        refused(filled("restore", "--by-hand", **where), "has no tables of callbackd")
+    assert [one.name for one in other.iterdir()] == ["callbackd.sqlite3"]
+    assert is_empty(create_engine(empty, poolclass=NullPool))
