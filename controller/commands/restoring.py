@@ -20,7 +20,6 @@ from controller.store.backup import (
     private,
     program,
     put_in_place,
-    set_aside,
 )
 from controller.store.database import look_at_database, open_database, parsed_url
 from controller.store.pepper import fits, is_of, open_pepper
@@ -43,12 +42,14 @@ class When(NamedTuple):
 
 
 _STOP = "stop the controllers first (systemctl stop callbackd), on every host"
+_BY_HAND = "run callbackd restore --by-hand before any controller starts"
 
 
 def take(settings: Settings, path: Path, when: When, *, replace: bool) -> tuple[str, Past | None]:
     """Put what is in an archive in place; say what was done, and what was under way then.
 
-    Raises `BackupError`, and then nothing has changed, and `OSError`.
+    Raises `BackupError`, and then the database has not changed unless its message says so, and
+    `OSError`.
     """
     past: Past | None = None
     url = parsed_url(settings.database_url)
@@ -66,16 +67,18 @@ def take(settings: Settings, path: Path, when: When, *, replace: bool) -> tuple[
             _check_sqlite(database, url, pepper, path, mark, replace=replace)
             # Before it is in place: whoever starts then finds nothing to do twice.
             past = _see_to(f"sqlite:///{database.absolute()}", when)
-            set_aside(Path(str(url.database)), mark)
-            put_in_place(database, Path(str(url.database)))
         elif archive.database == "postgresql":
             _check_postgres(database, url, pepper, settings, path)
-            load_postgres(url, database)
-            past = _see_to(settings.database_url, when)
         else:
             _check_alone(settings.database_url, url, pepper, path)
+        # The pepper first: without its database it opens nothing, and asked again the same is done.
         if pepper is not None:
             _put_pepper(settings.pepper_path, pepper, mark)
+        if archive.database == "sqlite":
+            put_in_place(database, Path(str(url.database)), mark)
+        elif archive.database == "postgresql":
+            load_postgres(url, database)
+            past = _see_to_loaded(settings.database_url, when)
     return f"restored: {archive.described()}", past
 
 
@@ -85,6 +88,17 @@ def _see_to(url: str, when: When) -> Past:
         return see_to_the_past(engine, when.now, actor=when.actor, moved=when.moved)
     finally:
         engine.dispose()
+
+
+def _see_to_loaded(url: str, when: When) -> Past:
+    """See to a database that is in place already: whatever ends that, it is told."""
+    try:
+        return _see_to(url, when)
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        raise BackupError(
+            f"the database is loaded, but callbacks in it wait as they did then: {_BY_HAND} "
+            f"({type(error).__name__}: {error})"
+        ) from error
 
 
 def see_to_it(settings: Settings, when: When) -> Past:
@@ -175,7 +189,8 @@ def _check_postgres(
         if not is_empty(engine):
             raise BackupError(
                 f"the database {url.database} is not empty: make a new one (createdb) and name it "
-                "in database.url, or drop this one and make it anew; nothing is removed here"
+                "in database.url, or drop this one and make it anew; nothing is removed here. If "
+                f"it is what a restore that was broken off has loaded, {_BY_HAND}"
             )
 
 
@@ -194,9 +209,8 @@ def _put_pepper(path: Path, pepper: bytes, mark: str) -> None:
     if path.exists():
         if path.read_bytes() == pepper:
             return
-        set_aside(path, mark)
     made = path.with_name(f"{path.name}.restoring")
     made.unlink(missing_ok=True)
     private(made)
     made.write_bytes(pepper)
-    put_in_place(made, path)
+    put_in_place(made, path, mark)

@@ -182,9 +182,11 @@ def private(path: Path) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
-def put_in_place(made: Path, path: Path) -> None:
+def put_in_place(made: Path, path: Path, mark: str | None = None) -> None:
     """Let a file that was written be the one of that name, whatever ends the machine now.
 
+    `mark`: what is there is set aside first, as `set_aside` does. Between the two renames there is
+    none of that name: whoever is ended there finds the old one beside it, and restores again.
     Where root does it, it is whose the directory is: the service has to read it.
     """
     if os.geteuid() == 0:
@@ -192,6 +194,8 @@ def put_in_place(made: Path, path: Path) -> None:
         os.chown(made, owner.st_uid, owner.st_gid)
     with made.open("rb") as file:
         os.fsync(file.fileno())
+    if mark is not None:
+        set_aside(path, mark)
     made.replace(path)
     directory = os.open(path.parent, os.O_RDONLY)
     try:

@@ -612,3 +612,38 @@ def test_by_hand_makes_no_database_where_there_is_none(
         refused(filled("restore", "--by-hand", **where), "has no tables of callbackd")
     assert [one.name for one in other.iterdir()] == ["callbackd.sqlite3"]
     assert is_empty(create_engine(empty, poolclass=NullPool))
+
+
+@pytest.mark.usefixtures("programs")
+def test_o5_one_that_is_broken_off_says_what_is_left_to_do(
+    run: Run,
+    data: Path,
+    postgresql: PostgreSQL,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """O5: what is loaded waits to be made again, so nobody is left without a word."""
+    path = tmp_path / "one.tar"
+    here = {"CALLBACKD_DATABASE__URL": postgresql.fresh()}
+    for command in (*PREPARED, (*ADD, "--password", PASSWORD)):
+        ok(run(*command, **here))
+    engine = open_database(here["CALLBACKD_DATABASE__URL"])
+    under_way(engine)
+    engine.dispose()
+    ok(run("backup", str(path), **here))
+    pepper = (data / "pepper").read_bytes()
+    (data / "pepper").unlink()
+    new = postgresql.fresh(empty=True)
+    there = {"CALLBACKD_DATABASE__URL": new}
+
+    def end(*_: object, **__: object) -> None:
+        raise SystemExit(143)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("controller.commands.restoring.see_to_the_past", end)
+        result = run("restore", str(path), **there)
+    refused(result, "is loaded", "callbackd restore --by-hand", "before any controller starts")
+    assert (data / "pepper").read_bytes() == pepper
+    refused(run("restore", str(path), **there), "is not empty", "callbackd restore --by-hand")
+    ok(run("restore", "--by-hand", **there))
+    assert states(new)["+12125550101"] == WAITED
