@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -73,6 +72,7 @@ def _make(
     settings: Settings, path: Path, at: datetime.datetime, *, without_database: bool
 ) -> Archive:
     from controller.commands.archive import Archive, write
+    from controller.commands.own_directory import own_directory
     from controller.store.backup import (
         BackupError,
         copy_sqlite,
@@ -92,10 +92,10 @@ def _make(
         )
     with ExitStack() as stack, look_at_database(settings.database_url) as (engine, revision):
         # Beside the archive: it is no smaller, and nobody else's to read.
-        own = stack.enter_context(tempfile.TemporaryDirectory(dir=path.parent, prefix=".callbackd"))
+        own = stack.enter_context(own_directory(path.parent))
         copy: Path | None = None
         if not without_database:
-            copy = Path(own) / "database"
+            copy = own / "database"
             private(copy)
             if sqlite:
                 copy_sqlite(Path(str(url.database)), copy)
@@ -108,7 +108,7 @@ def _make(
             raise BackupError(f"there is nothing to back up: {settings.pepper_path} is not there")
         kind = None if copy is None else "sqlite" if sqlite else "postgresql"
         archive = Archive(at.isoformat(timespec="seconds"), __version__, kind, revision or "")
-        made = Path(own) / "archive"
+        made = own / "archive"
         private(made)
         archive = write(made, archive, copy, pepper)
         put_in_place(made, path)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from controller.commands.archive import Archive, read
+from controller.commands.own_directory import own_directory
 from controller.store.backup import (
     BackupError,
     check_sqlite,
@@ -56,8 +56,8 @@ def take(settings: Settings, path: Path, when: When, *, replace: bool) -> tuple[
     home = Path(str(url.database)).parent if url.drivername == "sqlite" else Path(settings.data_dir)
     for directory in (home, settings.pepper_path.parent):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(dir=home, prefix=".callbackd") as own:
-        database = Path(own) / "database"
+    with own_directory(home) as own:
+        database = own / "database"
         private(database)
         archive, pepper = read(path, database)
         _check_known(archive, path, url)
@@ -206,9 +206,8 @@ def _check_alone(where: str, url: URL, pepper: bytes | None, archive: Path) -> N
 
 
 def _put_pepper(path: Path, pepper: bytes, mark: str) -> None:
-    if path.exists():
-        if path.read_bytes() == pepper:
-            return
+    if path.exists() and path.read_bytes() == pepper:
+        return
     made = path.with_name(f"{path.name}.restoring")
     made.unlink(missing_ok=True)
     private(made)

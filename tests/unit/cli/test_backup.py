@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import hashlib
 import importlib
 import io
 import json
 import os
 import re
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -37,6 +41,7 @@ from .running import ADD, PREPARED, Run, ok, refused
 #: An instant of this year, microseconds since 1970.
 NOW = 1_795_489_015_000_000
 PASSWORD = "2468"
+RESTORING = "controller.commands.restoring"
 
 
 @pytest.fixture
@@ -647,3 +652,76 @@ def test_o5_one_that_is_broken_off_says_what_is_left_to_do(
     refused(run("restore", str(path), **there), "is not empty", "callbackd restore --by-hand")
     ok(run("restore", "--by-hand", **there))
     assert states(new)["+12125550101"] == WAITED
+
+
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_told_to_end_it_leaves_nothing_behind(
+    filled: Run, data: Path, archive: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """A timer's unit is stopped by SIGTERM: a copy of all numbers would lie there for ever."""
+    where = archive.parent / "backups"
+    where.mkdir()
+
+    def ours(*_: object) -> None:
+        """Go on: the tests are not to be ended."""
+
+    before = signal.signal(signal.SIGTERM, ours)
+
+    def end(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError
+
+    try:
+        of = {"backup": "controller.store.backup.copy_sqlite", "restore": f"{RESTORING}._see_to"}
+        monkeypatch.setattr(of[command], end)
+        if command == "backup":
+            result = filled("backup", str(where))
+        else:
+            result = filled("restore", str(archive), "--replace")
+        assert result.exit_code == 128 + signal.SIGTERM
+    finally:
+        after = signal.signal(signal.SIGTERM, before)
+    assert after is ours
+    assert list(where.iterdir()) == []
+    assert [path.name for path in data.iterdir() if path.name.startswith(".")] == []
+
+
+def test_what_one_that_was_killed_has_left_is_removed_by_the_next(
+    filled: Run, data: Path, archive: Path
+) -> None:
+    where = archive.parent / "backups"
+    where.mkdir()
+    for home in (where, data):
+        for name, file in (
+            (".callbackd_killed0", "database"),
+            (".callbackd_running", "database"),
+            (".callbackd_notours", "something"),
+        ):
+            (home / name).mkdir()
+            (home / name / file).touch()
+    with contextlib.ExitStack() as running:
+        for home in (where, data):
+            held = os.open(home / ".callbackd_running", os.O_RDONLY)
+            running.callback(os.close, held)
+            fcntl.flock(held, fcntl.LOCK_EX)
+        ok(filled("backup", str(where)))
+        ok(filled("restore", str(archive), "--replace"))
+    for home in (where, data):
+        left = {path.name for path in home.iterdir() if path.name.startswith(".")}
+        assert left == {".callbackd_running", ".callbackd_notours"}
+
+
+def test_where_no_directory_can_be_locked_nothing_is_taken_for_left(
+    filled: Run, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As over NFS: a backup there is made all the same, and removes nobody else's."""
+    where = archive.parent / "backups"
+    (where / ".callbackd_running").mkdir(parents=True)
+    (where / ".callbackd_running" / "database").touch()
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    ok(filled("backup", str(where)))
+    assert [path.name for path in where.glob(".*")] == [".callbackd_running"]
