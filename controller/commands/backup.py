@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from controller.store.restored import Past
 
 #: What an archive is called where a directory is named.
-_NAMED: Final = "callbackd-%Y-%m-%dT%H%M%SZ.tar"
-_OURS: Final = "callbackd-????-??-??T??????Z.tar"
+_NAMED: Final = "callbackd-{kind}%Y-%m-%dT%H%M%SZ.tar"
+_OURS: Final = "callbackd-{kind}????-??-??T??????Z.tar"
+#: What stands in the name of one of the pepper alone: the others are kept for themselves.
+_PEPPER: Final = "pepper-"
 _MICROS: Final = 1_000_000
 
 
@@ -31,7 +33,8 @@ _MICROS: Final = 1_000_000
 @click.option(
     "--keep",
     type=click.IntRange(1, 10_000),
-    help="Of the archives in a directory keep the last so many, and remove those before them.",
+    help="Of the archives in a directory keep the last so many, and remove those before them; of "
+    "those with a database and those of the pepper alone each for themselves.",
 )
 @click.option(
     "--without-database",
@@ -54,13 +57,14 @@ def backup(context: Context, where: Path, keep: int | None, *, without_database:
     directory = where.is_dir()
     if keep is not None and not directory:
         raise click.BadParameter("name a directory", param_hint="--keep")
-    path = where / at.strftime(_NAMED) if directory else where
+    kind = _PEPPER if without_database else ""
+    path = where / at.strftime(_NAMED.format(kind=kind)) if directory else where
     if path.exists():
         raise click.ClickException(f"{path} is there already; name another file")
     try:
         with refusing():
             archive = _make(settings, path, at, without_database=without_database)
-        removed = 0 if keep is None else _remove_old(where, keep)
+        removed = 0 if keep is None else _remove_old(where, kind, keep)
     except (BackupError, OSError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{path}: {archive.described()}")
@@ -131,8 +135,8 @@ def _check_fits(engine: Engine, pepper: bytes | None, settings: Settings) -> Non
         )
 
 
-def _remove_old(directory: Path, keep: int) -> int:
-    old = sorted(directory.glob(_OURS))[:-keep]
+def _remove_old(directory: Path, kind: str, keep: int) -> int:
+    old = sorted(directory.glob(_OURS.format(kind=kind)))[:-keep]
     for path in old:
         path.unlink()
     return len(old)

@@ -173,6 +173,23 @@ def test_in_a_directory_it_is_named_by_its_time_and_the_last_ones_are_kept(
     assert len(list(directory.iterdir())) == 3
 
 
+def test_those_of_the_pepper_alone_are_counted_by_themselves(filled: Run, tmp_path: Path) -> None:
+    """Else a timer of the one kind would remove all of the other."""
+    directory = tmp_path / "backups"
+    directory.mkdir()
+    peppers = [f"callbackd-pepper-2026-01-0{day}T000000Z.tar" for day in (1, 2)]
+    whole = [f"callbackd-2026-01-0{day}T000000Z.tar" for day in (1, 2)]
+    for name in (*peppers, *whole):
+        (directory / name).touch()
+    printed = ok(filled("backup", str(directory), "--without-database", "--keep", "2"))
+    made = Path(printed.partition(": ")[0]).name
+    assert re.fullmatch(r"callbackd-pepper-\d{4}-\d\d-\d\dT\d{6}Z\.tar", made)
+    assert {path.name for path in directory.iterdir()} == {made, peppers[1], *whole}
+    printed = ok(filled("backup", str(directory), "--keep", "2"))
+    other = Path(printed.partition(": ")[0]).name
+    assert {path.name for path in directory.iterdir()} == {made, peppers[1], other, whole[1]}
+
+
 def test_one_that_cannot_be_used_is_not_made(
     filled: Run, data: Path, file: Path, tmp_path: Path
 ) -> None:
