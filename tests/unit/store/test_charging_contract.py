@@ -251,4 +251,4 @@ def test_an_author_runs_the_contract_on_his_engine_where_that_is(tmp_path: Path)
     bare = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(run, cwd=tmp_path, env=bare, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
-    assert "18 passed" in done.stdout
+    assert "20 passed" in done.stdout
