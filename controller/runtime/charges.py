@@ -29,6 +29,10 @@ THREADS: Final = 8
 AWAY_SECONDS: Final = 5.0
 
 
+class _Late(Unavailable):
+    """An answer has not come in time."""
+
+
 class Charges:
     """Asks the charging engine, for the greenlet that calls; it waits."""
 
@@ -86,7 +90,7 @@ class Charges:
     def _ask(self, ask: Callable[[Offload], R]) -> R:
         assert self._turns is not None
         seconds = self._services.settings.credit.engine_seconds
-        with gevent.Timeout(seconds, Unavailable(f"it said nothing for {seconds:g} s")):
+        with gevent.Timeout(seconds, _Late(f"it said nothing for {seconds:g} s")):
             answer = ask(self._turns)
         if self.fault is not None:
             log.info("engine_back")
@@ -110,5 +114,9 @@ class Charges:
         self._services.metrics.faults.labels("credit").inc()
         if self.fault is None:
             log.error("engine_away", what=what, error=str(error))
-        self.fault = f"{self._services.settings.credit.engine} failed at {what}: {error}"
+        # What somebody else's code says may hold numbers and keys, which whoever may look at
+        # `/readyz` need not see.
+        said = type(error.__cause__ or error).__name__
+        said = str(error) if isinstance(error, _Late) else f"{said} (engine_away in the log)"
+        self.fault = f"{self._services.settings.credit.engine} failed at {what}: {said}"
         return AWAY_SECONDS
