@@ -6,6 +6,7 @@ meanwhile, and what is wrong with it is told apart from what is wrong with the s
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
@@ -16,6 +17,7 @@ from controller.credit.engine import Unavailable
 from controller.runtime.offload import Offload
 
 if TYPE_CHECKING:
+    from controller.credit.model import Begin, Granted, Refused
     from controller.runtime.services import Services
 
 log: Any = structlog.get_logger("charging")
@@ -69,6 +71,31 @@ class Charges:
             getattr(function, "__name__", "charging"),
             lambda: self.write(function, *args, **kwargs),
         )
+
+    def begin(self, begin: Begin) -> Granted | Refused:
+        """Hold for a return call (M3). Raises `Away`; then nothing is to stay held for it.
+
+        Another engine may do it after all, when nobody waits for that any more and it was asked in
+        vain to release it: then it is asked once more, by the thread that has the answer.
+        """
+        charging = self._services.charging
+        if self._turns is None:
+            return self.write(charging.begin, begin)
+        given_up = threading.Event()
+
+        def hold() -> Granted | Refused:
+            try:
+                return charging.begin(begin)
+            finally:
+                if given_up.is_set():
+                    charging.release(begin.call, self._services.clock.micros())
+
+        try:
+            return self.write(hold)
+        except BaseException:
+            # Before whoever asked releases it: done by now, it is released by that.
+            given_up.set()
+            raise
 
     def not_called(self, call: str, position: int) -> None:
         """Release what is held for a destination that nobody answered; it is asked until done."""
