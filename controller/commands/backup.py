@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,13 +14,17 @@ from controller import __version__
 from controller.commands.common import Context, actor, now, pass_context, refusing
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from controller.commands.archive import Archive
     from controller.settings import Settings
     from controller.store.restored import Past
 
 #: What an archive is called where a directory is named.
-_NAMED: Final = "callbackd-%Y-%m-%dT%H%M%SZ.tar"
-_OURS: Final = "callbackd-????-??-??T??????Z.tar"
+_NAMED: Final = "callbackd-{kind}%Y-%m-%dT%H%M%SZ.tar"
+_OURS: Final = "callbackd-{kind}????-??-??T??????Z.tar"
+#: What stands in the name of one of the pepper alone: the others are kept for themselves.
+_PEPPER: Final = "pepper-"
 _MICROS: Final = 1_000_000
 
 
@@ -30,7 +33,8 @@ _MICROS: Final = 1_000_000
 @click.option(
     "--keep",
     type=click.IntRange(1, 10_000),
-    help="Of the archives in a directory keep the last so many, and remove those before them.",
+    help="Of the archives in a directory keep the last so many, and remove those before them; of "
+    "those with a database and those of the pepper alone each for themselves.",
 )
 @click.option(
     "--without-database",
@@ -53,13 +57,14 @@ def backup(context: Context, where: Path, keep: int | None, *, without_database:
     directory = where.is_dir()
     if keep is not None and not directory:
         raise click.BadParameter("name a directory", param_hint="--keep")
-    path = where / at.strftime(_NAMED) if directory else where
+    kind = _PEPPER if without_database else ""
+    path = where / at.strftime(_NAMED.format(kind=kind)) if directory else where
     if path.exists():
         raise click.ClickException(f"{path} is there already; name another file")
     try:
         with refusing():
             archive = _make(settings, path, at, without_database=without_database)
-        removed = 0 if keep is None else _remove_old(where, keep)
+        removed = 0 if keep is None else _remove_old(where, kind, keep)
     except (BackupError, OSError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{path}: {archive.described()}")
@@ -71,6 +76,7 @@ def _make(
     settings: Settings, path: Path, at: datetime.datetime, *, without_database: bool
 ) -> Archive:
     from controller.commands.archive import Archive, write
+    from controller.commands.own_directory import own_directory
     from controller.store.backup import (
         BackupError,
         copy_sqlite,
@@ -88,47 +94,49 @@ def _make(
             "pg_dump is not on the PATH: install PostgreSQL's client programs, or back the "
             "database up by your own means and add --without-database for the pepper"
         )
-    with ExitStack() as stack, look_at_database(settings.database_url) as (_, revision):
+    with ExitStack() as stack, look_at_database(settings.database_url) as (engine, revision):
         # Beside the archive: it is no smaller, and nobody else's to read.
-        own = stack.enter_context(tempfile.TemporaryDirectory(dir=path.parent, prefix=".callbackd"))
+        own = stack.enter_context(own_directory(path.parent))
         copy: Path | None = None
         if not without_database:
-            copy = Path(own) / "database"
+            copy = own / "database"
             private(copy)
             if sqlite:
                 copy_sqlite(Path(str(url.database)), copy)
             else:
                 dump_postgres(url, copy)
         pepper = settings.pepper_path.read_bytes() if settings.pepper_path.exists() else None
+        # The one that is in use, and after the copy: what has no pepper then had none before.
+        _check_fits(engine, pepper, settings)
         if pepper is None and copy is None:
             raise BackupError(f"there is nothing to back up: {settings.pepper_path} is not there")
-        if sqlite and copy is not None:
-            _check_fits(copy, pepper, settings)
         kind = None if copy is None else "sqlite" if sqlite else "postgresql"
         archive = Archive(at.isoformat(timespec="seconds"), __version__, kind, revision or "")
-        made = Path(own) / "archive"
+        made = own / "archive"
         private(made)
         archive = write(made, archive, copy, pepper)
         put_in_place(made, path)
     return archive
 
 
-def _check_fits(copy: Path, pepper: bytes | None, settings: Settings) -> None:
-    """See that a copy's passwords are made with the pepper: else nobody could use it."""
+def _check_fits(engine: Engine, pepper: bytes | None, settings: Settings) -> None:
+    """See that the database's passwords are made with the pepper: else nobody could use them."""
     from controller.store.backup import BackupError
-    from controller.store.database import look_at_database
     from controller.store.pepper import fits
 
-    with look_at_database(f"sqlite:///{copy.absolute()}") as (engine, _):
-        if not fits(engine, pepper):
-            raise BackupError(
-                f"{settings.pepper_path} is not the pepper of this database: nothing was made; "
-                "set data_dir as the service has it"
-            )
+    if not fits(engine, pepper):
+        wrong = (
+            "is not there, and passwords of this database are made with it"
+            if pepper is None
+            else "is not the pepper of this database"
+        )
+        raise BackupError(
+            f"{settings.pepper_path} {wrong}: nothing was made; set data_dir as the service has it"
+        )
 
 
-def _remove_old(directory: Path, keep: int) -> int:
-    old = sorted(directory.glob(_OURS))[:-keep]
+def _remove_old(directory: Path, kind: str, keep: int) -> int:
+    old = sorted(directory.glob(_OURS.format(kind=kind)))[:-keep]
     for path in old:
         path.unlink()
     return len(old)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from controller.commands.archive import Archive, read
+from controller.commands.own_directory import own_directory
 from controller.store.backup import (
     BackupError,
     check_sqlite,
+    fingerprint_of,
+    has_callbacks,
     is_empty,
     is_used,
     load_postgres,
@@ -18,10 +20,9 @@ from controller.store.backup import (
     private,
     program,
     put_in_place,
-    set_aside,
 )
 from controller.store.database import look_at_database, open_database, parsed_url
-from controller.store.pepper import fits, open_pepper
+from controller.store.pepper import fits, is_of, open_pepper
 from controller.store.restored import see_to_the_past
 from controller.store.upgrade import head, known
 
@@ -41,20 +42,22 @@ class When(NamedTuple):
 
 
 _STOP = "stop the controllers first (systemctl stop callbackd), on every host"
+_BY_HAND = "run callbackd restore --by-hand before any controller starts"
 
 
 def take(settings: Settings, path: Path, when: When, *, replace: bool) -> tuple[str, Past | None]:
     """Put what is in an archive in place; say what was done, and what was under way then.
 
-    Raises `BackupError`, and then nothing has changed, and `OSError`.
+    Raises `BackupError`, and then the database has not changed unless its message says so, and
+    `OSError`.
     """
     past: Past | None = None
     url = parsed_url(settings.database_url)
     home = Path(str(url.database)).parent if url.drivername == "sqlite" else Path(settings.data_dir)
     for directory in (home, settings.pepper_path.parent):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(dir=home, prefix=".callbackd") as own:
-        database = Path(own) / "database"
+    with own_directory(home) as own:
+        database = own / "database"
         private(database)
         archive, pepper = read(path, database)
         _check_known(archive, path, url)
@@ -64,13 +67,18 @@ def take(settings: Settings, path: Path, when: When, *, replace: bool) -> tuple[
             _check_sqlite(database, url, pepper, path, mark, replace=replace)
             # Before it is in place: whoever starts then finds nothing to do twice.
             past = _see_to(f"sqlite:///{database.absolute()}", when)
-            set_aside(Path(str(url.database)), mark)
-            put_in_place(database, Path(str(url.database)))
         elif archive.database == "postgresql":
-            _put_postgres(database, url)
-            past = _see_to(settings.database_url, when)
+            _check_postgres(database, url, pepper, settings, path)
+        else:
+            _check_alone(settings.database_url, url, pepper, path)
+        # The pepper first: without its database it opens nothing, and asked again the same is done.
         if pepper is not None:
             _put_pepper(settings.pepper_path, pepper, mark)
+        if archive.database == "sqlite":
+            put_in_place(database, Path(str(url.database)), mark)
+        elif archive.database == "postgresql":
+            load_postgres(url, database)
+            past = _see_to_loaded(settings.database_url, when)
     return f"restored: {archive.described()}", past
 
 
@@ -82,13 +90,32 @@ def _see_to(url: str, when: When) -> Past:
         engine.dispose()
 
 
+def _see_to_loaded(url: str, when: When) -> Past:
+    """See to a database that is in place already: whatever ends that, it is told."""
+    try:
+        return _see_to(url, when)
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        raise BackupError(
+            f"the database is loaded, but callbacks in it wait as they did then: {_BY_HAND} "
+            f"({type(error).__name__}: {error})"
+        ) from error
+
+
 def see_to_it(settings: Settings, when: When) -> Past:
     """See to what was under way in a database that was restored, which nobody works with yet.
 
-    It is brought up to date first. Raises `BackupError`, and `ValueError` where the pepper is
-    another one.
+    It is brought up to date first. Raises `BackupError`, `DatabaseError` where there is no such
+    file, and `ValueError` where the pepper is another one.
     """
-    _check_unused(parsed_url(settings.database_url), settings)
+    url = parsed_url(settings.database_url)
+    with look_at_database(settings.database_url) as (found, revision):
+        if revision is None and not has_callbacks(found):
+            where = url.render_as_string()
+            raise BackupError(
+                f"{where} has no tables of callbackd: nothing was made; see that database.url and "
+                "data_dir are as the service has them"
+            )
+    _check_unused(url, settings)
     engine = open_database(settings.database_url)
     try:
         # Of another pepper nothing is begun.
@@ -149,25 +176,40 @@ def _check_sqlite(
         raise BackupError(f"{path} is in use: {_STOP}")
 
 
-def _put_postgres(made: Path, url: URL) -> None:
-    with look_at_database(url.render_as_string(hide_password=False)) as (engine, _):
+def _check_postgres(
+    made: Path, url: URL, pepper: bytes | None, settings: Settings, archive: Path
+) -> None:
+    if pepper is None and settings.pepper_path.exists():
+        pepper = settings.pepper_path.read_bytes()
+    if not is_of(fingerprint_of(made), pepper):
+        raise BackupError(f"{archive}: its pepper is not that of its database")
+    with look_at_database(settings.database_url) as (engine, _):
         if others := others_of(engine):
             raise BackupError(f"the database has {others} connections of callbackd: {_STOP}")
         if not is_empty(engine):
             raise BackupError(
                 f"the database {url.database} is not empty: make a new one (createdb) and name it "
-                "in database.url, or drop this one and make it anew; nothing is removed here"
+                "in database.url, or drop this one and make it anew; nothing is removed here. If "
+                f"it is what a restore that was broken off has loaded, {_BY_HAND}"
             )
-    load_postgres(url, made)
+
+
+def _check_alone(where: str, url: URL, pepper: bytes | None, archive: Path) -> None:
+    """See that a pepper without a database is that of the one in use, if there is any yet."""
+    if url.drivername == "sqlite" and not Path(str(url.database)).exists():
+        return
+    with look_at_database(where) as (engine, _):
+        if not fits(engine, pepper):
+            raise BackupError(
+                f"{archive}: its pepper is not that of the database that database.url names"
+            )
 
 
 def _put_pepper(path: Path, pepper: bytes, mark: str) -> None:
-    if path.exists():
-        if path.read_bytes() == pepper:
-            return
-        set_aside(path, mark)
+    if path.exists() and path.read_bytes() == pepper:
+        return
     made = path.with_name(f"{path.name}.restoring")
     made.unlink(missing_ok=True)
     private(made)
     made.write_bytes(pepper)
-    put_in_place(made, path)
+    put_in_place(made, path, mark)

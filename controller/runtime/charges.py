@@ -6,6 +6,7 @@ meanwhile, and what is wrong with it is told apart from what is wrong with the s
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
@@ -16,6 +17,7 @@ from controller.credit.engine import Unavailable
 from controller.runtime.offload import Offload
 
 if TYPE_CHECKING:
+    from controller.credit.model import Begin, Granted, Refused
     from controller.runtime.services import Services
 
 log: Any = structlog.get_logger("charging")
@@ -27,6 +29,10 @@ R = TypeVar("R")
 THREADS: Final = 8
 #: How long it is left alone by return calls that could not be made, seconds.
 AWAY_SECONDS: Final = 5.0
+
+
+class _Late(Unavailable):
+    """An answer has not come in time."""
 
 
 class Charges:
@@ -66,6 +72,31 @@ class Charges:
             lambda: self.write(function, *args, **kwargs),
         )
 
+    def begin(self, begin: Begin) -> Granted | Refused:
+        """Hold for a return call (M3). Raises `Away`; then nothing is to stay held for it.
+
+        Another engine may do it after all, when nobody waits for that any more and it was asked in
+        vain to release it: then it is asked once more, by the thread that has the answer.
+        """
+        charging = self._services.charging
+        if self._turns is None:
+            return self.write(charging.begin, begin)
+        given_up = threading.Event()
+
+        def hold() -> Granted | Refused:
+            try:
+                return charging.begin(begin)
+            finally:
+                if given_up.is_set():
+                    charging.release(begin.call, self._services.clock.micros())
+
+        try:
+            return self.write(hold)
+        except BaseException:
+            # Before whoever asked releases it: done by now, it is released by that.
+            given_up.set()
+            raise
+
     def not_called(self, call: str, position: int) -> None:
         """Release what is held for a destination that nobody answered; it is asked until done."""
         self.keep(self._services.charging.not_called, call, position)
@@ -86,7 +117,7 @@ class Charges:
     def _ask(self, ask: Callable[[Offload], R]) -> R:
         assert self._turns is not None
         seconds = self._services.settings.credit.engine_seconds
-        with gevent.Timeout(seconds, Unavailable(f"it said nothing for {seconds:g} s")):
+        with gevent.Timeout(seconds, _Late(f"it said nothing for {seconds:g} s")):
             answer = ask(self._turns)
         if self.fault is not None:
             log.info("engine_back")
@@ -110,5 +141,9 @@ class Charges:
         self._services.metrics.faults.labels("credit").inc()
         if self.fault is None:
             log.error("engine_away", what=what, error=str(error))
-        self.fault = f"{self._services.settings.credit.engine} failed at {what}: {error}"
+        # What somebody else's code says may hold numbers and keys, which whoever may look at
+        # `/readyz` need not see.
+        said = type(error.__cause__ or error).__name__
+        said = str(error) if isinstance(error, _Late) else f"{said} (engine_away in the log)"
+        self.fault = f"{self._services.settings.credit.engine} failed at {what}: {said}"
         return AWAY_SECONDS

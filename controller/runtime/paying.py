@@ -368,8 +368,7 @@ def begin(
     asked = policy.password_hash is not None or (
         policy.caller_passwords and (listed is None or listed.pin_hash is not None)
     )
-    return services.charges.write(
-        services.charging.begin,
+    return services.charges.begin(
         Begin(
             call=attempt,
             request=request.id,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -20,6 +21,8 @@ from sqlalchemy import URL, Engine, create_engine, inspect, text
 
 #: How long a copy waits for whoever keeps all others from reading, seconds.
 _BUSY_SECONDS: Final = 10.0
+#: The one row of a dump's table `pepper`: its number, and the fingerprint.
+_FINGERPRINT: Final = re.compile(r"^1\t([0-9a-f]{64})$", re.MULTILINE)
 
 
 class BackupError(RuntimeError):
@@ -113,6 +116,16 @@ def load_postgres(url: URL, dump: Path) -> None:
     _run("pg_restore", url, "--exit-on-error", "--single-transaction", str(dump))
 
 
+def fingerprint_of(dump: Path) -> str | None:
+    """Read by what a dump knows its pepper; None: by nothing. Nothing is loaded.
+
+    Raises `BackupError`, with what `pg_restore` said.
+    """
+    said = _ran("pg_restore", None, "--data-only", "--table=pepper", "--file=-", str(dump))
+    found = _FINGERPRINT.search(said)
+    return None if found is None else found[1]
+
+
 def others_of(engine: Engine) -> int:
     """Give how many connections controllers and commands have to a PostgreSQL, but for ours."""
     with engine.connect() as connection:
@@ -132,22 +145,33 @@ def is_empty(engine: Engine) -> bool:
         return not inspect(connection).get_table_names()
 
 
+def has_callbacks(engine: Engine) -> bool:
+    """Whether a database has the table of callbacks, which every release has had."""
+    with engine.connect() as connection:
+        return inspect(connection).has_table("callback_request")
+
+
 def _run(name: str, url: URL, *arguments: str) -> None:
-    path = program(name)
-    if path is None:
-        raise BackupError(f"{name} is not on the PATH: install PostgreSQL's client programs")
     _, given = create_engine(url).dialect.create_connect_args(url)
     # What psycopg is told beside libpq's own is not for others.
     password, _ = given.pop("password", None), given.pop("context", None)
-    environment = os.environ | ({} if password is None else {"PGPASSWORD": str(password)})
-    command = [path, "--no-owner", "--no-privileges", "--no-password"]
-    command += [f"--dbname={make_conninfo('', **given)}", *arguments]
+    own = ["--no-owner", "--no-privileges", "--no-password"]
+    own += [f"--dbname={make_conninfo('', **given)}"]
+    _ran(name, None if password is None else str(password), *own, *arguments)
+
+
+def _ran(name: str, password: str | None, *arguments: str) -> str:
+    path = program(name)
+    if path is None:
+        raise BackupError(f"{name} is not on the PATH: install PostgreSQL's client programs")
+    environment = os.environ | ({} if password is None else {"PGPASSWORD": password})
     done = subprocess.run(  # noqa: S603  (no shell, and nothing of it is anybody's word)
-        command, env=environment, capture_output=True, text=True, check=False
+        [path, *arguments], env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         said = done.stderr.strip().splitlines()[:2] or [f"it ended with {done.returncode}"]
         raise BackupError(" ".join(said))
+    return done.stdout
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -158,9 +182,11 @@ def private(path: Path) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
-def put_in_place(made: Path, path: Path) -> None:
+def put_in_place(made: Path, path: Path, mark: str | None = None) -> None:
     """Let a file that was written be the one of that name, whatever ends the machine now.
 
+    `mark`: what is there is set aside first, as `set_aside` does. Between the two renames there is
+    none of that name: whoever is ended there finds the old one beside it, and restores again.
     Where root does it, it is whose the directory is: the service has to read it.
     """
     if os.geteuid() == 0:
@@ -168,6 +194,8 @@ def put_in_place(made: Path, path: Path) -> None:
         os.chown(made, owner.st_uid, owner.st_gid)
     with made.open("rb") as file:
         os.fsync(file.fileno())
+    if mark is not None:
+        set_aside(path, mark)
     made.replace(path)
     directory = os.open(path.parent, os.O_RDONLY)
     try:

@@ -8,6 +8,7 @@ node has a call, which controller, and what of it was charged, is known here and
 from __future__ import annotations
 
 import importlib
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
@@ -33,6 +34,7 @@ from controller.credit.model import (
 from controller.store import charging_legs as legs
 from controller.store.charging import SqlCharging
 from controller.store.database import reader_of_one
+from controller.store.ledger import MOST_LEFT
 from controller.store.schema_callbacks import callback_attempt as attempts
 from controller.store.schema_callbacks import callback_request as requests
 from controller.store.schema_money import call_leg
@@ -53,6 +55,10 @@ _LOCK: Final = text("SELECT pg_advisory_xact_lock(1667590244, hashtext(:call))")
 #: What stands in a record before the name of an account that is not ours, and how much of that.
 PREFIX: Final = "elsewhere:"
 LONGEST_ACCOUNT: Final = 36
+#: ISO 4217, as records have it.
+_CURRENCY: Final = re.compile("[A-Z]{3}")
+#: A record has room for no more.
+_MOST_SECONDS: Final = 2**31 - 1
 #: So many calls are looked up at once.
 _AT_ONCE: Final = 500
 
@@ -166,7 +172,7 @@ class ChargingElsewhere:
             return _known(known)
         settled = Settled(True)
         if end.answered is not None:
-            settled = _of(Settled, _asked(self.provider.settle, end))
+            settled = _settled(_asked(self.provider.settle, end))
         with self._engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(_LOCK, {"call": end.call})
@@ -267,6 +273,19 @@ def _checked(answer: Granted | Refused) -> Granted | Refused:
         raise Unavailable(f"the engine's answer cannot be: {answer!r:.200}")
     _of(Granted, answer)
     if min(answer.return_seconds, answer.destination_seconds, answer.serial) < 0:
+        raise Unavailable(f"the engine's answer cannot be: {answer!r:.200}")
+    return answer
+
+
+def _settled(answer: Settled) -> Settled:
+    """Check what a leg is said to have cost: a record of it stays as it is."""
+    _of(Settled, answer)
+    money = (answer.charge, answer.uncovered)
+    if not (
+        0 <= answer.seconds <= _MOST_SECONDS
+        and all(0 <= one <= MOST_LEFT for one in money)
+        and (answer.currency is None or _CURRENCY.fullmatch(answer.currency))
+    ):
         raise Unavailable(f"the engine's answer cannot be: {answer!r:.200}")
     return answer
 

@@ -22,6 +22,11 @@ def fits(engine: Engine, pepper: bytes | None) -> bool:
         if not inspect(connection).has_table(table.name):
             return True  # of a release before there were fingerprints
         known = connection.execute(select(table.c.fingerprint)).scalar()
+    return is_of(known, pepper)
+
+
+def is_of(known: str | None, pepper: bytes | None) -> bool:
+    """Whether a fingerprint is that of a pepper; None: whether there is none."""
     if known is None:
         return True
     return pepper is not None and hmac.compare_digest(known, _fingerprint(pepper))

@@ -30,8 +30,9 @@ BUSY_SECONDS = 3.0
 TABLES = """
 CREATE TABLE IF NOT EXISTS account (
     id TEXT PRIMARY KEY, extension TEXT NOT NULL, caller TEXT, currency TEXT NOT NULL,
-    unlimited INTEGER NOT NULL DEFAULT 0, balance INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (extension, caller));
+    unlimited INTEGER NOT NULL DEFAULT 0, balance INTEGER NOT NULL DEFAULT 0);
+-- One for an extension, and one for each of its callers: of NULLs each would be another one.
+CREATE UNIQUE INDEX IF NOT EXISTS account_owner ON account (extension, coalesce(caller, ''));
 CREATE TABLE IF NOT EXISTS price (
     prefix TEXT PRIMARY KEY, per_minute INTEGER NOT NULL, setup_fee INTEGER NOT NULL DEFAULT 0,
     first_block INTEGER NOT NULL DEFAULT 1, interval INTEGER NOT NULL DEFAULT 1);
@@ -183,11 +184,16 @@ class Prepaid(Booked):
             )
 
     def top_up(self, account: str, money: int) -> None:
-        """Put money on an account, micro-units; below 0: take it away."""
+        """Put money on an account, micro-units; below 0: take it away.
+
+        Raises `KeyError` where there is no such account.
+        """
         with self._written() as connection:
-            connection.execute(
+            done = connection.execute(
                 "UPDATE account SET balance = balance + ? WHERE id = ?", (money, account)
             )
+            if done.rowcount == 0:
+                raise KeyError(account)
 
     def set_price(self, price: Price) -> None:
         """Let calls to a beginning cost so much from now on."""

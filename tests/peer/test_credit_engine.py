@@ -112,7 +112,7 @@ def test_m3_while_it_is_away_nobody_is_called_and_afterwards_everybody(
     fault = made.services.charges.fault
     assert fault is not None
     assert fault.startswith("prepaid:engine failed at ")
-    assert fault.endswith(": the billing is down")
+    assert fault.endswith(": Unavailable (engine_away in the log)")
     assert made.readiness()["store"] is None
     assert list(world.switch.seen("called", role="return")) == []
     billing.away = False

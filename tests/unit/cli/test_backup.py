@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import hashlib
 import importlib
 import io
 import json
 import os
 import re
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -23,7 +27,7 @@ from sqlalchemy.pool import NullPool
 
 from controller.commands.archive import Archive
 from controller.store import schema
-from controller.store.backup import is_used
+from controller.store.backup import is_empty, is_used
 from controller.store.database import open_database
 from controller.store.requests import Requests
 from controller.store.schema_callbacks import callback_attempt
@@ -32,11 +36,12 @@ from tests.postgres import PostgreSQL
 from tests.unit.store import older
 from tests.unit.store.asked import begun, stored
 
-from .running import Run, ok, refused
+from .running import ADD, PREPARED, Run, ok, refused
 
 #: An instant of this year, microseconds since 1970.
 NOW = 1_795_489_015_000_000
 PASSWORD = "2468"
+RESTORING = "controller.commands.restoring"
 
 
 @pytest.fixture
@@ -166,6 +171,23 @@ def test_in_a_directory_it_is_named_by_its_time_and_the_last_ones_are_kept(
     (tmp_path / "data" / "callbackd.sqlite3").unlink()
     refused(filled("backup", str(directory), "--keep", "1"))
     assert len(list(directory.iterdir())) == 3
+
+
+def test_those_of_the_pepper_alone_are_counted_by_themselves(filled: Run, tmp_path: Path) -> None:
+    """Else a timer of the one kind would remove all of the other."""
+    directory = tmp_path / "backups"
+    directory.mkdir()
+    peppers = [f"callbackd-pepper-2026-01-0{day}T000000Z.tar" for day in (1, 2)]
+    whole = [f"callbackd-2026-01-0{day}T000000Z.tar" for day in (1, 2)]
+    for name in (*peppers, *whole):
+        (directory / name).touch()
+    printed = ok(filled("backup", str(directory), "--without-database", "--keep", "2"))
+    made = Path(printed.partition(": ")[0]).name
+    assert re.fullmatch(r"callbackd-pepper-\d{4}-\d\d-\d\dT\d{6}Z\.tar", made)
+    assert {path.name for path in directory.iterdir()} == {made, peppers[1], *whole}
+    printed = ok(filled("backup", str(directory), "--keep", "2"))
+    other = Path(printed.partition(": ")[0]).name
+    assert {path.name for path in directory.iterdir()} == {made, peppers[1], other, whole[1]}
 
 
 def test_one_that_cannot_be_used_is_not_made(
@@ -517,3 +539,206 @@ def test_what_is_left_of_a_lost_database_is_taken_for_no_part_of_the_one_restore
     ok(filled("restore", str(archive)))
     assert rows(file, "SELECT description FROM account") == [("",)]
     assert len(list(data.glob("callbackd.sqlite3.before-*-wal"))) == 1
+
+
+# --- database and pepper belong together -------------------------------------------------------
+
+
+@pytest.mark.usefixtures("programs")
+def test_of_postgresql_too_the_pepper_has_to_be_the_databases(
+    run: Run, data: Path, postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    """An archive that nobody could log in by is not made, and not put in place."""
+    path, alone = tmp_path / "one.tar", tmp_path / "alone.tar"
+    here = {"CALLBACKD_DATABASE__URL": postgresql.fresh()}
+    for command in (*PREPARED, (*ADD, "--password", PASSWORD)):
+        ok(run(*command, **here))
+    pepper = (data / "pepper").read_bytes()
+    (data / "pepper").unlink()
+    for how in ((), ("--without-database",)):
+        refused(run("backup", str(path), *how, **here), "pepper is not there, and")
+    (data / "pepper").write_bytes(b"x" * 32)
+    for how in ((), ("--without-database",)):
+        refused(run("backup", str(path), *how, **here), "is not the pepper of this database")
+    assert [one.name for one in tmp_path.iterdir()] == ["data"]
+    (data / "pepper").write_bytes(pepper)
+    ok(run("backup", str(path), **here))
+    ok(run("backup", str(alone), "--without-database", **here))
+    # As they were made before this was looked at.
+    for archive in (path, alone):
+        with tarfile.open(archive) as tar:
+            parts = {name: _content(tar, name) for name in tar.getnames()}
+        manifest = msgspec.json.decode(parts["callbackd-backup.json"], type=Archive)
+        _rewrite(archive, manifest, parts, b"y" * 32)
+    new = postgresql.fresh(empty=True)
+    refused(
+        run("restore", str(path), "--replace", CALLBACKD_DATABASE__URL=new),
+        "its pepper is not that of its database",
+    )
+    refused(
+        run("restore", str(alone), "--replace", **here), "its pepper is not that of the database"
+    )
+    assert (data / "pepper").read_bytes() == pepper
+    engine = create_engine(new, poolclass=NullPool)
+    assert is_empty(engine)
+
+
+def test_the_pepper_alone_has_to_be_the_databases_too(
+    filled: Run, data: Path, file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "one.tar"
+    ok(filled("backup", str(path), "--without-database"))
+    pepper = (data / "pepper").read_bytes()
+    (data / "pepper").write_bytes(b"x" * 32)
+    refused(
+        filled("backup", str(tmp_path / "two.tar"), "--without-database"),
+        "is not the pepper of this database",
+    )
+    with tarfile.open(path) as tar:
+        parts = {name: _content(tar, name) for name in tar.getnames()}
+    manifest = msgspec.json.decode(parts["callbackd-backup.json"], type=Archive)
+    _rewrite(path, manifest, parts, b"y" * 32)
+    refused(filled("restore", str(path), "--replace"), "its pepper is not that of the database")
+    # Where the database comes later, there is nothing to compare it with.
+    file.unlink()
+    _rewrite(path, manifest, parts, pepper)
+    ok(filled("restore", str(path), "--replace"))
+    assert (data / "pepper").read_bytes() == pepper
+
+
+def test_a_copy_is_a_file_by_itself(archive: Path, tmp_path: Path) -> None:
+    """One that keeps a log is read only where there can be a file beside it."""
+    with tarfile.open(archive) as tar:
+        tar.extract("database", tmp_path, filter="data")
+    # The versions that write and read it: 1 with a journal, 2 with a log.
+    assert (tmp_path / "database").read_bytes()[18:20] == b"\1\1"
+
+
+# --- what is mistyped, and what is broken off ----------------------------------------------------
+
+
+def test_by_hand_makes_no_database_where_there_is_none(
+    filled: Run, tmp_path: Path, postgresql: PostgreSQL
+) -> None:
+    """Whoever has mistyped where it is would be told that all is well."""
+    other = tmp_path / "other"
+    refused(filled("restore", "--by-hand", CALLBACKD_DATA_DIR=str(other)), "there is no file")
+    assert not other.exists()
+    other.mkdir()
+    (other / "callbackd.sqlite3").touch()
+    empty = postgresql.fresh(empty=True)
+    for where in (
+        {"CALLBACKD_DATA_DIR": str(other)},
+        {"CALLBACKD_DATA_DIR": str(other), "CALLBACKD_DATABASE__URL": empty},
+    ):
+        refused(filled("restore", "--by-hand", **where), "has no tables of callbackd")
+    assert [one.name for one in other.iterdir()] == ["callbackd.sqlite3"]
+    assert is_empty(create_engine(empty, poolclass=NullPool))
+
+
+@pytest.mark.usefixtures("programs")
+def test_o5_one_that_is_broken_off_says_what_is_left_to_do(
+    run: Run,
+    data: Path,
+    postgresql: PostgreSQL,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """O5: what is loaded waits to be made again, so nobody is left without a word."""
+    path = tmp_path / "one.tar"
+    here = {"CALLBACKD_DATABASE__URL": postgresql.fresh()}
+    for command in (*PREPARED, (*ADD, "--password", PASSWORD)):
+        ok(run(*command, **here))
+    engine = open_database(here["CALLBACKD_DATABASE__URL"])
+    under_way(engine)
+    engine.dispose()
+    ok(run("backup", str(path), **here))
+    pepper = (data / "pepper").read_bytes()
+    (data / "pepper").unlink()
+    new = postgresql.fresh(empty=True)
+    there = {"CALLBACKD_DATABASE__URL": new}
+
+    def end(*_: object, **__: object) -> None:
+        raise SystemExit(143)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("controller.commands.restoring.see_to_the_past", end)
+        result = run("restore", str(path), **there)
+    refused(result, "is loaded", "callbackd restore --by-hand", "before any controller starts")
+    assert (data / "pepper").read_bytes() == pepper
+    refused(run("restore", str(path), **there), "is not empty", "callbackd restore --by-hand")
+    ok(run("restore", "--by-hand", **there))
+    assert states(new)["+12125550101"] == WAITED
+
+
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_told_to_end_it_leaves_nothing_behind(
+    filled: Run, data: Path, archive: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """A timer's unit is stopped by SIGTERM: a copy of all numbers would lie there for ever."""
+    where = archive.parent / "backups"
+    where.mkdir()
+
+    def ours(*_: object) -> None:
+        """Go on: the tests are not to be ended."""
+
+    before = signal.signal(signal.SIGTERM, ours)
+
+    def end(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError
+
+    try:
+        of = {"backup": "controller.store.backup.copy_sqlite", "restore": f"{RESTORING}._see_to"}
+        monkeypatch.setattr(of[command], end)
+        if command == "backup":
+            result = filled("backup", str(where))
+        else:
+            result = filled("restore", str(archive), "--replace")
+        assert result.exit_code == 128 + signal.SIGTERM
+    finally:
+        after = signal.signal(signal.SIGTERM, before)
+    assert after is ours
+    assert list(where.iterdir()) == []
+    assert [path.name for path in data.iterdir() if path.name.startswith(".")] == []
+
+
+def test_what_one_that_was_killed_has_left_is_removed_by_the_next(
+    filled: Run, data: Path, archive: Path
+) -> None:
+    where = archive.parent / "backups"
+    where.mkdir()
+    for home in (where, data):
+        for name, file in (
+            (".callbackd_killed0", "database"),
+            (".callbackd_running", "database"),
+            (".callbackd_notours", "something"),
+        ):
+            (home / name).mkdir()
+            (home / name / file).touch()
+    with contextlib.ExitStack() as running:
+        for home in (where, data):
+            held = os.open(home / ".callbackd_running", os.O_RDONLY)
+            running.callback(os.close, held)
+            fcntl.flock(held, fcntl.LOCK_EX)
+        ok(filled("backup", str(where)))
+        ok(filled("restore", str(archive), "--replace"))
+    for home in (where, data):
+        left = {path.name for path in home.iterdir() if path.name.startswith(".")}
+        assert left == {".callbackd_running", ".callbackd_notours"}
+
+
+def test_where_no_directory_can_be_locked_nothing_is_taken_for_left(
+    filled: Run, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As over NFS: a backup there is made all the same, and removes nobody else's."""
+    where = archive.parent / "backups"
+    (where / ".callbackd_running").mkdir(parents=True)
+    (where / ".callbackd_running" / "database").touch()
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    ok(filled("backup", str(where)))
+    assert [path.name for path in where.glob(".*")] == [".callbackd_running"]

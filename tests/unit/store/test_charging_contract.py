@@ -180,6 +180,29 @@ class TestElsewhere(ChargingContract):
         with pytest.raises(Unavailable, match="cannot be"):
             engine.begin(self.asked_begin(new_call()))
 
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            Settled(True, 50, -1, currency="USD"),
+            Settled(True, -50, 1, currency="USD"),
+            Settled(True, 50, 1, -1, currency="USD"),
+            Settled(True, 50, 10**19, currency="USD"),
+            Settled(True, 2**31, 1, currency="USD"),
+            Settled(True, 50, 1, currency="DOLLARS"),
+            Settled(True, 50, 1, currency="usd"),
+            Settled(True, 50, 1, currency="USD\n"),
+        ],
+    )
+    def test_m7_a_charge_that_cannot_be_is_not_recorded(self, answer: Settled) -> None:
+        """M7: it is asked again, until it says what can be, and nothing is a record meanwhile."""
+        engine, end = self.engine(), self.ended(new_call(), 0, 50)
+        engine.provider = Silent(answer)  # type: ignore[attr-defined]
+        with pytest.raises(Unavailable, match="cannot be"):
+            engine.settle(end)
+        assert not self.rows()
+        engine.provider = Silent(Settled(True, 50, 9, currency="USD"))  # type: ignore[attr-defined]
+        assert engine.settle(end).charge == 9
+
 
 class Silent:
     """An engine that cannot be reached, or always says the same."""
@@ -228,4 +251,4 @@ def test_an_author_runs_the_contract_on_his_engine_where_that_is(tmp_path: Path)
     bare = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(run, cwd=tmp_path, env=bare, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
-    assert "18 passed" in done.stdout
+    assert "20 passed" in done.stdout
