@@ -17,8 +17,8 @@ _SHAPES: Final = (
     re.compile(r"\$?argon2[a-z]*\$[^\s\"']+"),
     re.compile(r"(?i)(?<=bearer )[^\s\"']+"),
     re.compile(r"(?<=/welcome/)[^\s\"'/]+"),
-    # The login of any URL.
-    re.compile(r"(?<=://)[^\s/@\"']+(?=@)"),
+    # The login of any URL. Not all quote what is in a password.
+    re.compile(r"(?<=://)[^\s\"']+(?=@)"),
 )
 #: Names of what is secret, in lines of logs and in settings.
 _NAME_OF: Final = (

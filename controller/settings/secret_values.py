@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 import msgspec
 
@@ -15,6 +15,9 @@ from controller.settings.sections import Settings
 
 #: What stands where a secret was.
 REMOVED: Final = "(removed)"
+#: A URL as SQLAlchemy reads it: a password ends at the @, whatever is in it. Scheme, password, and
+#: the rest.
+_PARTS: Final = re.compile(r"([\w.+-]+)://(?:[^:/@]*(?::([^@]*))?@)?(.*)", re.DOTALL)
 #: What is long enough to be one, or has digits.
 _KEY: Final = re.compile(r".{16,}|(?=.*[0-9]).{6,}")
 #: What was not set is no secret, and is shown as it is.
@@ -45,14 +48,28 @@ def _cleaned(value: Any, name: str = "") -> Any:  # noqa: ANN401  (plain data)
 
 def bare(url: str) -> str:
     """Give a URL's scheme and hosts."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
+    parts = _PARTS.match(url)
+    if parts is None:
         return REMOVED
-    if parts.scheme in ("sqlite", "unix"):
+    scheme = parts[1]
+    if scheme.startswith(("sqlite", "unix")):
         # A path of a file, and no secret; of what stands behind it nobody knows.
-        return url.partition("?")[0]
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        return f"{scheme}://{parts[3].partition('?')[0]}"
+    hosts = re.split(r"[/?#]", parts[3])[0].rpartition("@")[2]
+    if scheme.startswith("postgresql"):
+        return f"{scheme}://{hosts}"
+    # Others read a URL as RFC 3986 says. Where that is something else, one is no host.
+    split = _split(url)
+    if split is None or split.netloc.rpartition("@")[2] != hosts:
+        hosts = REMOVED
+    return f"{scheme}://{hosts}"
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
 
 
 def secrets_of(settings: Settings) -> frozenset[str]:
@@ -73,19 +90,27 @@ def _secrets(value: Any, name: str = "") -> Iterator[str]:  # noqa: ANN401  (pla
 
 
 def _of_url(url: str) -> Iterator[str]:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
+    """Give what is secret in a URL, whoever reads it.
+
+    One that cannot be read is nobody's, and all of it is secret.
+    """
+    parts, split = _PARTS.match(url), _split(url)
+    if parts is None:
         yield url
         return
-    if not parts.scheme:
+    yield parts[2] or ""
+    if "@" in parts[3]:
+        # A password may have an @ in it, which some take as it is.
+        yield url.rpartition("@")[0].partition("://")[2].partition(":")[2]
+    yield from (value for _name, value in parse_qsl(parts[3].partition("?")[2]))
+    if split is None:
         return
-    login = parts.netloc.rpartition("@")[0]
+    login = split.netloc.rpartition("@")[0]
     yield login.partition(":")[2]
-    yield from (value for _name, value in parse_qsl(parts.query))
-    if parts.scheme in ("http", "https"):
+    yield from (value for _name, value in parse_qsl(split.query))
+    if split.scheme in ("http", "https"):
         # Some servers know who asks by the path alone. A plain word in it is none.
-        yield from (part for part in parts.path.split("/") if _KEY.fullmatch(part))
+        yield from (part for part in split.path.split("/") if _KEY.fullmatch(part))
         yield login
 
 

@@ -14,6 +14,8 @@ UUID = "0b8c1f2e-6f0d-4a53-9d0e-212555019912"
     [
         ("redis://:hunter2@host:6379/0", "redis://(removed)@host:6379/0"),
         ("postgresql://me:x%40y@host/db", "postgresql://(removed)@host/db"),
+        ("postgresql://me:aB3/x#Y?9+q==@host/db", "postgresql://(removed)@host/db"),
+        ("redis://:pa@ss@host/0 said a@b", "redis://(removed)@host/0 said a@b"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer (removed)"),
         ("token cbd_abc-DEF_1 is", "token (removed) is"),
         ("$argon2id$v=19$m=1,t=2$c2FsdA$aGFzaA x", "(removed) x"),
