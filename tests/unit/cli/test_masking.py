@@ -22,7 +22,26 @@ UUID = "0b8c1f2e-6f0d-4a53-9d0e-212555019912"
         ('{"user_pin": "1234", "x": 1', '{"user_pin": "(removed)", "x": 1'),
         ("password=a b pin=1234;x", "password=(removed) b pin=(removed);x"),
         ("http://h/welcome/s3cret", "http://h/welcome/(removed)"),
+        ("{'pin': '1234', 'x': 1}", "{'pin': '(removed)', 'x': 1}"),
+        ('"pin": 1234, "x": 1', '"pin": (removed), "x": 1'),
+        ("password: hunter2", "password: (removed)"),
+        ('password = "x" y', 'password = "(removed)" y'),
+        ("password='a b' c", "password='(removed)' c"),
+        ('password="a\\"b" c', 'password="(removed)" c'),
+        ('"password": "cut off', '"password": "(removed)'),
+        (r"{\"password\": \"x\", \"y\"", r"{\"password\": \"(removed)\", \"y\""),
+        ("PGPASSWORD=x psql", "PGPASSWORD=(removed) psql"),
+        ("passwd: s3", "passwd: (removed)"),
+        ("api_key=abc&x=1 X-Api-Key: k3y", "api_key=(removed)&x=1 X-Api-Key: (removed)"),
+        ("pin_hash=ab; pins=['1', '2'] z", "pin_hash=(removed); pins=(removed) z"),
+        ("authorization: Basic YWRtaW46eHg=", "authorization: Basic (removed)"),
+        ("-H 'Basic YWRtaW46eHg'", "-H 'Basic (removed)'"),
+        ("Cookie: theme=dark; session=abc", "Cookie: (removed)"),
+        ('"set-cookie": "session=abc; Path=/", "x"', '"set-cookie": "(removed)", "x"'),
         # What only speaks of one stays.
+        ("basic information, session: none", "basic information, session: none"),
+        ("pin: '', password=", "pin: '', password="),
+        ("it opens 3 sessions: 12", "it opens 3 sessions: 12"),
         ("[[nodes]] password, and apply-inbound-acl", "[[nodes]] password, and apply-inbound-acl"),
         ("discovery.password: is not set", "discovery.password: is not set"),
     ],
@@ -40,6 +59,21 @@ def test_a4_secrets_that_are_known_go_wherever_they_stand() -> None:
     assert masking.value({"ab1": ["longer", 5, None, {"pin": "7", "token": ""}]}) == {
         "(removed)": ["(removed)", 5, None, {"pin": "(removed)", "token": ""}]
     }
+
+
+def test_a4_a_secret_of_which_a_part_is_known_goes_whole() -> None:
+    assert Masking(["known1"]).text("pin=known1xyz password='a known1 b' token=d") == (
+        "pin=(removed) password='(removed)' token=(removed)"
+    )
+
+
+def test_a4_what_has_the_name_of_a_secret_goes_whatever_it_is() -> None:
+    """A4: in data too; not what says only whether there is one."""
+    names = ("pin", "user_pin", "pins", "pin_hash", "passwd", "apiKey", "session", "X-Api-Key")
+    found = Masking().value(dict.fromkeys(names, 1234) | {"token": {"a": ["x", 1.5]}})
+    assert found == dict.fromkeys(names, "(removed)") | {"token": {"a": ["(removed)"] * 2}}
+    left = {"password": True, "secret": None, "token": "", "sessions": 3, "pinned": 12}
+    assert Masking().value(left) == left
 
 
 @pytest.mark.parametrize(
