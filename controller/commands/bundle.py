@@ -255,7 +255,8 @@ def _manifest(made: _Making, stamp: str) -> str:
     else:
         lines.append(
             f"  telephone numbers, {masking.numbers} times: of each its beginning is left, and a "
-            "mark\n    by which it can be told from others in this bundle"
+            "mark\n    by which it can be told from others in this bundle; what else has 7 to 15 "
+            "digits too,\n    names of extensions among it"
         )
     lines += [
         "",

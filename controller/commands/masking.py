@@ -23,7 +23,7 @@ _SHAPES: Final = (
     ),
     re.compile(r"(?<=/welcome/)[^\s\"'/]+"),
     # The login of any URL. Not all quote what is in a password.
-    re.compile(r"(?<=://)[^\s\"']+(?=@)"),
+    re.compile(r"(?<=://)[^\s\"']{1,1000}(?=@)"),
 )
 #: Names of what is secret, in lines of logs and in settings, and the end of longer ones.
 _NAME: Final = (
@@ -44,10 +44,27 @@ _NAMED: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 #: All of a cookie goes: its names are anybody's.
-_COOKIE: Final = re.compile(r"(?i)(?<=cookie)([\"']?\s*[:=]\s*[\"']?)[^\"'\r\n=]+=[^\"'\r\n]*")
+_COOKIE: Final = re.compile(
+    r"(?i)(?<=cookie)([\"']?\s*[:=]\s*[\"']?)[^\"'\r\n=]{1,200}=[^\"'\r\n]*"
+)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-#: Digits that may be a telephone number. Not: parts of a number with a point, of a name in hex.
-_NUMBER: Final = re.compile(r"(?<![0-9A-Za-z.])(\+|00)?[0-9]{7,15}(?![0-9A-Za-z])(?!\.[0-9])")
+#: Where digits begin: not within a word, nor behind a point; behind what a URL has for a sign.
+_BEGIN: Final = r"(?:(?<![0-9A-Za-z.])|(?<=%[0-9A-Fa-f][0-9A-Fa-f]))"
+#: Digits that may be a telephone number: of those with a sign before them, and of those in the
+#: groups of North America, whatever stands between. Not: parts of a number with a point, of a name
+#: in hex.
+_NUMBER: Final = re.compile(
+    rf"""
+    (?P<sign>\+ | %2B | {_BEGIN}00\ ?)
+    (?: [0-9]{{7,15}}(?![0-9/-]) | [0-9](?:[ ()./-]{{0,3}}[0-9]){{4,30}} )
+    | {_BEGIN}(?:1[ .-])?(?:[0-9]{{3}}[.-]|\([0-9]{{3}}\)\ ?)[0-9]{{3}}[.-][0-9]{{4}}(?![0-9A-Za-z])
+    | {_BEGIN}[0-9]{{7,15}}(?![0-9A-Za-z])(?!\.[0-9])
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+#: What a number is called where it is no text.
+_OF_NUMBERS: Final = re.compile(r"caller|number|did|destination", re.IGNORECASE)
+_DIGITS: Final = re.compile(r"[^0-9]+")
 #: So much of a number is left: where it is from.
 _LEFT: Final = 4
 _QUOTED: Final = re.compile(r"\"[^\"]*\"")
@@ -118,6 +135,9 @@ class Masking:
         if secret and value not in ("", None) and not isinstance(value, bool):
             self.secrets += 1
             return REMOVED
+        if type(value) is int and 7 <= len(str(value)) <= 15 and _OF_NUMBERS.search(name):
+            masked = self._mask(str(value))
+            return value if self._numbers else masked
         return self.text(value) if isinstance(value, str) else value
 
     def _mask(self, text: str) -> str:
@@ -132,7 +152,7 @@ class Masking:
 
     def _masked(self, found: re.Match[str]) -> str:
         self.numbers += 1
-        digits = found[0].removeprefix(found[1] or "")
+        digits = _DIGITS.sub("", found[0].removeprefix(found["sign"] or ""))
         mark = hmac.new(self._key, digits.encode(), sha256).hexdigest()[:4]
         return f"{found[0][:_LEFT]}\N{HORIZONTAL ELLIPSIS}{mark}"
 

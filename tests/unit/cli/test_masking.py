@@ -87,6 +87,10 @@ def test_a4_what_has_the_name_of_a_secret_goes_whatever_it_is() -> None:
         "0x1234567890",
         "1.23456789e+08",
         "revision 0011, 200000 rows",
+        "2026-11-30T10:00:00+0100 up",
+        "10.120.130.140:8021 1.000.000",
+        "2000 3000 400 5000 sps",
+        "a+b+1 0x00ab12345678",
     ],
 )
 def test_o7_what_is_no_number_is_left(text: str) -> None:
@@ -104,6 +108,39 @@ def test_o7_numbers_are_masked_and_can_be_told_apart() -> None:
     # By another key elsewhere, so that nobody can look them up.
     assert len({Masking().text("+12125550199") for _ in range(8)}) > 1
     assert Masking(numbers=True).text("+12125550199 a") == "+12125550199 a"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "%2B4930901820", "sip%3A12125550199", "tel%3a004930901820", "+49 30 901820",
+        "+49 (0) 30 / 901820", "+1-212-555-0199", "+1 (212) 555-0199", "212-555-0199",
+        "(212) 555-0199", "1.212.555.0199", "+49301", "x+12125550199", "00 49 30 901820",
+        "+4930901820-9301", "+49 30 901820 12125550199", "+49 30 901820 +12125550199",
+    ],
+)  # fmt: skip
+def test_o7_a_number_is_masked_however_it_is_written(written: str) -> None:
+    masked = Masking().text(f"to {written} now")
+    assert masked.startswith("to ")
+    assert masked.endswith(" now")
+    for rest in ("901820", "5550199", "555-0199", "555.0199", "9301"):
+        assert rest not in masked
+
+
+def test_o7_marks_are_of_the_digits_alone() -> None:
+    written = ("+1 (212) 555-0199", "%2B12125550199", "0012125550199", "1-212-555-0199")
+    masking = Masking()
+    assert len({masking.text(one)[-4:] for one in (*written, "12125550199")}) == 1
+
+
+def test_o7_numbers_in_data_need_be_no_text() -> None:
+    found = Masking().value({"caller": 12125550199, "number": [12125550199], "did": 4930901820})
+    assert "5550199" not in repr(found)
+    assert "901820" not in repr(found)
+    left = {"at": 1764500000000000, "rows": 12345678, "number": 3, "destination": True}
+    assert Masking().value(left) == left
+    whole = Masking(numbers=True).value({"caller": 12125550199})
+    assert whole == {"caller": 12125550199}
 
 
 def test_o7_of_metrics_what_is_counted_is_left() -> None:
