@@ -20,6 +20,7 @@ from controller.commands.check import find
 from controller.commands.common import Context, actor, logs_to_stderr, now, pass_context
 from controller.commands.masking import Masking
 from controller.commands.node import announced_nodes
+from controller.commands.waiting import Late, within
 from controller.settings import Settings, SettingsError, load, ranges_of
 from controller.settings.secret_values import secrets_of
 
@@ -180,23 +181,28 @@ class _Making:
         )
 
     def _part(self, name: str, make: Callable[[], Iterator[File]]) -> None:
-        """Make a part; what it gave before it failed is kept."""
-        import gevent
+        """Make a part; what it gave before it failed is kept.
 
-        late = gevent.Timeout(_PART_SECONDS)
+        It has a thread of its own, since most of what it waits for blocks, and a generator cannot
+        be ended from outside while it does.
+        """
+        given: list[File] = []
+
+        def run() -> None:
+            for file in make():  # what it has given counts, also where it goes no further
+                given.append(file)  # noqa: PERF402
+
         try:
-            with late:
-                for at, content in make():
-                    self.files[at] = content
-        except gevent.Timeout as error:
-            if error is not late:
-                raise
-            self.errors.append(f"{name}: it took longer than {_PART_SECONDS:g} seconds")
+            within(_PART_SECONDS, run)
+        except Late as late:
+            self.errors.append(f"{name}: {late}")
         except click.ClickException as error:
             self.errors.append(f"{name}: {error.message}")
         except Exception as error:  # noqa: BLE001  (whatever is broken, the rest is wanted)
             said = (str(error).splitlines() or [""])[0]
             self.errors.append(f"{name}: {type(error).__name__}: {said}")
+        # One that is late may give more yet: that is nobody's.
+        self.files.update(tuple(given))
 
 
 def _nodes(settings: Settings) -> Iterator[Any]:

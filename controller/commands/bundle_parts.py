@@ -81,23 +81,29 @@ def settings(masking: Masking, found: Settings, config: str | None) -> Iterator[
 
 
 def check(masking: Masking, name: str, findings: Iterable[Finding]) -> Iterator[File]:
-    """Give what `callbackd check` finds."""
-    yield name, as_json(masking, [told(one) for one in findings])
+    """Give what `callbackd check` finds, anew with each finding: the next may never come."""
+    found: list[Any] = []
+    for one in findings:
+        found.append(masking.value(told(one)))
+        yield name, _written(found)
 
 
 def switches(masking: Masking, nodes: Iterable[Node]) -> Iterator[File]:
     """Give what each switch says of itself; of one that is dead, that."""
     for node in nodes:
         lines = [f"# {node.name} at {node.host}:{node.port}"]
+        late = gevent.Timeout(_SWITCH_SECONDS)
         try:
-            with gevent.Timeout(_SWITCH_SECONDS), asking(node) as ask:
+            with late, asking(node) as ask:
                 for question in _QUESTIONS:
                     lines.append(f"\n# {' '.join(question)}")
                     try:
                         lines.append(ask(*question)[:_LONGEST])
                     except EslError as error:
                         lines.append(f"{type(error).__name__}: {error}")
-        except gevent.Timeout:
+        except gevent.Timeout as error:
+            if error is not late:
+                raise
             lines.append(f"it did not answer within {_SWITCH_SECONDS:g} seconds")
         except EslError as error:
             lines.append(f"{type(error).__name__}: {error}")

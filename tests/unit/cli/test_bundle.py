@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import socket
 import tarfile
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from controller.commands import bundle as bundles
 from controller.commands import bundle_parts
+from controller.commands.findings import Finding
 from controller.commands.masking import Masking
+from controller.commands.waiting import Late, within
 from controller.settings import Node
 
 from .running import Run, ok, refused
@@ -77,6 +82,61 @@ def test_o3_of_a_log_the_last_lines_are_in_it(stocked: Run, tmp_path: Path) -> N
     found = unpacked(path)
     assert [json.loads(line)["event"] for line in found["log-1.jsonl"].splitlines()] == ["e7", "e8"]
     assert found["log-2.jsonl"] == b"no json\n"
+
+
+def test_o3_what_blocks_for_ever_costs_what_it_had_not_given_yet(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O3: findings before it are kept, the rest is made, and errors.txt has its name."""
+    moved, ever = threading.Event(), threading.Event()
+
+    def find(*_: object, **__: object) -> Iterator[Finding]:
+        yield Finding(subject="first", well=True, text="of +12125550199")
+        moved.set()
+        ever.wait(300)
+        yield Finding(subject="second", well=True, text="too late")
+
+    def blocked(seconds: float, do: Callable[[], object]) -> None:
+        """Be late as soon as something blocks."""
+        ended: list[Exception | None] = []
+
+        def run() -> None:
+            try:
+                do()
+            except Exception as error:  # noqa: BLE001
+                ended.append(error)
+            else:
+                ended.append(None)
+            moved.set()
+
+        moved.clear()
+        threading.Thread(target=run, daemon=True).start()
+        assert moved.wait(60)
+        if not ended:
+            raise Late(seconds)
+        if ended[0] is not None:
+            raise ended[0]
+
+    monkeypatch.setattr(bundles, "find", find)
+    monkeypatch.setattr(bundles, "within", blocked)
+    path = tmp_path / "x.tar.gz"
+    ok(run("bundle", str(path), "--log", "-", CALLBACKD_WEB__PORT="1", types="{}"))
+    ever.set()
+    files = unpacked(path)
+    (finding,) = json.loads(files["check.json"])
+    assert finding["subject"] == "first"
+    assert b"5550199" not in files["check.json"]
+    errors = files["errors.txt"].decode()
+    assert "check: it took longer than 60 seconds\ncheck --switch: it took" in errors
+    assert {"settings.json", "log-1.jsonl"} < files.keys()
+
+
+def test_what_is_waited_for_gives_raises_or_is_late() -> None:
+    with pytest.raises(Late, match=r"longer than 0\.05 seconds"):
+        within(0.05, lambda: threading.Event().wait(300))
+    assert within(60, lambda: 5) == 5
+    with pytest.raises(ZeroDivisionError):
+        within(60, lambda: 1 // 0)
 
 
 def test_o3_a_switch_that_says_nothing_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
