@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
@@ -20,6 +22,10 @@ REMOVED: Final = "(removed)"
 _PARTS: Final = re.compile(r"([\w.+-]+)://(?:[^:/@]*(?::([^@]*))?@)?(.*)", re.DOTALL)
 #: What is long enough to be one, or has digits.
 _KEY: Final = re.compile(r".{16,}|(?=.*[0-9]).{6,}")
+#: Names of secrets among what a URL, or an engine, is told.
+_TOLD: Final = re.compile(r"(?i)pass|pwd|secret|token|key|auth|sig")
+#: No other value is one if it is shorter: without it all else would lose its figures.
+_SHORTEST: Final = 6
 #: What was not set is no secret, and is shown as it is.
 _NOTHING: Final[tuple[Any, ...]] = ("", None, {})
 
@@ -81,12 +87,23 @@ def _secrets(value: Any, name: str = "") -> Iterator[str]:  # noqa: ANN401  (pla
     if isinstance(value, dict):
         for inner, one in value.items():
             # All that stands in a table that is secret is.
-            yield from _secrets(one, name if name in SECRET else inner)
+            if name == "options":
+                yield from _told(inner, str(one))
+            else:
+                yield from _secrets(one, name if name in SECRET else inner)
     elif isinstance(value, list | tuple):
         for one in value:
             yield from _secrets(one, name)
     elif isinstance(value, str) and name in SECRET:
         yield from _of_url(value) if name == "url" else (value,)
+
+
+def _told(name: str, value: str) -> Iterator[str]:
+    """Give what is secret of something that somebody else is told, under a name of theirs."""
+    if _TOLD.search(name) or len(value) >= _SHORTEST:
+        yield value
+    if "://" in value:
+        yield from _of_url(value)
 
 
 def _of_url(url: str) -> Iterator[str]:
@@ -102,12 +119,18 @@ def _of_url(url: str) -> Iterator[str]:
     if "@" in parts[3]:
         # A password may have an @ in it, which some take as it is.
         yield url.rpartition("@")[0].partition("://")[2].partition(":")[2]
-    yield from (value for _name, value in parse_qsl(parts[3].partition("?")[2]))
+    queries = [parts[3].partition("?")[2]]
+    if split is not None:
+        queries.append(split.query)
+    # A server that is told something may be told anything; databases have names for it.
+    short = _SHORTEST if parts[1] in ("http", "https") else sys.maxsize
+    for name, value in itertools.chain(*map(parse_qsl, queries)):
+        if _TOLD.search(name) or len(value) >= short:
+            yield value
     if split is None:
         return
     login = split.netloc.rpartition("@")[0]
     yield login.partition(":")[2]
-    yield from (value for _name, value in parse_qsl(split.query))
     if split.scheme in ("http", "https"):
         # Some servers know who asks by the path alone. A plain word in it is none.
         yield from (part for part in split.path.split("/") if _KEY.fullmatch(part))

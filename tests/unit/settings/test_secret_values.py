@@ -6,7 +6,7 @@ import pytest
 
 from controller.settings import Node, RecordStream, Settings
 from controller.settings.secret_values import bare, cleaned, secrets_of
-from controller.settings.sections import Notices, Records
+from controller.settings.sections import Credit, Notices, Records
 from controller.settings.surroundings import Database, Redis
 
 SETTINGS = Settings(
@@ -70,3 +70,22 @@ def test_a4_a_password_in_a_url_need_not_be_quoted(password: str) -> None:
 def test_a4_nothing_of_a_password_is_left_of_a_url(url: str, host: str) -> None:
     assert bare(url) == host
     assert any("ss1" in one for one in secrets_of(Settings(redis=Redis(url=url))))
+
+
+def test_a4_what_only_tells_how_to_connect_is_no_secret() -> None:
+    """A4: else each 3 and each name of ours would be taken out of the bundle."""
+    settings = Settings(
+        database=Database(
+            url="postgresql://me:pw1@h/x?connect_timeout=3&application_name=callbackd"
+            "&sslpassword=key1&passfile=pass1"
+        ),
+        redis=Redis(url="redis://h/?db=0&protocol=3&sentinel_password=s1"),
+        notices=Notices(url="https://h/p?v=1&auth=abc&sig=longer", secret="n" * 16),
+        credit=Credit(
+            engine="a:b",
+            options={"timeout": "5", "api_key": "k1", "to": "billing-7", "url": "http://u:pw2@h/x"},
+        ),
+    )
+    known = secrets_of(settings)
+    assert {"pw1", "key1", "s1", "abc", "longer", "k1", "billing-7", "pw2"} <= known
+    assert not {"3", "0", "1", "5", "callbackd", "http", "h"} & known
