@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import click
 
@@ -94,14 +94,7 @@ def bundle(
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     root = f"callbackd-bundle-{stamp}"
     path = Path(f"{root}.tar.gz") if file is None else file
-    try:
-        # It is nobody else's, though secrets are taken out.
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError as error:
-        raise click.ClickException(f"{path} is there already") from error
-    except OSError as error:
-        raise click.ClickException(f"{path}: {error.strerror}") from error
-    with os.fdopen(handle, "wb") as out:
+    with _new(path) as out:
         made = _Making(context, numbers=numbers)
         made.all(logs, lines, most)
         with tarfile.open(fileobj=out, mode="w:gz") as archive:
@@ -111,6 +104,34 @@ def bundle(
     if made.errors:
         click.echo(f"{len(made.errors)} things could not be had; errors.txt says which", err=True)
     click.echo(f"{path}: look at it before you send it")
+
+
+@contextlib.contextmanager
+def _new(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that has its name when it is whole; one that is not whole is left nowhere.
+
+    Raises `click.ClickException`.
+    """
+    part = path.with_name(f"{path.name}.part")
+    if path.exists():
+        raise click.ClickException(f"{path} is there already")
+    try:
+        # It is nobody else's, though secrets are taken out.
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError as error:
+        text = f"{part} is there already: another bundle is made, or one was ended; remove it"
+        raise click.ClickException(text) from error
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}") from error
+    try:
+        with os.fdopen(handle, "wb") as out:
+            yield out
+        part.rename(path)
+    except BaseException as error:
+        part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise click.ClickException(f"{path}: {error.strerror or error}") from error
+        raise
 
 
 def _put(archive: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import tarfile
@@ -129,6 +130,37 @@ def test_o3_what_blocks_for_ever_costs_what_it_had_not_given_yet(
     errors = files["errors.txt"].decode()
     assert "check: it took longer than 60 seconds\ncheck --switch: it took" in errors
     assert {"settings.json", "log-1.jsonl"} < files.keys()
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left"),
+        (KeyboardInterrupt(), ""),
+    ],
+)
+def test_o3_half_a_bundle_is_left_nowhere(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException, says: str
+) -> None:
+    """O3: a full disk, Ctrl-C; and then its name is free for another."""
+    path = tmp_path / "made" / "x.tar.gz"
+    path.parent.mkdir()
+
+    def put(*_: object) -> None:
+        assert [one.name for one in path.parent.iterdir()] == ["x.tar.gz.part"]
+        raise fault
+
+    with monkeypatch.context() as broken:
+        broken.setattr(bundles, "_put", put)
+        result = run("bundle", str(path), CALLBACKD_WEB__PORT="1")
+    assert result.exit_code == 1
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+    assert list(path.parent.iterdir()) == []
+    ok(run("bundle", str(path), CALLBACKD_WEB__PORT="1"))
+    assert path.stat().st_mode & 0o777 == 0o600
+    (path.parent / "y.part").touch()
+    refused(run("bundle", str(path.parent / "y")), "y.part is there already")
 
 
 def test_what_is_waited_for_gives_raises_or_is_late() -> None:
