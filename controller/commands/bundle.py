@@ -166,7 +166,8 @@ class _Making:
         if settings is not None:
             self._with(settings, most)
             for number, path in enumerate(logs, 1):
-                self._part(path, partial(parts.log, masking, number, path, lines))
+                # As long as it takes: who named it waits for it.
+                self._part(path, partial(parts.log, masking, number, path, lines), seconds=None)
         else:
             # Without the settings nobody knows what is secret in it.
             self.errors += [
@@ -201,7 +202,12 @@ class _Making:
             ),
         )
 
-    def _part(self, name: str, make: Callable[[], Iterator[File]]) -> None:
+    def _part(
+        self,
+        name: str,
+        make: Callable[[], Iterator[File]],
+        seconds: float | None = _PART_SECONDS,
+    ) -> None:
         """Make a part; what it gave before it failed is kept.
 
         It has a thread of its own, since most of what it waits for blocks, and a generator cannot
@@ -214,7 +220,10 @@ class _Making:
                 given.append(file)  # noqa: PERF402
 
         try:
-            within(_PART_SECONDS, run)
+            if seconds is None:
+                run()
+            else:
+                within(seconds, run)
         except Late as late:
             self.errors.append(f"{name}: {late}")
         except click.ClickException as error:

@@ -171,6 +171,22 @@ def test_what_is_waited_for_gives_raises_or_is_late() -> None:
         within(60, lambda: 1 // 0)
 
 
+def test_o3_a_log_has_as_long_as_it_takes(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O3: it may be a long one, or come from a pipe."""
+
+    def late(seconds: float, do: object) -> None:
+        raise Late(seconds)
+
+    monkeypatch.setattr(bundles, "within", late)
+    path = tmp_path / "x.tar.gz"
+    ok(run("bundle", str(path), "--log", "-", types="one line\n"))
+    files = unpacked(path)
+    assert files["log-1.jsonl"] == b"one line\n"
+    assert b"check: it took longer" in files["errors.txt"]
+
+
 def test_o3_a_switch_that_says_nothing_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """O3: it is connected to, and never answers."""
     monkeypatch.setattr(bundle_parts, "_SWITCH_SECONDS", 0.05)
