@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import click
 
@@ -20,6 +20,7 @@ from controller.commands.check import find
 from controller.commands.common import Context, actor, logs_to_stderr, now, pass_context
 from controller.commands.masking import Masking
 from controller.commands.node import announced_nodes
+from controller.commands.waiting import Late, within
 from controller.settings import Settings, SettingsError, load, ranges_of
 from controller.settings.secret_values import secrets_of
 
@@ -93,14 +94,7 @@ def bundle(
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     root = f"callbackd-bundle-{stamp}"
     path = Path(f"{root}.tar.gz") if file is None else file
-    try:
-        # It is nobody else's, though secrets are taken out.
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError as error:
-        raise click.ClickException(f"{path} is there already") from error
-    except OSError as error:
-        raise click.ClickException(f"{path}: {error.strerror}") from error
-    with os.fdopen(handle, "wb") as out:
+    with _new(path) as out:
         made = _Making(context, numbers=numbers)
         made.all(logs, lines, most)
         with tarfile.open(fileobj=out, mode="w:gz") as archive:
@@ -110,6 +104,34 @@ def bundle(
     if made.errors:
         click.echo(f"{len(made.errors)} things could not be had; errors.txt says which", err=True)
     click.echo(f"{path}: look at it before you send it")
+
+
+@contextlib.contextmanager
+def _new(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that has its name when it is whole; one that is not whole is left nowhere.
+
+    Raises `click.ClickException`.
+    """
+    part = path.with_name(f"{path.name}.part")
+    if path.exists():
+        raise click.ClickException(f"{path} is there already")
+    try:
+        # It is nobody else's, though secrets are taken out.
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError as error:
+        text = f"{part} is there already: another bundle is made, or one was ended; remove it"
+        raise click.ClickException(text) from error
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}") from error
+    try:
+        with os.fdopen(handle, "wb") as out:
+            yield out
+        part.rename(path)
+    except BaseException as error:
+        part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise click.ClickException(f"{path}: {error.strerror or error}") from error
+        raise
 
 
 def _put(archive: tarfile.TarFile, name: str, content: bytes) -> None:
@@ -144,7 +166,8 @@ class _Making:
         if settings is not None:
             self._with(settings, most)
             for number, path in enumerate(logs, 1):
-                self._part(path, partial(parts.log, masking, number, path, lines))
+                # As long as it takes: who named it waits for it.
+                self._part(path, partial(parts.log, masking, number, path, lines), seconds=None)
         else:
             # Without the settings nobody knows what is secret in it.
             self.errors += [
@@ -179,24 +202,37 @@ class _Making:
             ),
         )
 
-    def _part(self, name: str, make: Callable[[], Iterator[File]]) -> None:
-        """Make a part; what it gave before it failed is kept."""
-        import gevent
+    def _part(
+        self,
+        name: str,
+        make: Callable[[], Iterator[File]],
+        seconds: float | None = _PART_SECONDS,
+    ) -> None:
+        """Make a part; what it gave before it failed is kept.
 
-        late = gevent.Timeout(_PART_SECONDS)
+        It has a thread of its own, since most of what it waits for blocks, and a generator cannot
+        be ended from outside while it does.
+        """
+        given: list[File] = []
+
+        def run() -> None:
+            for file in make():  # what it has given counts, also where it goes no further
+                given.append(file)  # noqa: PERF402
+
         try:
-            with late:
-                for at, content in make():
-                    self.files[at] = content
-        except gevent.Timeout as error:
-            if error is not late:
-                raise
-            self.errors.append(f"{name}: it took longer than {_PART_SECONDS:g} seconds")
+            if seconds is None:
+                run()
+            else:
+                within(seconds, run)
+        except Late as late:
+            self.errors.append(f"{name}: {late}")
         except click.ClickException as error:
             self.errors.append(f"{name}: {error.message}")
         except Exception as error:  # noqa: BLE001  (whatever is broken, the rest is wanted)
             said = (str(error).splitlines() or [""])[0]
             self.errors.append(f"{name}: {type(error).__name__}: {said}")
+        # One that is late may give more yet: that is nobody's.
+        self.files.update(tuple(given))
 
 
 def _nodes(settings: Settings) -> Iterator[Any]:
@@ -255,7 +291,8 @@ def _manifest(made: _Making, stamp: str) -> str:
     else:
         lines.append(
             f"  telephone numbers, {masking.numbers} times: of each its beginning is left, and a "
-            "mark\n    by which it can be told from others in this bundle"
+            "mark\n    by which it can be told from others in this bundle; what else has 7 to 15 "
+            "digits too,\n    names of extensions among it"
         )
     lines += [
         "",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from controller.commands.findings import Finding
+from controller.commands.waiting import Late, within
 from controller.settings import Settings
 
 #: Later than any hold ends.
@@ -19,28 +20,33 @@ def credit(settings: Settings) -> Iterator[Finding]:
     name = settings.credit.engine
     if not name:
         return
-    try:
+    seconds = settings.credit.engine_seconds
+
+    def held() -> int:
         provider = load_provider(name, settings.credit.options)
+        try:
+            return len(provider.overdue(_FOREVER))
+        finally:
+            end = getattr(provider, "close", None)
+            if callable(end):
+                end()
+
+    remedy = "see to the billing that it asks, and to credit.options: nobody is called back"
+    try:
+        # It may block for as long as it likes: a controller asks it in a thread too.
+        text = f"{name} answers; it holds for {within(seconds, held)} calls"
     except EngineError as error:
         yield Finding(
             subject="credit", well=False, text=str(error), remedy="see docs/credit-engine.md"
         )
-        return
-    try:
-        held = len(provider.overdue(_FOREVER))
+    except Late:
+        text = f"credit.engine: {name} said nothing for {seconds:g} s"
+        yield Finding(subject="credit", well=False, text=text, remedy=remedy)
     except Exception as error:  # noqa: BLE001  (somebody else's code)
-        yield Finding(
-            subject="credit",
-            well=False,
-            text=f"credit.engine: {name} cannot be asked: {type(error).__name__}: {error}",
-            remedy="see to the billing that it asks, and to credit.options: nobody is called back",
-        )
+        text = f"credit.engine: {name} cannot be asked: {type(error).__name__}: {error}"
+        yield Finding(subject="credit", well=False, text=text, remedy=remedy)
     else:
-        yield from _accounts(settings, f"{name} answers; it holds for {held} calls")
-    finally:
-        end = getattr(provider, "close", None)
-        if callable(end):
-            end()
+        yield from _accounts(settings, text)
 
 
 def _accounts(settings: Settings, text: str) -> Iterator[Finding]:

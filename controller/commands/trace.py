@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from controller.commands import call, completing
 from controller.commands.callback import callbacks_of, plan_lines, public
@@ -79,9 +80,14 @@ def trace(
     """
     from controller.admin.tracing import Tracing
 
+    number = _number(id)
+    if number is not None and logs:
+        raise click.UsageError("--log is of one callback, and CALL_ID is a telephone number")
+    given = click.get_current_context().get_parameter_source("limit")
+    if number is None and given is not ParameterSource.DEFAULT:
+        raise click.UsageError("--limit is of a telephone number, and CALL_ID is none")
     with opened(context.settings()) as store:
         callbacks = callbacks_of(context, store)
-        number = _number(id)
         if number is not None:
             page = callbacks.list(store.actor, {"number": number}, limit=limit)
             if not page.items and not as_json:
@@ -90,7 +96,12 @@ def trace(
             return
         tracing = Tracing(store.engine, callbacks)
         found = _Found(store, callbacks, tracing.find(store.actor, id), tracing)
-    lines = [line for path in logs for line in about(path, found.traced.ids)]
+    lines: list[LogLine] = []
+    for path in logs:
+        those = list(about(path, found.traced.ids))
+        if not those:
+            click.echo(f"{path}: no line about it (JSON is read)", err=True)
+        lines += those
     controllers = sorted({line.controller for line in lines} - {""})
     # What happened at one moment keeps the order of its telling.
     happened = sorted([*found.happened(), *map(_logged, lines)], key=lambda one: one.at)

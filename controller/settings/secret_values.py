@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 import msgspec
 
@@ -15,8 +17,15 @@ from controller.settings.sections import Settings
 
 #: What stands where a secret was.
 REMOVED: Final = "(removed)"
+#: A URL as SQLAlchemy reads it: a password ends at the @, whatever is in it. Scheme, password, and
+#: the rest.
+_PARTS: Final = re.compile(r"([\w.+-]+)://(?:[^:/@]*(?::([^@]*))?@)?(.*)", re.DOTALL)
 #: What is long enough to be one, or has digits.
 _KEY: Final = re.compile(r".{16,}|(?=.*[0-9]).{6,}")
+#: Names of secrets among what a URL, or an engine, is told.
+_TOLD: Final = re.compile(r"(?i)pass|pwd|secret|token|key|auth|sig")
+#: No other value is one if it is shorter: without it all else would lose its figures.
+_SHORTEST: Final = 6
 #: What was not set is no secret, and is shown as it is.
 _NOTHING: Final[tuple[Any, ...]] = ("", None, {})
 
@@ -45,14 +54,28 @@ def _cleaned(value: Any, name: str = "") -> Any:  # noqa: ANN401  (plain data)
 
 def bare(url: str) -> str:
     """Give a URL's scheme and hosts."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
+    parts = _PARTS.match(url)
+    if parts is None:
         return REMOVED
-    if parts.scheme in ("sqlite", "unix"):
+    scheme = parts[1]
+    if scheme.startswith(("sqlite", "unix")):
         # A path of a file, and no secret; of what stands behind it nobody knows.
-        return url.partition("?")[0]
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        return f"{scheme}://{parts[3].partition('?')[0]}"
+    hosts = re.split(r"[/?#]", parts[3])[0].rpartition("@")[2]
+    if scheme.startswith("postgresql"):
+        return f"{scheme}://{hosts}"
+    # Others read a URL as RFC 3986 says. Where that is something else, one is no host.
+    split = _split(url)
+    if split is None or split.netloc.rpartition("@")[2] != hosts:
+        hosts = REMOVED
+    return f"{scheme}://{hosts}"
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
 
 
 def secrets_of(settings: Settings) -> frozenset[str]:
@@ -64,7 +87,10 @@ def _secrets(value: Any, name: str = "") -> Iterator[str]:  # noqa: ANN401  (pla
     if isinstance(value, dict):
         for inner, one in value.items():
             # All that stands in a table that is secret is.
-            yield from _secrets(one, name if name in SECRET else inner)
+            if name == "options":
+                yield from _told(inner, str(one))
+            else:
+                yield from _secrets(one, name if name in SECRET else inner)
     elif isinstance(value, list | tuple):
         for one in value:
             yield from _secrets(one, name)
@@ -72,20 +98,42 @@ def _secrets(value: Any, name: str = "") -> Iterator[str]:  # noqa: ANN401  (pla
         yield from _of_url(value) if name == "url" else (value,)
 
 
+def _told(name: str, value: str) -> Iterator[str]:
+    """Give what is secret of something that somebody else is told, under a name of theirs."""
+    if _TOLD.search(name) or len(value) >= _SHORTEST:
+        yield value
+    if "://" in value:
+        yield from _of_url(value)
+
+
 def _of_url(url: str) -> Iterator[str]:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
+    """Give what is secret in a URL, whoever reads it.
+
+    One that cannot be read is nobody's, and all of it is secret.
+    """
+    parts, split = _PARTS.match(url), _split(url)
+    if parts is None:
         yield url
         return
-    if not parts.scheme:
+    yield parts[2] or ""
+    if "@" in parts[3]:
+        # A password may have an @ in it, which some take as it is.
+        yield url.rpartition("@")[0].partition("://")[2].partition(":")[2]
+    queries = [parts[3].partition("?")[2]]
+    if split is not None:
+        queries.append(split.query)
+    # A server that is told something may be told anything; databases have names for it.
+    short = _SHORTEST if parts[1] in ("http", "https") else sys.maxsize
+    for name, value in itertools.chain(*map(parse_qsl, queries)):
+        if _TOLD.search(name) or len(value) >= short:
+            yield value
+    if split is None:
         return
-    login = parts.netloc.rpartition("@")[0]
+    login = split.netloc.rpartition("@")[0]
     yield login.partition(":")[2]
-    yield from (value for _name, value in parse_qsl(parts.query))
-    if parts.scheme in ("http", "https"):
+    if split.scheme in ("http", "https"):
         # Some servers know who asks by the path alone. A plain word in it is none.
-        yield from (part for part in parts.path.split("/") if _KEY.fullmatch(part))
+        yield from (part for part in split.path.split("/") if _KEY.fullmatch(part))
         yield login
 
 

@@ -67,6 +67,23 @@ def test_o1_check_says_that_it_cannot_be_loaded_or_asked(
     assert not one["well"]
 
 
+def test_o1_check_does_not_hang_with_one_that_does(
+    stocked: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O1: it blocks where it is imported, or where it is asked."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    blocks = "import threading\nthreading.Event().wait(300)\n"
+    asked = f"def engine(options):\n    {blocks.replace(chr(10), '; ')}\n"
+    for name, code in (("hangs_at_once", blocks), ("hangs_later", asked)):
+        (tmp_path / f"{name}.py").write_text(code)
+        (one,) = found(
+            stocked, {NAMED: f"{name}:engine", "CALLBACKD_CREDIT__ENGINE_SECONDS": "0.05"}
+        )
+        assert not one["well"]
+        assert one["text"] == f"credit.engine: {name}:engine said nothing for 0.05 s"
+        assert one["remedy"].startswith("see to the billing")
+
+
 def test_o1_a_name_that_is_none_is_refused_with_the_settings(stocked: Run) -> None:
     result = stocked("check", "--json", CALLBACKD_CREDIT__ENGINE="prepaid.engine")
     (one,) = json.loads(result.stdout)["findings"]

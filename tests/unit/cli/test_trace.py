@@ -158,6 +158,30 @@ def test_o3_lines_of_logs_are_put_where_they_belong(
     assert missing.exit_code == 2
 
 
+def test_o3_a_log_that_says_nothing_of_it_is_said_to(
+    stocked: Run, one: Request, tmp_path: Path
+) -> None:
+    """O3: it is of another time, or written for people; a broken one is no traceback."""
+    console, broken = tmp_path / "a.log", tmp_path / "b.gz"
+    console.write_text(f"2026-11-30 [info] return_call request={one.id}\n")
+    found = stocked("trace", one.id, "--log", str(console))
+    assert f"{console}: no line about it (JSON is read)" in found.stderr
+    assert "no line about it" not in stocked("trace", one.id).stderr
+    packed = bytearray(gzip.compress(bytes(range(256)) * 99))
+    packed[12:40] = b"\xff" * 28
+    broken.write_bytes(packed)
+    refused(stocked("trace", one.id, "--log", str(broken)), str(broken))
+
+
+def test_o3_an_option_that_nothing_would_read_is_refused(
+    stocked: Run, one: Request, tmp_path: Path
+) -> None:
+    for words in ((NUMBER, "--log", "-"), (one.id, "--limit", "20")):
+        result = stocked("trace", *words)
+        assert result.exit_code == 2
+        assert words[1] in result.stderr
+
+
 def test_g1_nothing_of_a_log_does_anything_to_a_terminal(
     stocked: Run, one: Request, tmp_path: Path
 ) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from controller.settings import Node, RecordStream, Settings
-from controller.settings.secret_values import cleaned, secrets_of
-from controller.settings.sections import Notices, Records
+from controller.settings.secret_values import bare, cleaned, secrets_of
+from controller.settings.sections import Credit, Notices, Records
 from controller.settings.surroundings import Database, Redis
 
 SETTINGS = Settings(
@@ -40,3 +42,50 @@ def test_a4_all_values_that_are_secret_are_known_as_they_may_be_written() -> Non
         "aSecretWithoutDigits", "tok1", "notice1", "stream1", "trunk1",
     } <= known  # fmt: skip
     assert not {"", "main", "s", "pstn", "services", "h", "p"} & known
+
+
+@pytest.mark.parametrize(
+    "password", ["aB3/xY9+q==", "aB3#xY9", "aB3?xY9", "aB3[xY9", "aB3/x?Y#9", ""]
+)
+def test_a4_a_password_in_a_url_need_not_be_quoted(password: str) -> None:
+    """A4: SQLAlchemy connects with all of these, whatever RFC 3986 says of them."""
+    url = f"postgresql+psycopg://callbackd:{password}@db1:5432/x?sslpassword=key1"
+    settings = Settings(database=Database(url=url))
+    assert cleaned(settings)["database"]["url"] == "postgresql+psycopg://db1:5432"
+    assert secrets_of(settings) >= {password, "key1"} - {""}
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("redis://:pa@ss1@h:1/0", "redis://h:1"),
+        ("unix://me:pass1@/run/redis.sock?db=1", "unix:///run/redis.sock"),
+        # Nobody connects with these; and who mistyped one shows it to nobody.
+        ("redis://:pa/ss1@h:1/0", "redis://(removed)"),
+        ("redis://:pa#ss1@h:1/0", "redis://(removed)"),
+        ("redis://h:1/0?password=pa@ss1", "redis://(removed)"),
+        ("postgresql://me:pa@ss1@h/x", "postgresql://h"),
+    ],
+)
+def test_a4_nothing_of_a_password_is_left_of_a_url(url: str, host: str) -> None:
+    assert bare(url) == host
+    assert any("ss1" in one for one in secrets_of(Settings(redis=Redis(url=url))))
+
+
+def test_a4_what_only_tells_how_to_connect_is_no_secret() -> None:
+    """A4: else each 3 and each name of ours would be taken out of the bundle."""
+    settings = Settings(
+        database=Database(
+            url="postgresql://me:pw1@h/x?connect_timeout=3&application_name=callbackd"
+            "&sslpassword=key1&passfile=pass1"
+        ),
+        redis=Redis(url="redis://h/?db=0&protocol=3&sentinel_password=s1"),
+        notices=Notices(url="https://h/p?v=1&auth=abc&sig=longer", secret="n" * 16),
+        credit=Credit(
+            engine="a:b",
+            options={"timeout": "5", "api_key": "k1", "to": "billing-7", "url": "http://u:pw2@h/x"},
+        ),
+    )
+    known = secrets_of(settings)
+    assert {"pw1", "key1", "s1", "abc", "longer", "k1", "billing-7", "pw2"} <= known
+    assert not {"3", "0", "1", "5", "callbackd", "http", "h"} & known
