@@ -130,7 +130,12 @@ def erase(
         click.echo(f"{gone.pseudonym} stands in the place of the number in: {rows}")
     click.echo(f"gone in Redis: {gone.counted}")
     if gone.left:
-        click.echo(f"he rang meanwhile: {gone.left} records stay, erase again later", err=True)
+        click.echo(
+            f"{gone.left} records still have the number: of a call of his, or of what was "
+            "configured meanwhile (erase again later); entries of accounts whose key or author "
+            "it is stay so",
+            err=True,
+        )
     click.echo(
         "still to be seen to: logs, backups, files of the switch (docs/privacy.md)", err=True
     )

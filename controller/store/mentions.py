@@ -25,6 +25,9 @@ _MADE: Final = frozenset(
     }
 )  # fmt: skip
 
+#: What never changes, as the database has it (migration 0012): M1.
+_FIXED: Final = frozenset({"account_entry.key", "account_entry.actor"})
+
 
 class Mention(msgspec.Struct, frozen=True):
     """A row in which a number stands: in which columns, by which key it is found, and all of it."""
@@ -68,14 +71,25 @@ def _stands(text: str | None, pattern: re.Pattern[str]) -> bool:
     return text is not None and pattern.search(text) is not None
 
 
+def keeps(mention: Mention) -> bool:
+    """Whether a number stands where it cannot be taken away."""
+    return any(f"{mention.table}.{name}" in _FIXED for name in mention.columns)
+
+
+def may_change(mention: Mention) -> bool:
+    """Whether a number stands where it can be taken away."""
+    return any(f"{mention.table}.{name}" not in _FIXED for name in mention.columns)
+
+
 def rewrite(
     connection: Connection, table: Table, keys: Sequence[tuple[Any, ...]], number: str, by: str
 ) -> int:
     """Put a pseudonym in the place of a number in rows of a table, and give how many were changed.
 
-    As they are now: what was written to them meanwhile stays.
+    As they are now: what was written to them meanwhile stays. What never changes is left out.
     """
-    columns, pattern = texts(table), spelled(number)
+    pattern = spelled(number)
+    columns = [column for column in texts(table) if str(column) not in _FIXED]
     locked = select(*table.primary_key, *columns).where(_among(table, keys)).with_for_update()
     changed = 0
     for row in connection.execute(locked).mappings().all():
