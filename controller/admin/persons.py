@@ -258,10 +258,11 @@ class PersonDesk:
         with self._reader.connect() as connection:
             typed = persons.typed(connection, number)
             for mention in mentions.find(connection, number):
-                if not self._hindered.leaves(mention):
+                stays = self._hindered.leaves(mention, number)
+                if not stays:
                     keys.setdefault(mention.table, []).append(mention.key)
                 # A row may have it where it can go, and where it cannot.
-                left += self._hindered.leaves(mention) or mentions.keeps(mention)
+                left += stays or mentions.keeps(mention)
         for first in range(0, max(1, len(typed)), ROWS_AT_ONCE):
             with self._engine.begin() as connection:
                 persons.forget_name(connection, number)

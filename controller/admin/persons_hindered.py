@@ -89,9 +89,21 @@ class Hindered(msgspec.Struct, frozen=True):
                 "it taken out of them (callbackd person erase --with-callerid)"
             )
 
-    def leaves(self, mention: Mention) -> bool:
-        """Whether a row is left alone that came meanwhile, or cannot change at all."""
-        return not mentions.may_change(mention) or _goes_on(mention)
+    def leaves(self, mention: Mention, number: str) -> bool:
+        """Whether a row is left alone that came meanwhile, or cannot change at all.
+
+        A pseudonym in what is configured would break it; what is dialled, blocked or told by the
+        number goes on by it.
+        """
+        return (
+            mention.table in CONFIGURED
+            or mention.table == "authorised_caller"
+            or (mention.table == "account" and mention.row["caller"] == number)
+            or _open(mention)
+            or self._waits(mention)
+            or _goes_on(mention)
+            or not mentions.may_change(mention)
+        )
 
     def _waits(self, mention: Mention) -> bool:
         return mention.table == "notice" and mention.row["taken"] is None and self.told

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
 from sqlalchemy import Engine, insert, select
 
+from controller.admin.model import Kind
+from controller.admin.persons import PersonDesk
 from controller.store import schema
-from tests.unit.admin.test_persons import DIGITS, HIM, World, where
+from controller.store.extensions import Extensions
+from controller.store.notices import Notices
+from tests.seed import ADMIN
+from tests.unit.admin.test_persons import (
+    DIGITS,
+    HIM,
+    NOW,
+    World,
+    alone,
+    where,
+    world,
+)
 
 __all__ = ["alone", "world"]
-from tests.unit.admin.test_persons import alone, world
 
 
 def test_o7_m1_a_key_and_an_author_of_the_ledger_stay_and_are_told_of(
@@ -35,3 +50,42 @@ def test_o7_m1_a_key_and_an_author_of_the_ledger_stay_and_are_told_of(
     assert audited["key"] == done.pseudonym
     again = world.erase(with_callerid=True)
     assert (again.changed, again.left) == ({}, 1)
+
+
+def found_free_before(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Have something happen after everything was found free, and before anything is erased."""
+    monkeypatch.setattr(PersonDesk, "_check_free", lambda *given: happens())
+
+
+def test_o7_what_is_configured_meanwhile_is_never_a_pseudonym(
+    alone: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be no policy any more, and no callback of that extension would be made."""
+    alone.calls()
+    entry = {"extension": "100", "number": HIM}
+    patch = {"return_calls": "fixed", "fixed_number": HIM}
+    suspicion = insert(schema.suspicion).values(
+        pattern="many_extensions", subject=HIM, blocks=True, first=1, last=2, times=1, said="x"
+    )
+
+    def configures() -> None:
+        if alone.rows(schema.suspicion):
+            return
+        alone.store.change(ADMIN, Kind.EXTENSION, "100", patch)
+        alone.store.create(ADMIN, Kind.CALLERID, entry)
+        account = {"extension": "100", "caller": HIM, "currency": "USD"}
+        alone.store.create(ADMIN, Kind.ACCOUNT, account)
+        Notices(alone.engine).leave(kind="low_credit", key="k", body={"owner": HIM}, now=NOW)
+        with alone.engine.begin() as connection:
+            connection.execute(suspicion)
+
+    found_free_before(monkeypatch, configures)
+    done = alone.erase()
+    assert where(alone.engine) == {
+        "account.caller", "account.owner", "authorised_caller.number", "extension.policy",
+        "notice.body", "suspicion.subject",
+    }  # fmt: skip
+    assert (done.callbacks, done.left) == (1, 5)
+    policy = Extensions(alone.engine).get("100")
+    assert policy is not None
+    assert policy.fixed_number == HIM
