@@ -257,8 +257,9 @@ class PersonDesk:
         keys: dict[str, list[tuple[Any, ...]]] = {}
         with self._reader.connect() as connection:
             typed = persons.typed(connection, number)
+            dialled = persons.dialled(connection, number)
             for mention in mentions.find(connection, number):
-                stays = self._hindered.leaves(mention, number)
+                stays = self._hindered.leaves(mention, number, dialled)
                 if not stays:
                     keys.setdefault(mention.table, []).append(mention.key)
                 # A row may have it where it can go, and where it cannot.

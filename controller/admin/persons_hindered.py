@@ -7,7 +7,7 @@ meanwhile is left as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -89,8 +89,10 @@ class Hindered(msgspec.Struct, frozen=True):
                 "it taken out of them (callbackd person erase --with-callerid)"
             )
 
-    def leaves(self, mention: Mention, number: str) -> bool:
+    def leaves(self, mention: Mention, number: str, dialled: Collection[str]) -> bool:
         """Whether a row is left alone that came meanwhile, or cannot change at all.
+
+        `dialled`: callbacks that are not over on which the number was dialled.
 
         A pseudonym in what is configured would break it; what is dialled, blocked or told by the
         number goes on by it.
@@ -101,7 +103,7 @@ class Hindered(msgspec.Struct, frozen=True):
             or (mention.table == "account" and mention.row["caller"] == number)
             or _open(mention)
             or self._waits(mention)
-            or _goes_on(mention)
+            or _goes_on(mention, dialled)
             or not mentions.may_change(mention)
         )
 
@@ -113,12 +115,14 @@ def _open(mention: Mention) -> bool:
     return mention.table == "suspicion" and mention.row["released"] is None
 
 
-def _goes_on(mention: Mention) -> bool:
+def _goes_on(mention: Mention, dialled: Collection[str]) -> bool:
     """Whether a row is part of a call that is under way; one that is over never is again."""
     match mention.table:
         case schema.callback_request.name:
             return mention.row["state"] in schema.OPEN_STATES
-        case schema.callback_attempt.name | schema.callback_destination.name:
+        case schema.callback_destination.name:
+            return mention.row["ended"] is None or mention.row["request"] in dialled
+        case schema.callback_attempt.name:
             return mention.row["ended"] is None
     return False
 

@@ -79,14 +79,20 @@ def under_way(connection: Connection, number: str, since: int) -> list[str]:
             select(requests.c.id).where(of, or_(OPEN, requests.c.ended > since))
         ).scalars()
     )
-    found.update(
-        connection.execute(
-            select(requests.c.id)
-            .join(destinations, destinations.c.request == requests.c.id)
-            .where(OPEN, destinations.c.ended.is_(None), destinations.c.number == number)
-        ).scalars()
+    return sorted(found | dialled(connection, number))
+
+
+def dialled(connection: Connection, number: str) -> set[str]:
+    """Give the callbacks that are not over on which a number was dialled.
+
+    Also where nobody talks to it any more: the end of the call writes down whom it called last.
+    """
+    rows = connection.execute(
+        select(requests.c.id)
+        .join(destinations, destinations.c.request == requests.c.id)
+        .where(OPEN, destinations.c.number == number)
     )
-    return sorted(found)
+    return set(rows.scalars())
 
 
 def held(connection: Connection, of: Own) -> list[str]:

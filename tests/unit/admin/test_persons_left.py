@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, insert, select, update
 
 from controller.admin.model import Kind
 from controller.admin.persons import PersonDesk
 from controller.store import schema
 from controller.store.extensions import Extensions
 from controller.store.notices import Notices
+from controller.store.schema_callbacks import callback_destination
 from tests.seed import ADMIN
 from tests.unit.admin.test_persons import (
     DIGITS,
     HIM,
     NOW,
+    OTHER,
     World,
     alone,
+    assert_hindered,
     where,
     world,
 )
@@ -89,3 +92,19 @@ def test_o7_what_is_configured_meanwhile_is_never_a_pseudonym(
     policy = Extensions(alone.engine).get("100")
     assert policy is not None
     assert policy.fixed_number == HIM
+
+
+def test_o7_nothing_is_erased_while_a_call_goes_on_on_which_somebody_talked_to_him(
+    alone: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end writes the last destination down: also where the caller has dialled another since."""
+    others = alone.calls(OTHER, HIM)
+    requests = schema.callback_request
+    with alone.engine.begin() as connection:
+        connection.execute(update(requests).values(state="answered", destination=None, ended=None))
+        connection.execute(update(callback_destination).values(ended=NOW - 600_000_000))
+    assert_hindered(alone, others)
+    found_free_before(monkeypatch, lambda: None)
+    assert alone.erase().left == 1
+    (destination,) = alone.rows(callback_destination)
+    assert destination["number"] == HIM
