@@ -22,6 +22,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -31,6 +32,7 @@ from sqlalchemy import (
     update,
 )
 
+from controller.store.charging_elsewhere import PREFIX
 from controller.store.database import reader_of_one
 from controller.store.ledger import leg_key
 from controller.store.schema import account_entry as entries
@@ -126,7 +128,8 @@ class Erasing:
                 .limit(limit),
                 legs.c.serial,
             )
-            numbered = or_(legs.c.number != "", legs.c.caller.is_not(None))
+            elsewhere = and_(legs.c.account.startswith(PREFIX), legs.c.account != PREFIX)
+            numbered = or_(legs.c.number != "", legs.c.caller.is_not(None), elsewhere)
             blank = []
             if len(found) < limit:
                 newest = select(*columns).where(*due, legs.c.serial == last, numbered)
@@ -136,7 +139,13 @@ class Erasing:
                 connection.execute(
                     update(legs)
                     .where(legs.c.serial == blank[0].serial)
-                    .values(number="", caller=None, shown=None)
+                    .values(
+                        number="",
+                        caller=None,
+                        shown=None,
+                        # Another engine's account may be called by a number.
+                        account=case((elsewhere, PREFIX), else_=legs.c.account),
+                    )
                 )
             if found:
                 serials = [row.serial for row in found]

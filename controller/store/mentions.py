@@ -17,14 +17,22 @@ from controller.policy.spelled import spelled, without
 from controller.store import schema
 
 #: What is made by the program, or by the switch: names of calls, digests, secrets. Digits in them
-#: are nobody's number.
+#: are nobody's number. Each by its table: elsewhere such a name may be what somebody typed, as the
+#: account of a record is that of another's charging engine.
 _MADE: Final = frozenset(
     {
-        "id", "request", "attempt", "call", "leg", "account", "holder", "core", "audio", "digest",
-        "hash", "password_hash", "pin_hash", "totp", "recovery", "fingerprint", "sha256", "lineage",
+        "account.id", "account_entry.account", "account_entry.call", "audio.id",
+        "audio_file.audio", "audio_file.sha256", "authorised_caller.pin_hash", "call_leg.call",
+        "call_leg.leg", "call_leg.request", "callback_attempt.core", "callback_attempt.id",
+        "callback_attempt.request", "callback_destination.leg", "callback_destination.request",
+        "callback_key.request", "callback_request.attempt", "callback_request.holder",
+        "callback_request.id", "callback_request.leg", "callback_transcript.leg",
+        "callback_transcript.request", "credit_hold.account", "credit_hold.call",
+        "credit_hold.request", "invitation.digest", "node_seen.core", "notice.holder",
+        "pepper.fingerprint", "policy_clock.lineage", "sound.audio", "stream.holder", "token.hash",
+        "user.password_hash", "user.recovery", "user.totp", "web_session.digest",
     }
 )  # fmt: skip
-
 #: What never changes, as the database has it (migration 0012): M1.
 _FIXED: Final = frozenset({"account_entry.key", "account_entry.actor"})
 
@@ -43,7 +51,7 @@ def texts(table: Table) -> list[Column[Any]]:
     return [
         column
         for column in table.columns
-        if isinstance(column.type, String) and column.name not in _MADE
+        if isinstance(column.type, String) and str(column) not in _MADE
     ]
 
 

@@ -108,7 +108,13 @@ def last_serial(connection: Connection, number: str) -> int | None:
     """Give the serial of the last call record that names a number; None: there is none."""
     statement = (
         select(legs.c.serial)
-        .where(or_(legs.c.caller == number, legs.c.number == number, legs.c.shown == number))
+        .where(
+            or_(
+                *(column == number for column in (legs.c.caller, legs.c.number, legs.c.shown)),
+                # Of another's charging engine it may be part of an account's name.
+                legs.c.account.contains(number.removeprefix("+")),
+            )
+        )
         .order_by(legs.c.serial.desc())
         .limit(1)
     )

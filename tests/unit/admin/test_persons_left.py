@@ -25,6 +25,7 @@ from tests.unit.admin.test_persons import (
     where,
     world,
 )
+from tests.unit.store.called import keep_leg
 
 __all__ = ["alone", "world"]
 
@@ -108,3 +109,15 @@ def test_o7_nothing_is_erased_while_a_call_goes_on_on_which_somebody_talked_to_h
     assert alone.erase().left == 1
     (destination,) = alone.rows(callback_destination)
     assert destination["number"] == HIM
+
+
+def test_o7_the_name_of_an_account_elsewhere_keeps_no_number(world: World) -> None:
+    """It is what another's charging engine calls the account: often by the number."""
+    for which, account in enumerate((f"100+{DIGITS}", DIGITS), 1):
+        keep_leg(world.engine, which, caller=OTHER, account=f"elsewhere:{account}")
+    world.desk = world.make(streams=["billing"])
+    assert_hindered(world, "a stream has not taken its call records")
+    world.desk = world.make()
+    by = world.erase().pseudonym
+    accounts = [row["account"] for row in world.rows(schema.call_leg)]
+    assert accounts == [f"elsewhere:100+{by[:-1]}", f"elsewhere:{by[:-1]}"]
