@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from sqlalchemy import Engine, insert, select, update
 
@@ -121,3 +122,47 @@ def test_o7_the_name_of_an_account_elsewhere_keeps_no_number(world: World) -> No
     by = world.erase().pseudonym
     accounts = [row["account"] for row in world.rows(schema.call_leg)]
     assert accounts == [f"elsewhere:100+{by[:-1]}", f"elsewhere:{by[:-1]}"]
+
+
+# --- what is handed out ------------------------------------------------------------------------
+
+THIRD, FOURTH = "+12125550155", "+442079460158"
+
+
+def test_o7_no_number_of_others_is_handed_out(alone: World) -> None:
+    """A row of another person that names him says nothing more of that one, or of third ones."""
+    entry = {
+        "extension": "200", "number": OTHER, "callback_number": THIRD,
+        "speed_dials": {"1": HIM, "2": FOURTH}, "presets": {"+12025550201": HIM},
+        "notes": f"his brother's, 00{DIGITS}; his mother's {FOURTH}",
+    }  # fmt: skip
+    alone.store.create(ADMIN, Kind.CALLERID, entry)
+    keep_leg(alone.engine, 1, caller=OTHER, number=HIM, account=f"elsewhere:{THIRD}")
+    alone.calls(OTHER, HIM)
+    with alone.engine.begin() as connection:
+        connection.execute(
+            update(schema.callback_request).values(actor=f"of {THIRD}", key=f"{FOURTH} 1")
+        )
+        connection.execute(
+            insert(schema.suspicion).values(
+                pattern="short_answers", subject=OTHER, blocks=True, first=1, last=2, times=1,
+                said=f"{HIM} was called by {OTHER}", released=1,
+            )
+        )  # fmt: skip
+    records = alone.desk.export(ADMIN, HIM).records
+    told = msgspec.json.encode(records).decode()
+    for number in (OTHER, THIRD, FOURTH):
+        assert number.removeprefix("+") not in told
+    (caller,) = records["authorised_caller"]
+    assert (caller["speed_dials"], caller["notes"]) == ({"1": HIM}, f"00{DIGITS}")
+    (audited,) = records["audit"]
+    assert audited["after"]["speed_dials"] == {"1": HIM}
+    (suspected,) = records["suspicion"]
+    assert suspected["said"] == HIM
+
+
+def test_o7_what_was_changed_of_his_own_entry_is_his(alone: World) -> None:
+    entry = {"extension": "100", "number": HIM, "speed_dials": {"1": OTHER}}
+    alone.store.create(ADMIN, Kind.CALLERID, entry)
+    (audited,) = alone.desk.export(ADMIN, HIM).records["audit"]
+    assert audited["after"]["speed_dials"] == {"1": OTHER}
