@@ -167,20 +167,26 @@ class PersonDesk:
 
         `with_callerid`: his entries as an authorised CallerID too, and him in those of others; his
         accounts stay, with what is on them, and are nobody's. Raises `Conflict` where something
-        hinders, `Unavailable` where Redis is away: then nothing is erased. Asked again it goes on
-        where it was interrupted.
+        hinders, `Unavailable` where Redis is away: then nothing is erased, or nothing that is
+        counted where it went away meanwhile, as its message says. Asked again it goes on where it
+        was interrupted.
         """
         _check(actor, number)
-        self._run(self._check_free, number, with_callerid)
-        counted: int | None = 0
-        if self._traces is not None:
-            counted = self._traces.erase(number)
-            if counted is None:
-                raise Unavailable(
-                    "Redis is away, and what is counted of the number is there: nothing was "
-                    "erased; see that it runs, and try again"
-                )
+        if self._traces is not None and self._traces.find(number) is None:
+            raise Unavailable(
+                "Redis is away, and what is counted of the number is there: nothing was erased; "
+                "see that it runs, and try again"
+            )
         done: PersonErased = self._run(self._erase, actor, number, with_callerid)
+        if self._traces is None:
+            return done
+        # Last: where something hinders, nothing at all is erased.
+        counted = self._traces.erase(number)
+        if counted is None:
+            raise Unavailable(
+                "Redis went away meanwhile, and what is counted of the number is there: all else "
+                "was erased; see that it runs, and erase again"
+            )
         return msgspec.structs.replace(done, counted=counted)
 
     def _check_free(self, number: str, with_callerid: bool) -> None:
@@ -196,7 +202,6 @@ class PersonDesk:
     # --- in a thread -------------------------------------------------------------------------
 
     def _erase(self, actor: Actor, number: str, with_callerid: bool) -> PersonErased:
-        # What was free a moment ago may be under way by now.
         self._check_free(number, with_callerid)
         pseudonym = ERASED + "".join(
             secrets.choice(string.ascii_lowercase) for _ in range(len(number) - 1)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
 from sqlalchemy import Engine, insert, select, update
 
-from controller.admin.model import Kind
+from controller.admin.model import Conflict, Kind, Unavailable
 from controller.admin.persons import PersonDesk
 from controller.store import schema
 from controller.store.extensions import Extensions
@@ -26,6 +27,7 @@ from tests.unit.admin.test_persons import (
     where,
     world,
 )
+from tests.unit.store.asked import stored
 from tests.unit.store.called import keep_leg
 
 __all__ = ["alone", "world"]
@@ -122,6 +124,38 @@ def test_o7_the_name_of_an_account_elsewhere_keeps_no_number(world: World) -> No
     by = world.erase().pseudonym
     accounts = [row["account"] for row in world.rows(schema.call_leg)]
     assert accounts == [f"elsewhere:100+{by[:-1]}", f"elsewhere:{by[:-1]}"]
+
+
+def test_o7_a_conflict_erases_nothing_in_redis_whenever_it_is_found(
+    alone: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a call began while Redis was asked: of what is refused nothing is gone."""
+    alone.redis.there = ["counted"]
+
+    def rings(name: str) -> Any:
+        asked = getattr(alone.redis, name)
+
+        def ask(number: str) -> Any:
+            stored(alone.requests, HIM, now=NOW, due=NOW)
+            return asked(number)
+
+        return ask
+
+    for name in ("find", "erase"):
+        monkeypatch.setattr(alone.redis, name, rings(name))
+    with pytest.raises(Conflict, match="nothing was erased"):
+        alone.erase()
+    assert alone.redis.there == ["counted"]
+
+
+def test_o7_o5_where_redis_goes_away_meanwhile_that_is_said(
+    alone: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_leg(alone.engine, 1, caller=HIM)
+    monkeypatch.setattr(alone.redis, "erase", lambda number: None)
+    with pytest.raises(Unavailable, match="all else was erased"):
+        alone.erase()
+    assert where(alone.engine) == set()
 
 
 # --- what is handed out ------------------------------------------------------------------------
