@@ -12,8 +12,6 @@ the operator has configured himself is his to change first.
 
 from __future__ import annotations
 
-import secrets
-import string
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
@@ -30,7 +28,7 @@ from controller.numbers.e164 import is_e164
 from controller.policy.changes import Change
 from controller.policy.moments import written
 from controller.policy.records import AuthorisedCaller
-from controller.policy.spelled import ERASED, spelled, without
+from controller.policy.spelled import spelled, without
 from controller.store import erasing, mentions, persons, schema
 from controller.store.database import reader
 from controller.store.journal import writing
@@ -203,9 +201,7 @@ class PersonDesk:
 
     def _erase(self, actor: Actor, number: str, with_callerid: bool) -> PersonErased:
         self._check_free(number, with_callerid)
-        pseudonym = ERASED + "".join(
-            secrets.choice(string.ascii_lowercase) for _ in range(len(number) - 1)
-        )
+        pseudonym = mentions.pseudonym(number)
         callerids = self._erase_callerids(actor, number, pseudonym) if with_callerid else 0
         callbacks, changed, left = 0, dict[str, int](), 0
         for _ in range(_LOOKS):

@@ -7,13 +7,15 @@ a minute where there are millions, and keeps nobody from writing.
 from __future__ import annotations
 
 import re
+import secrets
+import string
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, String, Table, and_, or_, select, update
 
-from controller.policy.spelled import spelled, without
+from controller.policy.spelled import ERASED, spelled, without
 from controller.store import schema
 
 #: What is made by the program, or by the switch: names of calls, digests, secrets. Digits in them
@@ -35,6 +37,14 @@ _MADE: Final = frozenset(
 )  # fmt: skip
 #: What never changes, as the database has it (migration 0012): M1.
 _FIXED: Final = frozenset({"account_entry.key", "account_entry.actor"})
+#: What is unique, so that one number in two spellings may not become the same text: each gets a
+#: pseudonym of its own.
+_UNIQUE: Final = frozenset(
+    {
+        "callback_key.actor", "callback_key.key", "callback_request.actor", "callback_request.key",
+        "notice.key",
+    }
+)  # fmt: skip
 
 
 class Mention(msgspec.Struct, frozen=True):
@@ -89,12 +99,19 @@ def may_change(mention: Mention) -> bool:
     return any(f"{mention.table}.{name}" not in _FIXED for name in mention.columns)
 
 
+def pseudonym(number: str) -> str:
+    """Make by chance what stands in the place of a number: as long as it, and no number."""
+    letters = (secrets.choice(string.ascii_lowercase) for _ in range(len(number) - 1))
+    return ERASED + "".join(letters)
+
+
 def rewrite(
     connection: Connection, table: Table, keys: Sequence[tuple[Any, ...]], number: str, by: str
 ) -> int:
     """Put a pseudonym in the place of a number in rows of a table, and give how many were changed.
 
-    As they are now: what was written to them meanwhile stays. What never changes is left out.
+    As they are now: what was written to them meanwhile stays. What never changes is left out, and
+    what is unique stays so: it gets a pseudonym of its own.
     """
     pattern = spelled(number)
     columns = [column for column in texts(table) if str(column) not in _FIXED]
@@ -102,7 +119,9 @@ def rewrite(
     changed = 0
     for row in connection.execute(locked).mappings().all():
         values = {
-            column.name: without(row[column.name], pattern, by)
+            column.name: without(
+                row[column.name], pattern, pseudonym(number) if str(column) in _UNIQUE else by
+            )
             for column in columns
             if _stands(row[column.name], pattern)
         }

@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, UniqueConstraint, insert, select, update
 
 from controller.admin.model import Conflict, Kind, Unavailable
 from controller.admin.persons import PersonDesk
-from controller.store import schema
+from controller.admin.persons_hindered import CONFIGURED
+from controller.store import mentions, schema
 from controller.store.extensions import Extensions
 from controller.store.notices import Notices
 from controller.store.schema_callbacks import callback_destination
@@ -20,6 +21,7 @@ from tests.unit.admin.test_persons import (
     DIGITS,
     HIM,
     NOW,
+    OLD,
     OTHER,
     World,
     alone,
@@ -31,6 +33,8 @@ from tests.unit.store.asked import stored
 from tests.unit.store.called import keep_leg
 
 __all__ = ["alone", "world"]
+
+THIRD, FOURTH = "+12125550155", "+442079460158"
 
 
 def test_o7_m1_a_key_and_an_author_of_the_ledger_stay_and_are_told_of(
@@ -158,9 +162,52 @@ def test_o7_o5_where_redis_goes_away_meanwhile_that_is_said(
     assert where(alone.engine) == set()
 
 
-# --- what is handed out ------------------------------------------------------------------------
+def test_o7_keys_that_spell_a_number_in_two_ways_stay_two(world: World) -> None:
+    """Of one actor no two callbacks have the same key, and no two notices have."""
+    requests, keys = schema.callback_request, schema.callback_key
+    first, second = world.calls(OTHER, THIRD), world.calls(THIRD, FOURTH, OLD + 10**8)
+    notices = Notices(world.engine)
+    with world.engine.begin() as connection:
+        for id_, key in ((first, HIM), (second, f"00{DIGITS}")):
+            of = requests.c.id == id_
+            connection.execute(update(requests).where(of).values(actor="shop", key=key))
+            for actor in (f"till {key}", "shop"):
+                connection.execute(
+                    insert(keys).values(actor=actor, key=f"x{key}", request=id_, did="", caller="")
+                )
+    for key in (HIM, f"00{DIGITS}"):
+        notices.leave(kind="low_credit", key=f"low:{key}", body={}, now=1)
+    world.desk = world.make(told=False)
+    assert world.erase().left == 0
+    assert where(world.engine) == set()
+    assert len({row["key"] for row in world.rows(requests)}) == 2
+    assert len({(row["actor"], row["key"]) for row in world.rows(keys)}) == 4
+    assert len({row["key"] for row in world.rows(schema.notice)}) == 2
 
-THIRD, FOURTH = "+12125550155", "+442079460158"
+
+def test_o7_every_text_that_is_unique_gets_a_pseudonym_of_its_own() -> None:
+    """Of tables in which an erase changes something; what is unique there and no number of his."""
+    unique = set[str]()
+    for table in schema.metadata.sorted_tables:
+        if table.name in CONFIGURED:
+            continue
+        sets = [table.primary_key.columns, *(i.columns for i in table.indexes if i.unique)]
+        sets += [c.columns for c in table.constraints if isinstance(c, UniqueConstraint)]
+        names = {column.name for columns in sets for column in columns}
+        unique |= {str(c) for c in mentions.texts(table) if c.name in names}
+    assert unique - mentions._UNIQUE == {
+        # These never change.
+        "account_entry.key",
+        # Of calls that go on, of suspicions that are open, and of an entry that is there: left.
+        "account.caller", "account.extension", "authorised_caller.extension",
+        "authorised_caller.number", "callback_request.extension", "callback_request.number",
+        "suspicion.pattern", "suspicion.subject",
+        # Digests, and words of the program.
+        "log_in_failure.name", "stream.name",
+    }  # fmt: skip
+
+
+# --- what is handed out ------------------------------------------------------------------------
 
 
 def test_o7_no_number_of_others_is_handed_out(alone: World) -> None:
