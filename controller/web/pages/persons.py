@@ -19,6 +19,10 @@ from controller.web.pages.words import N_, _
 #: What is said where a desk says something else, or nothing.
 _NO_NUMBER = N_("write it as +12025550100: a plus, the country, the number")
 _UNSURE = N_("Tick that it is to be erased: it cannot be undone.")
+_NOT_ASKED = N_(
+    "Nothing is kept about that number in the database; Redis is away, and it is not known what is "
+    "counted there."
+)
 _STATUS: dict[type[AdminError], int] = {
     Invalid: 422,
     Conflict: 409,
@@ -54,6 +58,8 @@ class PersonPages:
             made = self._desk.export(actor(), said["number"])
         except Invalid as wrong:
             return _wrong(said, wrong)
+        if not made.records and made.counted is None:
+            return _page(said, 503, wrong=_(_NOT_ASKED))
         if not made.records and not made.counted:
             return _page(said, 404, wrong=_("Nothing is kept about that number."))
         text = msgspec.json.format(msgspec.json.encode(made), indent=2)

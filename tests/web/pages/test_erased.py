@@ -11,6 +11,7 @@ from controller.store.erasing import Erasing
 from tests.web.pages.site import Site
 from tests.web.pages.stories import CALLER, DIALLED, SECOND, talked
 from tests.web.pages.telling import main, said
+from tests.web.test_persons import Away
 from tests.web.world import ADMIN
 
 #: Pages on which a number may have stood.
@@ -63,6 +64,15 @@ def test_o7_an_administrator_exports_a_person_as_a_file(site: Site) -> None:
     nobody = site.post("/persons/export", {"number": "+12025550999"})
     assert nobody.status_code == 404
     assert "Nothing is kept about that number." in said(nobody.text)
+
+
+def test_o7_o5_where_redis_is_away_it_is_not_said_that_nothing_is_kept(site: Site) -> None:
+    site.world.persons._traces = Away()
+    nobody = site.post("/persons/export", {"number": "+12025550999"})
+    assert nobody.status_code == 503
+    assert "Redis is away, and it is not known what is counted there" in said(nobody.text)
+    given = site.post("/persons/export", {"number": LISTED})
+    assert msgspec.json.decode(given.data)["counted"] is None
 
 
 def test_o7_an_administrator_erases_a_person_when_he_is_sure(site: Site) -> None:
