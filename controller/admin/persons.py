@@ -24,13 +24,14 @@ from controller.admin.model import Actor, Conflict, Invalid, Kind, NotFound, Una
 from controller.admin.persons_hindered import Hindered
 from controller.admin.references import KEPT
 from controller.admin.writing import touch, write
+from controller.credit.model import Held
 from controller.numbers.e164 import is_e164
 from controller.policy.changes import Change
 from controller.policy.moments import written
 from controller.policy.records import AuthorisedCaller
 from controller.policy.spelled import spelled, without
 from controller.store import erasing, mentions, persons, schema
-from controller.store.database import reader
+from controller.store.database import Away, reader
 from controller.store.journal import writing
 from controller.store.kept import CALLERS
 
@@ -114,6 +115,8 @@ class PersonDesk:
 
     `now` gives microseconds since 1970; `streams`: the names of streams of call records; `told`:
     whether somebody is told of notices; `traces` None: there is no Redis, so nothing is counted.
+    `elsewhere` gives for what another's charging engine holds, and is called where the event loop
+    is; None: we charge ourselves.
     """
 
     def __init__(
@@ -126,6 +129,7 @@ class PersonDesk:
         traces: Traces | None,
         streams: Sequence[str] = (),
         told: bool = True,
+        elsewhere: Callable[[], Sequence[Held]] | None = None,
     ) -> None:
         self._engine = engine
         self._reader = reader(engine)
@@ -133,6 +137,7 @@ class PersonDesk:
         self._now = now
         self._announce = announce
         self._traces = traces
+        self._elsewhere = elsewhere
         self._hindered = Hindered(tuple(streams), told)
 
     # --- export ------------------------------------------------------------------------------
@@ -165,9 +170,9 @@ class PersonDesk:
 
         `with_callerid`: his entries as an authorised CallerID too, and him in those of others; his
         accounts stay, with what is on them, and are nobody's. Raises `Conflict` where something
-        hinders, `Unavailable` where Redis is away: then nothing is erased, or nothing that is
-        counted where it went away meanwhile, as its message says. Asked again it goes on where it
-        was interrupted.
+        hinders, `Unavailable` where Redis or whoever charges is away: then nothing is erased, or
+        nothing that is counted where Redis went away meanwhile, as its message says. Asked again it
+        goes on where it was interrupted.
         """
         _check(actor, number)
         if self._traces is not None and self._traces.find(number) is None:
@@ -175,7 +180,8 @@ class PersonDesk:
                 "Redis is away, and what is counted of the number is there: nothing was erased; "
                 "see that it runs, and try again"
             )
-        done: PersonErased = self._run(self._erase, actor, number, with_callerid)
+        held = self._held()
+        done: PersonErased = self._run(self._erase, actor, number, with_callerid, held)
         if self._traces is None:
             return done
         # Last: where something hinders, nothing at all is erased.
@@ -187,11 +193,23 @@ class PersonDesk:
             )
         return msgspec.structs.replace(done, counted=counted)
 
-    def _check_free(self, number: str, with_callerid: bool) -> None:
+    def _held(self) -> Sequence[Held]:
+        """Ask another's engine for what it holds: of our own the database tells."""
+        if self._elsewhere is None:
+            return ()
+        try:
+            return self._elsewhere()
+        except Away as error:
+            raise Unavailable(
+                "the charging engine of credit.engine cannot be asked for what it holds: nothing "
+                "was erased; see that it answers, and try again"
+            ) from error
+
+    def _check_free(self, number: str, with_callerid: bool, held: Sequence[Held]) -> None:
         with self._reader.connect() as connection:
             hindered = [
                 *self._hindered.why(
-                    connection, number, with_callerid=with_callerid, now=self._now()
+                    connection, number, held, with_callerid=with_callerid, now=self._now()
                 )
             ]
         if hindered:
@@ -199,8 +217,10 @@ class PersonDesk:
 
     # --- in a thread -------------------------------------------------------------------------
 
-    def _erase(self, actor: Actor, number: str, with_callerid: bool) -> PersonErased:
-        self._check_free(number, with_callerid)
+    def _erase(
+        self, actor: Actor, number: str, with_callerid: bool, held: Sequence[Held]
+    ) -> PersonErased:
+        self._check_free(number, with_callerid, held)
         pseudonym = mentions.pseudonym(number)
         callerids = self._erase_callerids(actor, number, pseudonym) if with_callerid else 0
         callbacks, changed, left = 0, dict[str, int](), 0

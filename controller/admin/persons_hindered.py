@@ -13,8 +13,11 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection
 
+from controller.credit.model import Held
+from controller.policy.spelled import spelled
 from controller.store import erasing, ledger, mentions, persons, schema
 from controller.store.mentions import Mention
+from controller.store.persons import Own
 
 #: What hinders is told of by so many examples.
 MOST_TOLD: Final = 5
@@ -36,16 +39,25 @@ class Hindered(msgspec.Struct, frozen=True):
     told: bool
 
     def why(
-        self, connection: Connection, number: str, *, with_callerid: bool, now: int
+        self,
+        connection: Connection,
+        number: str,
+        elsewhere: Sequence[Held],
+        *,
+        with_callerid: bool,
+        now: int,
     ) -> Iterator[str]:
-        """Give what hinders, and what to do about it; `now`: microseconds since 1970."""
+        """Give what hinders, and what to do about it; `now`: microseconds since 1970.
+
+        `elsewhere`: for what another's charging engine holds.
+        """
         own = persons.own(connection, number)
         if under_way := persons.under_way(connection, number, now - _JUST_NOW):
             yield (
                 f"a callback is to be made, under way, or over for less than a minute "
                 f"({_some(under_way)}): wait, or cancel it"
             )
-        elif held := persons.held(connection, own):
+        elif held := [*persons.held(connection, own), *_his(elsewhere, own, number)]:
             yield f"credit is held for a call of his ({_some(held)}): it is settled within minutes"
         if own.callers and not with_callerid:
             names = _some(["/".join(caller) for caller in own.callers])
@@ -109,6 +121,14 @@ class Hindered(msgspec.Struct, frozen=True):
 
     def _waits(self, mention: Mention) -> bool:
         return mention.table == "notice" and mention.row["taken"] is None and self.told
+
+
+def _his(held: Sequence[Held], own: Own, number: str) -> list[str]:
+    """Give the calls of another's engine that are his, or on an account that is called by him."""
+    requests, pattern = set(own.requests), spelled(number)
+    return sorted(
+        one.call for one in held if one.request in requests or pattern.search(one.account)
+    )
 
 
 def _open(mention: Mention) -> bool:

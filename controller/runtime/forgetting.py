@@ -7,12 +7,13 @@ none waits for another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
 import structlog
 
+from controller.credit.engine import FOREVER
 from controller.runtime.looker import Looker
 from controller.runtime.services import Services
 from controller.store.database import Away
@@ -80,7 +81,7 @@ class Forgetting(Looker):
         kept, now = services.settings.retention, services.clock.micros()
         if kept.callbacks_days is not None:
             before = now - kept.callbacks_days * _DAY
-            yield "callback", CALLBACKS_AT_ONCE, lambda: partial(erasing.callbacks, before)
+            yield "callback", CALLBACKS_AT_ONCE, lambda: self._callbacks(before)
         if kept.call_records_days is not None:
             of = now - kept.call_records_days * _DAY
             yield "call_record", AT_ONCE, lambda: self._call_records(of, now)
@@ -94,6 +95,15 @@ class Forgetting(Looker):
         yield "notice", AT_ONCE, lambda: partial(erasing.notices, left, told=told)
         idle, failed = now - IDLE_MICROS, now - FAILED_MICROS
         yield "log_in", AT_ONCE, lambda: lambda _: erasing.log_ins(now, idle=idle, failed=failed)
+
+    def _callbacks(self, before: int) -> Batch:
+        services, erasing = self._services, self._erasing
+        held: Sequence[str] = ()
+        if services.settings.credit.engine:
+            # What is settled late needs its callback: of our own engine the database tells.
+            asked = services.charges.read(services.charging.overdue, FOREVER)
+            held = sorted({one.request for one in asked})
+        return lambda most: erasing.callbacks(before, most, held)
 
     def _call_records(self, before: int, now: int) -> Batch:
         services, erasing = self._services, self._erasing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ from sqlalchemy import Engine, UniqueConstraint, insert, select, update
 from controller.admin.model import Conflict, Kind, Unavailable
 from controller.admin.persons import PersonDesk
 from controller.admin.persons_hindered import CONFIGURED
+from controller.credit.engine import Unavailable as NotAnswering
+from controller.credit.model import Held
 from controller.store import mentions, schema
 from controller.store.extensions import Extensions
 from controller.store.notices import Notices
@@ -205,6 +208,28 @@ def test_o7_every_text_that_is_unique_gets_a_pseudonym_of_its_own() -> None:
         # Digests, and words of the program.
         "log_in_failure.name", "stream.name",
     }  # fmt: skip
+
+
+def test_o7_m7_nothing_is_erased_while_another_engine_holds_for_him(alone: World) -> None:
+    """What is settled there late has to find its callback."""
+    of = Held(
+        call="c", request=alone.calls(), account="x", amount=1, charged=0, position=0,
+        return_seconds=1, destination_seconds=0, serial=1, until=1,
+    )  # fmt: skip
+    for held in (of, msgspec.structs.replace(of, request="y", account=f"100+{DIGITS}")):
+        alone.desk = alone.make(elsewhere=partial(list, [held]))
+        assert_hindered(alone, "credit is held for a call of his \\(c\\)")
+
+    def unavailable() -> Any:
+        raise NotAnswering("x")
+
+    alone.desk = alone.make(elsewhere=unavailable)
+    with pytest.raises(Unavailable, match=r"engine cannot be asked .*nothing was erased"):
+        alone.erase()
+    assert where(alone.engine) != set()
+    other = msgspec.structs.replace(of, request="y", account="z")
+    alone.desk = alone.make(elsewhere=partial(list, [other]))
+    assert alone.erase().callbacks == 1
 
 
 # --- what is handed out ------------------------------------------------------------------------

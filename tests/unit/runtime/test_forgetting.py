@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,11 +11,12 @@ import structlog
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from controller.admin.people_shapes import FORGOTTEN, IDLE
+from controller.credit.engine import Unavailable
 from controller.metrics import Metrics
 from controller.runtime import forgetting
 from controller.runtime.forgetting import AT_ONCE, CALLBACKS_AT_ONCE, Forgetting
 from controller.settings import RecordStream, Retention, Settings
-from controller.settings.sections import Notices, Records
+from controller.settings.sections import Credit, Notices, Records
 
 DAY = 86_400_000_000
 NOW = 1_000 * DAY
@@ -55,8 +57,8 @@ class Store:
             raise IntegrityError("SELECT", {}, Exception("x"))
         return None if not names else 7
 
-    def callbacks(self, before: int, limit: int) -> int:
-        return self._erase("callback", limit, before)
+    def callbacks(self, before: int, limit: int, elsewhere: Sequence[str]) -> int:
+        return self._erase("callback", limit, before, *elsewhere)
 
     def call_records(self, before: int, limit: int, taken: int | None) -> int:
         return self._erase("call_record", limit, before, taken)
@@ -163,3 +165,23 @@ def test_o7_a_kind_that_fails_keeps_no_other_from_being_erased(broken: str) -> N
     store.forgetting.look()
     assert store.faults == ["retention"]
     assert {asked for asked, *_ in store.asked} == kinds - {"callback"}
+
+
+def test_o7_m7_callbacks_for_which_another_engine_holds_are_left() -> None:
+    retention = Retention(callbacks_days=90, audit_days=9)
+    settings = Settings(retention=retention, credit=Credit(engine="prepaid:engine"))
+    store = Store(settings, callback=1, audit_entry=1)
+    held = [SimpleNamespace(request="held")]
+    store.services.charging = SimpleNamespace(overdue=lambda until: held if until > NOW else [])
+    store.services.charges = SimpleNamespace(read=lambda function, *given: function(*given))
+    store.forgetting.look()
+    assert store.asked[0] == ("callback", NOW - 90 * DAY, "held")
+
+    def unavailable(until: int) -> None:
+        raise Unavailable("x")
+
+    # Where it cannot be asked they all are, and nothing else is.
+    store.services.charging, store.asked = SimpleNamespace(overdue=unavailable), []
+    store.forgetting.look()
+    assert [kind for kind, *_ in store.asked] == ["audit_entry", "notice", "log_in"]
+    assert store.faults == ["retention"]
