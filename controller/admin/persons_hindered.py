@@ -70,14 +70,17 @@ class Hindered(msgspec.Struct, frozen=True):
                 f"there is money on its account ({_some(left)}): pay it out first, or leave it "
                 "there without an owner (callbackd person erase --with-callerid)"
             )
-        serial = persons.last_serial(connection, number)
         taken = erasing.floor(connection, self.streams, now)
-        if serial is not None and taken is not None and serial > taken:
-            yield "a stream has not taken its call records yet: see callbackd_stream_behind"
-        yield from self._named(connection, number, with_callerid=with_callerid)
+        yield from self._named(connection, number, taken, with_callerid=with_callerid)
 
-    def _named(self, connection: Connection, number: str, *, with_callerid: bool) -> Iterator[str]:
-        """Give where it stands that others have to see to first."""
+    def _named(
+        self, connection: Connection, number: str, taken: int | None, *, with_callerid: bool
+    ) -> Iterator[str]:
+        """Give where it stands that others have to see to first.
+
+        `taken`: up to which serial the streams have taken call records; None: there is none.
+        """
+        behind = False
         configured: list[str] = []
         others: list[str] = []
         for mention in mentions.find(connection, number):
@@ -86,6 +89,8 @@ class Hindered(msgspec.Struct, frozen=True):
                 configured.append(f"{name}: {', '.join(mention.columns)}")
             elif mention.table == "authorised_caller" and mention.row["number"] != number:
                 others.append("/".join(map(str, mention.key)))
+            elif mention.table == "call_leg" and taken is not None:
+                behind = behind or mention.row["serial"] > taken
             elif _open(mention):
                 yield (
                     f"it is part of a suspicion that is open: release it first (callbackd "
@@ -93,6 +98,8 @@ class Hindered(msgspec.Struct, frozen=True):
                 )
             elif self._waits(mention):
                 yield f"a notice that names it was not taken yet ({mention.row['kind']})"
+        if behind:
+            yield "a stream has not taken its call records yet: see callbackd_stream_behind"
         if configured:
             yield f"it is part of the configuration ({_some(configured)}): change that first"
         if others and not with_callerid:

@@ -19,7 +19,6 @@ from controller.store.schema_callbacks import callback_destination as destinatio
 from controller.store.schema_callbacks import callback_request as requests
 from controller.store.schema_callbacks import callback_transcript as lines
 from controller.store.schema_money import OPEN_HOLD
-from controller.store.schema_money import call_leg as legs
 from controller.store.schema_money import credit_hold as holds
 
 #: How many ids one statement names.
@@ -102,24 +101,6 @@ def held(connection: Connection, of: Own) -> list[str]:
     ).all()
     requested, accounts = set(of.requests), set(of.accounts)
     return sorted(row.call for row in rows if row.request in requested or row.account in accounts)
-
-
-def last_serial(connection: Connection, number: str) -> int | None:
-    """Give the serial of the last call record that names a number; None: there is none."""
-    statement = (
-        select(legs.c.serial)
-        .where(
-            or_(
-                *(column == number for column in (legs.c.caller, legs.c.number, legs.c.shown)),
-                # Of another's charging engine it may be part of an account's name.
-                legs.c.account.contains(number.removeprefix("+")),
-            )
-        )
-        .order_by(legs.c.serial.desc())
-        .limit(1)
-    )
-    found: int | None = connection.execute(statement).scalar()
-    return found
 
 
 def rows_of(

@@ -232,6 +232,22 @@ def test_o7_m7_nothing_is_erased_while_another_engine_holds_for_him(alone: World
     assert alone.erase().callbacks == 1
 
 
+def test_o7_a_large_database_is_read_a_part_at_a_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL ends a statement after a minute; a table may have a key of several columns."""
+    world.is_named()
+    with world.engine.connect() as connection:
+        whole = [(found.table, found.key) for found in mentions.find(connection, HIM)]
+        for page in (1, 2, 3):
+            monkeypatch.setattr(mentions, "PAGE", page)
+            parts = [(found.table, found.key) for found in mentions.find(connection, HIM)]
+            assert sorted(parts) == sorted(whole)
+    world.redis.there = []
+    world.erase(with_callerid=True)
+    assert where(world.engine) == set()
+
+
 # --- what is handed out ------------------------------------------------------------------------
 
 
