@@ -523,6 +523,8 @@ def test_o7_of_somebody_who_is_unknown_there_is_nothing(alone: World) -> None:
         (f"100/{HIM}", "100/~abcdefghijk"),
         (f'["{HIM}","{HIM}1"]', f'["~abcdefghijk","{HIM}1"]'),
         (f"9{DIGITS}", f"9{DIGITS}"),
+        # Not with anything between its digits, as docs/privacy.md says.
+        ("+1 212-555-0199", "+1 212-555-0199"),
     ],
 )
 def test_o7_a_number_is_found_however_it_is_spelled(text: str, left: str) -> None:
