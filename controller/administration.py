@@ -32,6 +32,7 @@ from controller.admin.searching import Searching
 from controller.admin.sounding import SoundPlaces
 from controller.admin.stopping import Stopping
 from controller.admin.suspicions import Suspecting
+from controller.credit.engine import FOREVER
 from controller.metrics import Metrics
 from controller.runtime.announcing import Announcing
 from controller.runtime.services import Services
@@ -113,6 +114,9 @@ def administrators_desks(
             traces=traces,
             streams=[stream.name for stream in settings.records.streams],
             told=bool(settings.notices.url),
+            elsewhere=partial(services.charges.read, services.charging.overdue, FOREVER)
+            if settings.credit.engine
+            else None,
         ),
         run=admin.run,
         on_callback=on_callback,

@@ -12,44 +12,32 @@ the operator has configured himself is his to change first.
 
 from __future__ import annotations
 
-import secrets
-import string
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from controller.admin import audit, persons_shown, rights
 from controller.admin.finding import clients_of
 from controller.admin.model import Actor, Conflict, Invalid, Kind, NotFound, Unavailable
+from controller.admin.persons_hindered import Hindered
 from controller.admin.references import KEPT
 from controller.admin.writing import touch, write
+from controller.credit.model import Held
 from controller.numbers.e164 import is_e164
 from controller.policy.changes import Change
 from controller.policy.moments import written
 from controller.policy.records import AuthorisedCaller
-from controller.policy.spelled import ERASED, spelled, without
-from controller.store import erasing, ledger, mentions, persons, schema
-from controller.store.database import reader
+from controller.policy.spelled import spelled, without
+from controller.store import erasing, mentions, persons, schema
+from controller.store.database import Away, reader
 from controller.store.journal import writing
 from controller.store.kept import CALLERS
-from controller.store.mentions import Mention
 
 #: Callbacks that are erased, and rows that are changed, by one transaction.
 CALLBACKS_AT_ONCE: Final = 100
 ROWS_AT_ONCE: Final = 200
-#: What hinders is told of by so many examples.
-MOST_TOLD: Final = 5
-#: What the operator has configured: it is changed by whoever configured it.
-_CONFIGURED: Final = frozenset(
-    {
-        "client", "extension", "did", "channel", "public_number", "caller_id", "price_list", "rate",
-        "sound", "token", "user", "stop", "node_drain", "node_seen",
-    }
-)  # fmt: skip
-#: What happened on a call is written within seconds of its end, microseconds.
-_JUST_NOW: Final = 60_000_000
 #: In so many lists one person is at most.
 _MOST_LISTS: Final = 10_000
 #: How often it is looked again for what was written meanwhile.
@@ -108,7 +96,9 @@ class PersonErased(msgspec.Struct, frozen=True):
         callerids: entries of lists that are gone, or name him no more.
         changed: rows that stay without the number, by table.
         counted: what was gone in Redis.
-        left: rows of a call that came meanwhile: ask again when it is over.
+        left: rows that still have the number: of a call that came meanwhile, or of what was
+            configured meanwhile (ask again when that is over); entries of the ledger whose key or
+            author it is: these never change.
 
     """
 
@@ -125,6 +115,8 @@ class PersonDesk:
 
     `now` gives microseconds since 1970; `streams`: the names of streams of call records; `told`:
     whether somebody is told of notices; `traces` None: there is no Redis, so nothing is counted.
+    `elsewhere` gives for what another's charging engine holds, and is called where the event loop
+    is; None: we charge ourselves.
     """
 
     def __init__(
@@ -137,6 +129,7 @@ class PersonDesk:
         traces: Traces | None,
         streams: Sequence[str] = (),
         told: bool = True,
+        elsewhere: Callable[[], Sequence[Held]] | None = None,
     ) -> None:
         self._engine = engine
         self._reader = reader(engine)
@@ -144,8 +137,8 @@ class PersonDesk:
         self._now = now
         self._announce = announce
         self._traces = traces
-        self._streams = tuple(streams)
-        self._told = told
+        self._elsewhere = elsewhere
+        self._hindered = Hindered(tuple(streams), told)
 
     # --- export ------------------------------------------------------------------------------
 
@@ -177,90 +170,58 @@ class PersonDesk:
 
         `with_callerid`: his entries as an authorised CallerID too, and him in those of others; his
         accounts stay, with what is on them, and are nobody's. Raises `Conflict` where something
-        hinders, `Unavailable` where Redis is away: then nothing is erased. Asked again it goes on
-        where it was interrupted.
+        hinders, `Unavailable` where Redis or whoever charges is away: then nothing is erased, or
+        nothing that is counted where Redis went away meanwhile, as its message says. Asked again it
+        goes on where it was interrupted.
         """
         _check(actor, number)
-        self._run(self._check_free, number, with_callerid)
-        counted: int | None = 0
-        if self._traces is not None:
-            counted = self._traces.erase(number)
-            if counted is None:
-                raise Unavailable(
-                    "Redis is away, and what is counted of the number is there: nothing was "
-                    "erased; see that it runs, and try again"
-                )
-        done: PersonErased = self._run(self._erase, actor, number, with_callerid)
+        if self._traces is not None and self._traces.find(number) is None:
+            raise Unavailable(
+                "Redis is away, and what is counted of the number is there: nothing was erased; "
+                "see that it runs, and try again"
+            )
+        held = self._held()
+        done: PersonErased = self._run(self._erase, actor, number, with_callerid, held)
+        if self._traces is None:
+            return done
+        # Last: where something hinders, nothing at all is erased.
+        counted = self._traces.erase(number)
+        if counted is None:
+            raise Unavailable(
+                "Redis went away meanwhile, and what is counted of the number is there: all else "
+                "was erased; see that it runs, and erase again"
+            )
         return msgspec.structs.replace(done, counted=counted)
 
-    def _check_free(self, number: str, with_callerid: bool) -> None:
+    def _held(self) -> Sequence[Held]:
+        """Ask another's engine for what it holds: of our own the database tells."""
+        if self._elsewhere is None:
+            return ()
+        try:
+            return self._elsewhere()
+        except Away as error:
+            raise Unavailable(
+                "the charging engine of credit.engine cannot be asked for what it holds: nothing "
+                "was erased; see that it answers, and try again"
+            ) from error
+
+    def _check_free(self, number: str, with_callerid: bool, held: Sequence[Held]) -> None:
         with self._reader.connect() as connection:
-            hindered = [*self._hindrances(connection, number, with_callerid=with_callerid)]
+            hindered = [
+                *self._hindered.why(
+                    connection, number, held, with_callerid=with_callerid, now=self._now()
+                )
+            ]
         if hindered:
             raise Conflict("nothing was erased: " + "; ".join(hindered))
 
-    def _hindrances(
-        self, connection: Connection, number: str, *, with_callerid: bool
-    ) -> Iterator[str]:
-        """Give what hinders, and what to do about it."""
-        own = persons.own(connection, number)
-        if under_way := persons.under_way(connection, number, self._now() - _JUST_NOW):
-            yield (
-                f"a callback is to be made, under way, or over for less than a minute "
-                f"({_some(under_way)}): wait, or cancel it"
-            )
-        elif held := persons.held(connection, own):
-            yield f"credit is held for a call of his ({_some(held)}): it is settled within minutes"
-        if own.callers and not with_callerid:
-            names = _some(["/".join(caller) for caller in own.callers])
-            yield (
-                f"it is an authorised CallerID ({names}): remove it first, or have it removed "
-                "(callbackd person erase --with-callerid)"
-            )
-        elif own.accounts and not with_callerid and (left := _left(connection, own.accounts)):
-            yield (
-                f"there is money on its account ({_some(left)}): pay it out first, or leave it "
-                "there without an owner (callbackd person erase --with-callerid)"
-            )
-        serial = persons.last_serial(connection, number)
-        taken = erasing.floor(connection, self._streams, self._now())
-        if serial is not None and taken is not None and serial > taken:
-            yield "a stream has not taken its call records yet: see callbackd_stream_behind"
-        yield from self._named(connection, number, with_callerid=with_callerid)
-
-    def _named(self, connection: Connection, number: str, *, with_callerid: bool) -> Iterator[str]:
-        """Give where it stands that others have to see to first."""
-        configured: list[str] = []
-        others: list[str] = []
-        for mention in mentions.find(connection, number):
-            name = f"{mention.table} {'/'.join(map(str, mention.key))}"
-            if mention.table in _CONFIGURED:
-                configured.append(f"{name}: {', '.join(mention.columns)}")
-            elif mention.table == "authorised_caller" and mention.row["number"] != number:
-                others.append("/".join(map(str, mention.key)))
-            elif mention.table == "suspicion" and mention.row["released"] is None:
-                yield (
-                    f"it is part of a suspicion that is open: release it first (callbackd "
-                    f"suspicion release {mention.key[0]})"
-                )
-            elif mention.table == "notice" and mention.row["taken"] is None and self._told:
-                yield f"a notice that names it was not taken yet ({mention.row['kind']})"
-        if configured:
-            yield f"it is part of the configuration ({_some(configured)}): change that first"
-        if others and not with_callerid:
-            yield (
-                f"other authorised CallerIDs name it ({_some(others)}): change them first, or have "
-                "it taken out of them (callbackd person erase --with-callerid)"
-            )
-
     # --- in a thread -------------------------------------------------------------------------
 
-    def _erase(self, actor: Actor, number: str, with_callerid: bool) -> PersonErased:
-        # What was free a moment ago may be under way by now.
-        self._check_free(number, with_callerid)
-        pseudonym = ERASED + "".join(
-            secrets.choice(string.ascii_lowercase) for _ in range(len(number) - 1)
-        )
+    def _erase(
+        self, actor: Actor, number: str, with_callerid: bool, held: Sequence[Held]
+    ) -> PersonErased:
+        self._check_free(number, with_callerid, held)
+        pseudonym = mentions.pseudonym(number)
         callerids = self._erase_callerids(actor, number, pseudonym) if with_callerid else 0
         callbacks, changed, left = 0, dict[str, int](), 0
         for _ in range(_LOOKS):
@@ -310,17 +271,20 @@ class PersonDesk:
     def _rewrite(self, number: str, pseudonym: str) -> tuple[dict[str, int], int]:
         """Put the pseudonym wherever the number stands, and give how many rows that changed.
 
-        And how many are left alone: who rang meanwhile is called back by his number.
+        And how many still have it: who rang meanwhile is called back by his number, and of an
+        entry of the ledger its key and its author never change.
         """
         left = 0
         keys: dict[str, list[tuple[Any, ...]]] = {}
         with self._reader.connect() as connection:
             typed = persons.typed(connection, number)
+            dialled = persons.dialled(connection, number)
             for mention in mentions.find(connection, number):
-                if _goes_on(mention):
-                    left += 1
-                else:
+                stays = self._hindered.leaves(mention, number, dialled)
+                if not stays:
                     keys.setdefault(mention.table, []).append(mention.key)
+                # A row may have it where it can go, and where it cannot.
+                left += stays or mentions.keeps(mention)
         for first in range(0, max(1, len(typed)), ROWS_AT_ONCE):
             with self._engine.begin() as connection:
                 persons.forget_name(connection, number)
@@ -345,21 +309,6 @@ def _check(actor: Actor, number: str) -> None:
         raise Invalid("number: write it as E.164 has it, such as +12025550100")
 
 
-def _goes_on(mention: Mention) -> bool:
-    """Whether a row is part of a call that is under way; one that is over never is again."""
-    match mention.table:
-        case schema.callback_request.name:
-            return mention.row["state"] in schema.OPEN_STATES
-        case schema.callback_attempt.name | schema.callback_destination.name:
-            return mention.row["ended"] is None
-    return False
-
-
-def _left(connection: Connection, accounts: Sequence[str]) -> list[str]:
-    """Give those of these accounts on which something is, or is owed."""
-    return [one for one, left in ledger.balances(connection, accounts).items() if left]
-
-
 def _less(caller: AuthorisedCaller, number: str, pseudonym: str) -> AuthorisedCaller:
     """Give an entry of another person that names this one no more."""
     return msgspec.structs.replace(
@@ -369,11 +318,6 @@ def _less(caller: AuthorisedCaller, number: str, pseudonym: str) -> AuthorisedCa
         presets={did: to for did, to in caller.presets.items() if to != number},
         notes=without(caller.notes, spelled(number), pseudonym),
     )
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - MOST_TOLD
-    return ", ".join(names[:MOST_TOLD]) + (f" and {more} more" if more > 0 else "")
 
 
 def _name_of(trace: Trace) -> str:

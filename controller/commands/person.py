@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,11 @@ from controller.commands.shown import echo_json
 from controller.commands.transfer import complete
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from controller.admin.model import Actor
     from controller.admin.persons import PersonDesk
+    from controller.credit.model import Held
     from controller.settings import Settings
 
 _no_service = click.option(
@@ -50,8 +54,25 @@ def _desk(settings: Settings, *, no_service: bool) -> Iterator[tuple[PersonDesk,
             traces=traces,
             streams=[stream.name for stream in settings.records.streams],
             told=bool(settings.notices.url),
+            elsewhere=partial(_held, store.engine, settings) if settings.credit.engine else None,
         )
         yield desk, store.actor
+
+
+def _held(engine: Engine, settings: Settings) -> Sequence[Held]:
+    """Ask the engine that charges for what it holds."""
+    from controller.credit.engine import FOREVER
+    from controller.store.charging_elsewhere import ChargingElsewhere, EngineError, load_provider
+
+    try:
+        provider = load_provider(settings.credit.engine, settings.credit.options)
+    except EngineError as error:
+        raise click.ClickException(str(error)) from error
+    charging = ChargingElsewhere(engine, provider)
+    try:
+        return charging.overdue(FOREVER)
+    finally:
+        charging.close()
 
 
 def _at_once(function: Any, /, *args: Any) -> Any:
@@ -130,7 +151,12 @@ def erase(
         click.echo(f"{gone.pseudonym} stands in the place of the number in: {rows}")
     click.echo(f"gone in Redis: {gone.counted}")
     if gone.left:
-        click.echo(f"he rang meanwhile: {gone.left} records stay, erase again later", err=True)
+        click.echo(
+            f"{gone.left} records still have the number: of a call of his, or of what was "
+            "configured meanwhile (erase again later); entries of accounts whose key or author "
+            "it is stay so",
+            err=True,
+        )
     click.echo(
         "still to be seen to: logs, backups, files of the switch (docs/privacy.md)", err=True
     )

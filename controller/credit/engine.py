@@ -10,7 +10,7 @@ with the same values: what was granted or settled once is not again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from controller.callback.events import Credit
 from controller.credit.model import (
@@ -24,6 +24,9 @@ from controller.credit.model import (
     Refused,
     Settled,
 )
+
+#: When all holds have ended by themselves: whoever asks `overdue` for it is given all of them.
+FOREVER: Final = 10**17
 
 
 class Unavailable(Exception):

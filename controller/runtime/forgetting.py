@@ -7,11 +7,13 @@ none waits for another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import structlog
 
+from controller.credit.engine import FOREVER
 from controller.runtime.looker import Looker
 from controller.runtime.services import Services
 from controller.store.database import Away
@@ -44,44 +46,67 @@ class Forgetting(Looker):
         self._erasing = erasing
 
     def look(self) -> None:
-        """Erase all that is old enough, unless it is stopped meanwhile."""
+        """Erase all that is old enough, unless it is stopped meanwhile.
+
+        A kind that cannot be erased keeps no other from it: what is left is as old within the hour.
+        """
         services = self._services
         erased: dict[str, int] = {}
-        try:
-            for kind, limit, batch in self._due():
-                while not self._stopped.is_set():
-                    done = services.write(batch, limit)
-                    if done:
-                        erased[kind] = erased.get(kind, 0) + done
-                        services.metrics.erased.labels(kind).inc(done)
-                    if done < limit:
-                        break
-                    self._stopped.wait(timeout=REST_SECONDS)
-        except Away:
-            # What is left is as old within the hour.
-            services.note_store_fault("retention")
+        for kind, limit, due in self._due():
+            try:
+                self._erase(kind, limit, due(), erased)
+            except Away:
+                services.note_store_fault("retention")
+            except Exception:
+                log.exception("fault", where="retention", kind=kind)
+                services.metrics.faults.labels("retention").inc()
         if erased:
             log.info("erased", **erased)
 
-    def _due(self) -> Iterator[tuple[str, int, Batch]]:
-        """Give what is to be erased: its kind, as metrics name it, and how."""
+    def _erase(self, kind: str, limit: int, batch: Batch, erased: dict[str, int]) -> None:
+        """Erase all of a kind, and count it as it goes."""
+        services = self._services
+        while not self._stopped.is_set():
+            done = services.write(batch, limit)
+            if done:
+                erased[kind] = erased.get(kind, 0) + done
+                services.metrics.erased.labels(kind).inc(done)
+            if done < limit:
+                break
+            self._stopped.wait(timeout=REST_SECONDS)
+
+    def _due(self) -> Iterator[tuple[str, int, Callable[[], Batch]]]:
+        """Give what is to be erased: its kind, as metrics name it, and what says how."""
         services, erasing = self._services, self._erasing
         kept, now = services.settings.retention, services.clock.micros()
         if kept.callbacks_days is not None:
             before = now - kept.callbacks_days * _DAY
-            yield "callback", CALLBACKS_AT_ONCE, lambda most: erasing.callbacks(before, most)
+            yield "callback", CALLBACKS_AT_ONCE, lambda: self._callbacks(before)
         if kept.call_records_days is not None:
             of = now - kept.call_records_days * _DAY
-            names = [stream.name for stream in services.settings.records.streams]
-            taken = services.reads.run(erasing.floor, names, now)
-            yield "call_record", AT_ONCE, lambda most: erasing.call_records(of, most, taken)
+            yield "call_record", AT_ONCE, lambda: self._call_records(of, now)
         if kept.audit_days is not None:
             at = now - kept.audit_days * _DAY
-            yield "audit_entry", AT_ONCE, lambda most: erasing.audit_entries(at, most)
+            yield "audit_entry", AT_ONCE, lambda: partial(erasing.audit_entries, at)
         if kept.suspicions_days is not None:
             released = now - kept.suspicions_days * _DAY
-            yield "suspicion", AT_ONCE, lambda most: erasing.suspicions(released, most)
+            yield "suspicion", AT_ONCE, lambda: partial(erasing.suspicions, released)
         told, left = bool(services.settings.notices.url), now - kept.notices_days * _DAY
-        yield "notice", AT_ONCE, lambda most: erasing.notices(left, most, told=told)
+        yield "notice", AT_ONCE, lambda: partial(erasing.notices, left, told=told)
         idle, failed = now - IDLE_MICROS, now - FAILED_MICROS
-        yield "log_in", AT_ONCE, lambda _: erasing.log_ins(now, idle=idle, failed=failed)
+        yield "log_in", AT_ONCE, lambda: lambda _: erasing.log_ins(now, idle=idle, failed=failed)
+
+    def _callbacks(self, before: int) -> Batch:
+        services, erasing = self._services, self._erasing
+        held: Sequence[str] = ()
+        if services.settings.credit.engine:
+            # What is settled late needs its callback: of our own engine the database tells.
+            asked = services.charges.read(services.charging.overdue, FOREVER)
+            held = sorted({one.request for one in asked})
+        return lambda most: erasing.callbacks(before, most, held)
+
+    def _call_records(self, before: int, now: int) -> Batch:
+        services, erasing = self._services, self._erasing
+        names = [stream.name for stream in services.settings.records.streams]
+        taken = services.reads.run(erasing.floor, names, now)
+        return lambda most: erasing.call_records(before, most, taken)

@@ -18,6 +18,7 @@ import gevent
 import structlog
 
 from controller.callback.uuids import destination_legs, leg_uuids
+from controller.credit.engine import FOREVER
 from controller.credit.estimating import Lost, estimated
 from controller.credit.model import Held, Side
 from controller.esl.errors import CommandRefused, EslError
@@ -39,8 +40,6 @@ MICROS: Final = 1_000_000
 AT_ONCE: Final = 500
 #: For so long at least it is left to others to say how a call ended that is gone, seconds.
 LEAST_WAIT_SECONDS: Final = 5
-#: When all holds have ended by themselves.
-FOREVER: Final = 10**17
 
 
 class Unsettled:

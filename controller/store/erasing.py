@@ -22,6 +22,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -31,6 +32,7 @@ from sqlalchemy import (
     update,
 )
 
+from controller.store.charging_elsewhere import PREFIX
 from controller.store.database import reader_of_one
 from controller.store.ledger import leg_key
 from controller.store.schema import account_entry as entries
@@ -48,6 +50,8 @@ from controller.store.schema_people import invitation, log_in_failure, web_sessi
 #: So long a stream that is in no settings here is another controller's, after it was last heard of,
 #: microseconds; one that was given up keeps nothing.
 STREAM_MICROS: Final = 7 * 86_400_000_000
+#: So many callbacks are looked up at once.
+_AT_ONCE: Final = 500
 #: What is shown of a suspicion that only keeps its number.
 GONE: Final = "-"
 
@@ -82,8 +86,11 @@ class Erasing:
         self._one = reader_of_one(engine)
         self._skips = engine.dialect.name == "postgresql"
 
-    def callbacks(self, before: int, limit: int) -> int:
-        """Erase callbacks that are over, with their tries, transcripts, destinations and keys."""
+    def callbacks(self, before: int, limit: int, elsewhere: Sequence[str] = ()) -> int:
+        """Erase callbacks that are over, with their tries, transcripts, destinations and keys.
+
+        `elsewhere`: those for which another's charging engine holds something, by their ids.
+        """
         held = exists().where(holds.c.request == requests.c.id, OPEN_HOLD)
         trying = exists().where(attempts.c.request == requests.c.id, attempts.c.ended.is_(None))
         with self._engine.begin() as connection:
@@ -96,6 +103,7 @@ class Erasing:
                     requests.c.state.concat("").in_(("done", "refused")),
                     ~held,
                     ~trying,
+                    requests.c.id.not_in(_old(connection, elsewhere, before)),
                 )
                 .order_by(requests.c.created)
                 .limit(limit),
@@ -126,7 +134,8 @@ class Erasing:
                 .limit(limit),
                 legs.c.serial,
             )
-            numbered = or_(legs.c.number != "", legs.c.caller.is_not(None))
+            elsewhere = and_(legs.c.account.startswith(PREFIX), legs.c.account != PREFIX)
+            numbered = or_(legs.c.number != "", legs.c.caller.is_not(None), elsewhere)
             blank = []
             if len(found) < limit:
                 newest = select(*columns).where(*due, legs.c.serial == last, numbered)
@@ -136,7 +145,13 @@ class Erasing:
                 connection.execute(
                     update(legs)
                     .where(legs.c.serial == blank[0].serial)
-                    .values(number="", caller=None, shown=None)
+                    .values(
+                        number="",
+                        caller=None,
+                        shown=None,
+                        # Another engine's account may be called by a number.
+                        account=case((elsewhere, PREFIX), else_=legs.c.account),
+                    )
                 )
             if found:
                 serials = [row.serial for row in found]
@@ -233,6 +248,18 @@ def erase_callbacks(connection: Connection, ids: Sequence[str]) -> None:
     connection.execute(delete(attempts).where(attempts.c.request.in_(ids)))
     # Transcripts, destinations and keys go with them.
     connection.execute(delete(requests).where(requests.c.id.in_(ids)))
+
+
+def _old(connection: Connection, ids: Sequence[str], before: int) -> list[str]:
+    """Give those of these callbacks that are old: few are named where one is looked for."""
+    found: list[str] = []
+    for first in range(0, len(ids), _AT_ONCE):
+        some = ids[first : first + _AT_ONCE]
+        statement = select(requests.c.id).where(
+            requests.c.id.in_(some), requests.c.created < before
+        )
+        found += connection.execute(statement).scalars()
+    return found
 
 
 def _tell_less(connection: Connection, rows: Sequence[Any]) -> None:

@@ -7,23 +7,59 @@ a minute where there are millions, and keeps nobody from writing.
 from __future__ import annotations
 
 import re
+import secrets
+import string
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, String, Table, and_, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    String,
+    Table,
+    and_,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 
-from controller.policy.spelled import spelled, without
+from controller.policy.spelled import ERASED, spelled, without
 from controller.store import schema
 
 #: What is made by the program, or by the switch: names of calls, digests, secrets. Digits in them
-#: are nobody's number.
+#: are nobody's number. Each by its table: elsewhere such a name may be what somebody typed, as the
+#: account of a record is that of another's charging engine.
 _MADE: Final = frozenset(
     {
-        "id", "request", "attempt", "call", "leg", "account", "holder", "core", "audio", "digest",
-        "hash", "password_hash", "pin_hash", "totp", "recovery", "fingerprint", "sha256", "lineage",
+        "account.id", "account_entry.account", "account_entry.call", "audio.id",
+        "audio_file.audio", "audio_file.sha256", "authorised_caller.pin_hash", "call_leg.call",
+        "call_leg.leg", "call_leg.request", "callback_attempt.core", "callback_attempt.id",
+        "callback_attempt.request", "callback_destination.leg", "callback_destination.request",
+        "callback_key.request", "callback_request.attempt", "callback_request.holder",
+        "callback_request.id", "callback_request.leg", "callback_transcript.leg",
+        "callback_transcript.request", "credit_hold.account", "credit_hold.call",
+        "credit_hold.request", "invitation.digest", "node_seen.core", "notice.holder",
+        "pepper.fingerprint", "policy_clock.lineage", "sound.audio", "stream.holder", "token.hash",
+        "user.password_hash", "user.recovery", "user.totp", "web_session.digest",
     }
 )  # fmt: skip
+#: What never changes, as the database has it (migration 0012): M1.
+_FIXED: Final = frozenset({"account_entry.key", "account_entry.actor"})
+#: What is unique, so that one number in two spellings may not become the same text: each gets a
+#: pseudonym of its own.
+_UNIQUE: Final = frozenset(
+    {
+        "callback_key.actor", "callback_key.key", "callback_request.actor", "callback_request.key",
+        "notice.key",
+    }
+)  # fmt: skip
+#: So many rows one statement reads of a large database: some hundred milliseconds.
+PAGE: Final = 20_000
 
 
 class Mention(msgspec.Struct, frozen=True):
@@ -40,7 +76,7 @@ def texts(table: Table) -> list[Column[Any]]:
     return [
         column
         for column in table.columns
-        if isinstance(column.type, String) and column.name not in _MADE
+        if isinstance(column.type, String) and str(column) not in _MADE
     ]
 
 
@@ -58,14 +94,51 @@ def find_in(connection: Connection, table: Table, number: str) -> Iterator[Menti
     digits = number.removeprefix("+")
     statement = select(table).where(or_(*(column.contains(digits) for column in columns)))
     key = [column.name for column in table.primary_key]
-    for row in connection.execute(statement).mappings():
-        named = tuple(c.name for c in columns if _stands(row[c.name], pattern))
-        if named:
-            yield Mention(table.name, named, tuple(row[name] for name in key), dict(row))
+    for page in _pages(connection, table):
+        for row in connection.execute(statement.where(page)).mappings():
+            named = tuple(c.name for c in columns if _stands(row[c.name], pattern))
+            if named:
+                yield Mention(table.name, named, tuple(row[name] for name in key), dict(row))
+
+
+def _pages(connection: Connection, table: Table) -> Iterator[ColumnElement[bool]]:
+    """Give the parts in which a table is read: PostgreSQL ends a statement that takes too long."""
+    if connection.dialect.name != "postgresql":
+        yield true()
+        return
+    columns = list(table.primary_key)
+    key = tuple_(*columns)
+    after: ColumnElement[bool] = true()
+    while True:
+        last = connection.execute(
+            select(*columns).where(after).order_by(*columns).offset(PAGE - 1).limit(1)
+        ).first()
+        if last is None:
+            yield after
+            return
+        bound = tuple_(*(literal(value, c.type) for value, c in zip(last, columns, strict=True)))
+        yield and_(after, key <= bound)
+        after = key > bound
 
 
 def _stands(text: str | None, pattern: re.Pattern[str]) -> bool:
     return text is not None and pattern.search(text) is not None
+
+
+def keeps(mention: Mention) -> bool:
+    """Whether a number stands where it cannot be taken away."""
+    return any(f"{mention.table}.{name}" in _FIXED for name in mention.columns)
+
+
+def may_change(mention: Mention) -> bool:
+    """Whether a number stands where it can be taken away."""
+    return any(f"{mention.table}.{name}" not in _FIXED for name in mention.columns)
+
+
+def pseudonym(number: str) -> str:
+    """Make by chance what stands in the place of a number: as long as it, and no number."""
+    letters = (secrets.choice(string.ascii_lowercase) for _ in range(len(number) - 1))
+    return ERASED + "".join(letters)
 
 
 def rewrite(
@@ -73,14 +146,18 @@ def rewrite(
 ) -> int:
     """Put a pseudonym in the place of a number in rows of a table, and give how many were changed.
 
-    As they are now: what was written to them meanwhile stays.
+    As they are now: what was written to them meanwhile stays. What never changes is left out, and
+    what is unique stays so: it gets a pseudonym of its own.
     """
-    columns, pattern = texts(table), spelled(number)
+    pattern = spelled(number)
+    columns = [column for column in texts(table) if str(column) not in _FIXED]
     locked = select(*table.primary_key, *columns).where(_among(table, keys)).with_for_update()
     changed = 0
     for row in connection.execute(locked).mappings().all():
         values = {
-            column.name: without(row[column.name], pattern, by)
+            column.name: without(
+                row[column.name], pattern, pseudonym(number) if str(column) in _UNIQUE else by
+            )
             for column in columns
             if _stands(row[column.name], pattern)
         }

@@ -19,7 +19,6 @@ from controller.store.schema_callbacks import callback_destination as destinatio
 from controller.store.schema_callbacks import callback_request as requests
 from controller.store.schema_callbacks import callback_transcript as lines
 from controller.store.schema_money import OPEN_HOLD
-from controller.store.schema_money import call_leg as legs
 from controller.store.schema_money import credit_hold as holds
 
 #: How many ids one statement names.
@@ -79,14 +78,20 @@ def under_way(connection: Connection, number: str, since: int) -> list[str]:
             select(requests.c.id).where(of, or_(OPEN, requests.c.ended > since))
         ).scalars()
     )
-    found.update(
-        connection.execute(
-            select(requests.c.id)
-            .join(destinations, destinations.c.request == requests.c.id)
-            .where(OPEN, destinations.c.ended.is_(None), destinations.c.number == number)
-        ).scalars()
+    return sorted(found | dialled(connection, number))
+
+
+def dialled(connection: Connection, number: str) -> set[str]:
+    """Give the callbacks that are not over on which a number was dialled.
+
+    Also where nobody talks to it any more: the end of the call writes down whom it called last.
+    """
+    rows = connection.execute(
+        select(requests.c.id)
+        .join(destinations, destinations.c.request == requests.c.id)
+        .where(OPEN, destinations.c.number == number)
     )
-    return sorted(found)
+    return set(rows.scalars())
 
 
 def held(connection: Connection, of: Own) -> list[str]:
@@ -96,18 +101,6 @@ def held(connection: Connection, of: Own) -> list[str]:
     ).all()
     requested, accounts = set(of.requests), set(of.accounts)
     return sorted(row.call for row in rows if row.request in requested or row.account in accounts)
-
-
-def last_serial(connection: Connection, number: str) -> int | None:
-    """Give the serial of the last call record that names a number; None: there is none."""
-    statement = (
-        select(legs.c.serial)
-        .where(or_(legs.c.caller == number, legs.c.number == number, legs.c.shown == number))
-        .order_by(legs.c.serial.desc())
-        .limit(1)
-    )
-    found: int | None = connection.execute(statement).scalar()
-    return found
 
 
 def rows_of(

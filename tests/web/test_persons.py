@@ -56,6 +56,8 @@ def test_o7_o5_where_redis_is_away_nothing_is_erased(world: World) -> None:
     world.persons._traces = Away()
     assert isinstance(world.persons, PersonDesk)
     assert world.get("/persons/+12025550320").json["counted"] is None
+    # Where nobody looked it is not said that there is nothing.
+    is_problem(world.get("/persons/+12025550999"), 503)
     answer = world.ask("DELETE", "/persons/+12025550320?with_callerid=true")
     is_problem(answer, 503)
     assert world.get("/extensions/2001/callerids/+12025550320").status == 200

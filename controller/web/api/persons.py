@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from flask import Flask, Response, request
 
-from controller.admin.model import NotFound
+from controller.admin.model import NotFound, Unavailable
 from controller.policy.fields import Number
 from controller.web.api import shown
 from controller.web.api.reading import query
@@ -34,6 +34,8 @@ class PersonViews:
         query(request, {})
         _check(number)
         found = self._desk.export(actor(), number)
+        if not found.records and found.counted is None:
+            raise Unavailable("Redis is away, and it is not known what is counted there")
         if not found.records and not found.counted:
             raise NotFound("nothing is kept about that number")
         return shown.answer(msgspec.to_builtins(found))

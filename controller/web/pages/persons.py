@@ -14,11 +14,19 @@ from controller.web.api.reading import JSON
 from controller.web.pages import words
 from controller.web.pages.desks import Desks
 from controller.web.pages.entering import actor
-from controller.web.pages.words import N_, _
+from controller.web.pages.words import N_, _, ngettext
 
 #: What is said where a desk says something else, or nothing.
 _NO_NUMBER = N_("write it as +12025550100: a plus, the country, the number")
 _UNSURE = N_("Tick that it is to be erased: it cannot be undone.")
+_NOT_ASKED = N_(
+    "Nothing is kept about that number in the database; Redis is away, and it is not known what is "
+    "counted there."
+)
+_WHY_LEFT = N_(
+    "Of a call that came meanwhile, or of what was configured meanwhile: erase again when that is "
+    "over. The key of an entry of an account, and who made it, never change."
+)
 _STATUS: dict[type[AdminError], int] = {
     Invalid: 422,
     Conflict: 409,
@@ -44,7 +52,11 @@ class PersonPages:
     def ask(self) -> Response:
         """Show the form."""
         rights.may_keep_persons(actor())
-        return _page({"number": request.args.get("number", "")})
+        said = {"number": request.args.get("number", "")}
+        left = request.args.get("left", "")
+        if not re.fullmatch(r"[1-9][0-9]{0,8}", left, re.ASCII):
+            return _page(said)
+        return _page(said, wrong=_left(int(left)))
 
     def export(self) -> Response:
         """Give all that is kept about a number, as a file."""
@@ -54,6 +66,8 @@ class PersonPages:
             made = self._desk.export(actor(), said["number"])
         except Invalid as wrong:
             return _wrong(said, wrong)
+        if not made.records and made.counted is None:
+            return _page(said, 503, wrong=_(_NOT_ASKED))
         if not made.records and not made.counted:
             return _page(said, 404, wrong=_("Nothing is kept about that number."))
         text = msgspec.json.format(msgspec.json.encode(made), indent=2)
@@ -69,10 +83,21 @@ class PersonPages:
             return _page(said, 422, sure=_(_UNSURE))
         with_callerid = said["with_callerid"] == "on"
         try:
-            self._desk.erase(actor(), said["number"], with_callerid=with_callerid)
+            done = self._desk.erase(actor(), said["number"], with_callerid=with_callerid)
         except (Invalid, Conflict, Unavailable) as wrong:
             return _wrong(said, wrong)
-        return redirect("/persons?done=erased", 303)
+        # How much, and not whose: addresses go into logs.
+        return redirect(f"/persons?left={done.left}" if done.left else "/persons?done=erased", 303)
+
+
+def _left(records: int) -> str:
+    """Say that not all was erased."""
+    stay = ngettext(
+        "Erased, but %(num)d record still has the number.",
+        "Erased, but %(num)d records still have the number.",
+        records,
+    ) % {"num": records}
+    return f"{stay} {_(_WHY_LEFT)}"
 
 
 def _said() -> dict[str, str]:

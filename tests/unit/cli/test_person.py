@@ -85,3 +85,22 @@ def test_o7_where_no_controller_runs_that_is_said(stocked: Run) -> None:
 @pytest.mark.parametrize("number", ["2125550199", "+1212555019912345", "; rm -rf"])
 def test_g1_o7_what_is_no_number_is_refused(stocked: Run, number: str) -> None:
     refused(stocked("person", "export", number, "--no-service"), "write it as E.164 has it")
+
+
+def test_o7_m7_nothing_is_erased_while_the_engine_that_charges_cannot_be_asked(
+    stocked: Run,
+) -> None:
+    named = {"CALLBACKD_CREDIT__ENGINE": "nowhere:engine"}
+    erase = stocked("person", "erase", HIM, "--yes", "--no-service", **named)
+    refused(erase, "credit.engine: nowhere:engine")
+    assert said(stocked("person", "export", HIM, "--no-service", **named))["records"] == {}
+
+
+def test_o7_m7_the_engine_that_charges_is_asked_and_closed(
+    stocked: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3] / "docs" / "examples"))
+    options = {"CALLBACKD_CREDIT__OPTIONS__PATH": str(tmp_path / "prepaid.sqlite3")}
+    named = {"CALLBACKD_CREDIT__ENGINE": "prepaid:engine", **options}
+    printed = ok(stocked("person", "erase", HIM, "--yes", "--no-service", **named))
+    assert printed.startswith("erased 0 callbacks")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from controller.admin.people_shapes import FORGOTTEN, IDLE
+from controller.credit.engine import Unavailable
 from controller.metrics import Metrics
 from controller.runtime import forgetting
 from controller.runtime.forgetting import AT_ONCE, CALLBACKS_AT_ONCE, Forgetting
 from controller.settings import RecordStream, Retention, Settings
-from controller.settings.sections import Notices, Records
+from controller.settings.sections import Credit, Notices, Records
 
 DAY = 86_400_000_000
 NOW = 1_000 * DAY
@@ -29,6 +31,7 @@ class Store:
         self.faults: list[str] = []
         self.metrics = Metrics()
         self.away: str | None = None
+        self.broken: str | None = None
         self.services = SimpleNamespace(
             settings=settings,
             metrics=self.metrics,
@@ -42,16 +45,20 @@ class Store:
     def _erase(self, kind: str, limit: int, *told: Any) -> int:
         if self.away == kind:
             raise OperationalError("DELETE", {}, Exception("away"))
+        if self.broken == kind:
+            raise IntegrityError("DELETE", {}, Exception("is referred to"))
         self.asked.append((kind, *told))
         done = min(self.there.get(kind, 0), limit)
         self.there[kind] = self.there.get(kind, 0) - done
         return done
 
     def floor(self, names: list[str], now: int) -> int | None:
+        if self.broken == "floor":
+            raise IntegrityError("SELECT", {}, Exception("x"))
         return None if not names else 7
 
-    def callbacks(self, before: int, limit: int) -> int:
-        return self._erase("callback", limit, before)
+    def callbacks(self, before: int, limit: int, elsewhere: Sequence[str]) -> int:
+        return self._erase("callback", limit, before, *elsewhere)
 
     def call_records(self, before: int, limit: int, taken: int | None) -> int:
         return self._erase("call_record", limit, before, taken)
@@ -138,3 +145,43 @@ def test_o7_o5_where_the_store_is_away_the_rest_is_left_for_the_next_time() -> N
     store.away = None
     store.forgetting.look()
     assert ("audit_entry", NOW - 9 * DAY) in store.asked
+
+
+@pytest.mark.parametrize("broken", ["callback", "floor", "audit_entry"])
+def test_o7_a_kind_that_fails_keeps_no_other_from_being_erased(broken: str) -> None:
+    retention = Retention(callbacks_days=90, call_records_days=90, audit_days=9, suspicions_days=9)
+    store = Store(Settings(retention=retention))
+    store.broken = broken
+    with structlog.testing.capture_logs() as logged:
+        store.forgetting.look()
+    kind = "call_record" if broken == "floor" else broken
+    kinds = {"callback", "call_record", "audit_entry", "suspicion", "notice", "log_in"}
+    assert {asked for asked, *_ in store.asked} == kinds - {kind}
+    assert [(line["event"], line["kind"]) for line in logged] == [("fault", kind)]
+    labels = {"where": "retention"}
+    assert store.metrics.registry.get_sample_value("callbackd_faults_total", labels) == 1
+    # So does one at which the store is away: it may be that one statement is too slow.
+    store.broken, store.away, store.asked = None, "callback", []
+    store.forgetting.look()
+    assert store.faults == ["retention"]
+    assert {asked for asked, *_ in store.asked} == kinds - {"callback"}
+
+
+def test_o7_m7_callbacks_for_which_another_engine_holds_are_left() -> None:
+    retention = Retention(callbacks_days=90, audit_days=9)
+    settings = Settings(retention=retention, credit=Credit(engine="prepaid:engine"))
+    store = Store(settings, callback=1, audit_entry=1)
+    held = [SimpleNamespace(request="held")]
+    store.services.charging = SimpleNamespace(overdue=lambda until: held if until > NOW else [])
+    store.services.charges = SimpleNamespace(read=lambda function, *given: function(*given))
+    store.forgetting.look()
+    assert store.asked[0] == ("callback", NOW - 90 * DAY, "held")
+
+    def unavailable(until: int) -> None:
+        raise Unavailable("x")
+
+    # Where it cannot be asked they all are, and nothing else is.
+    store.services.charging, store.asked = SimpleNamespace(overdue=unavailable), []
+    store.forgetting.look()
+    assert [kind for kind, *_ in store.asked] == ["audit_entry", "notice", "log_in"]
+    assert store.faults == ["retention"]

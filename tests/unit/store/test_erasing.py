@@ -197,6 +197,27 @@ def test_o7_o5_a_record_that_a_stream_has_not_taken_stays(engine: Engine, erasin
     assert erasing.floor(["billing"], late + 8 * DAY) == 2
 
 
+def test_o7_m7_a_callback_for_which_another_engine_holds_stays(
+    erasing: Erasing, requests: Requests
+) -> None:
+    held, other = over(requests, OLD), over(requests, OLD + SECOND, "+12125550111")
+    many = [held.id, *(uuid(which) for which in range(1_200))]
+    assert erasing.callbacks(OLD + DAY, 100, many) == 1
+    assert requests.get(held.id) is not None
+    assert requests.get(other.id) is None
+
+
+def test_o7_the_last_record_keeps_no_account_of_another_engine(
+    erasing: Erasing, engine: Engine
+) -> None:
+    """Its name is what that engine made it of: often a number. Our own is nobody's."""
+    keep_leg(engine, 1, account="elsewhere:100+12125550199", number="", caller=None)
+    assert erasing.call_records(BEGUN + DAY, 100, None) == 1
+    assert erasing.call_records(BEGUN + DAY, 100, None) == 0
+    (last,) = rows(engine, schema.call_leg)
+    assert last["account"] == "elsewhere:"
+
+
 def test_o7_the_last_record_stays_without_a_number_so_that_no_serial_comes_twice(
     engine: Engine, erasing: Erasing
 ) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 import pytest
 
+from controller.admin.persons import PersonErased
 from controller.store.erasing import Erasing
 from tests.web.pages.site import Site
 from tests.web.pages.stories import CALLER, DIALLED, SECOND, talked
 from tests.web.pages.telling import main, said
+from tests.web.test_persons import Away
 from tests.web.world import ADMIN
 
 #: Pages on which a number may have stood.
@@ -65,6 +68,15 @@ def test_o7_an_administrator_exports_a_person_as_a_file(site: Site) -> None:
     assert "Nothing is kept about that number." in said(nobody.text)
 
 
+def test_o7_o5_where_redis_is_away_it_is_not_said_that_nothing_is_kept(site: Site) -> None:
+    site.world.persons._traces = Away()
+    nobody = site.post("/persons/export", {"number": "+12025550999"})
+    assert nobody.status_code == 503
+    assert "Redis is away, and it is not known what is counted there" in said(nobody.text)
+    given = site.post("/persons/export", {"number": LISTED})
+    assert msgspec.json.decode(given.data)["counted"] is None
+
+
 def test_o7_an_administrator_erases_a_person_when_he_is_sure(site: Site) -> None:
     unsure = site.post("/persons/erase", {"number": LISTED, "with_callerid": "on"})
     assert unsure.status_code == 422
@@ -80,6 +92,26 @@ def test_o7_an_administrator_erases_a_person_when_he_is_sure(site: Site) -> None
     assert (done.status_code, done.location) == (303, "/persons?done=erased")
     assert LISTED not in site.get("/callerids").text
     assert LISTED not in site.get("/audit").text
+
+
+def test_o7_it_is_said_how_many_records_still_have_the_number(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = {"number": LISTED, "with_callerid": "on", "sure": "on"}
+    erased = site.world.persons.erase
+    left = 0
+
+    def some_left(*given: Any, **more: Any) -> PersonErased:
+        return msgspec.structs.replace(erased(*given, **more), left=left)
+
+    monkeypatch.setattr(site.world.persons, "erase", some_left)
+    for left, words in ((1, "1 record still has"), (12, "12 records still have")):
+        done = site.post("/persons/erase", form)
+        assert (done.status_code, done.location) == (303, f"/persons?left={left}")
+        page = said(site.get(done.location).text)
+        assert f"Erased, but {words} the number. Of a call that came meanwhile" in page
+    for odd in ("0", "x", "-1", "<b>", "1" * 30):
+        assert "Erased" not in said(site.get(f"/persons?left={odd}").text)
 
 
 @pytest.mark.parametrize("path", ["export", "erase"])
