@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ CALLBACKS: Final = 3
 MORE: Final = 3
 #: What was heard and typed is written whenever the store has time for it, with what came meanwhile:
 #: where all takes longer, more often than this, each a statement, a commit and a turn.
-TRANSCRIPT: Final = "INSERT INTO callback_transcript "
+TRANSCRIPTS: Final = re.compile(r"^(INSERT INTO callback_transcript |Transcripts\.)")
 WRITTEN: Final = 2
 #: How often what is done all the time has been seen, until all of it is known.
 OFTEN: Final = 4
@@ -152,7 +153,7 @@ def in_all(what: str, trail: dict[tuple[str, str], int]) -> int:
     late = sum(
         max(0, n - WRITTEN)
         for (kind, text), n in trail.items()
-        if kind == "statements" and text.startswith(TRANSCRIPT)
+        if kind == ("turns" if what == "turns" else "statements") and TRANSCRIPTS.search(text)
     )
     much = sum(n for (kind, _), n in trail.items() if kind == what)
     return much - late if what in ("statements", "commits", "turns") else much
