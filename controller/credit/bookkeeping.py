@@ -101,14 +101,10 @@ class Booked:
                 return holding.granted(deciding.decide_dial(call, None, None, None, 0))
             account = books.account(hold.account)
             price = self._price(books, account, call)
-            same = hold.position == call.position and hold.destination_price == price
-            repeated = same and hold.ended is None
-            before = hold.amount if hold.limited or account.unlimited else 0
+            repeated = hold.is_dialled(call, price)
+            before = hold.held(unlimited=account.unlimited)
             if not repeated:
-                hold.put_aside(open=hold.ended is None)
-                hold.destinations = tuple(
-                    one for one in hold.destinations if one.position != call.position
-                )
+                hold.make_way(call.position)
             payer = self._payer(books, account, call, hold.extension)
             decision = deciding.decide_dial(
                 call,
@@ -122,12 +118,7 @@ class Booked:
                 return holding.again(hold, decision)
             if isinstance(decision, Refused):
                 return decision
-            hold.position, hold.destination_price = call.position, price
-            hold.return_answered = call.answered
-            hold.grant(decision, call.now, limited=not account.unlimited)
-            if payer.bounded:
-                # What the legs may last already stays held, also where that is over a limit by now.
-                hold.amount = max(hold.amount + hold.reserved(), min(before, hold.needed()))
+            hold.dial(call, price, decision, payer, before)
             books.keep(hold)
             return decision.granted
 
@@ -140,14 +131,12 @@ class Booked:
                 return Granted(
                     charged=False, return_seconds=0, destination_seconds=talk, more=False
                 )
-            over = not hold.position or call.position not in (0, hold.position)
-            if hold.return_settled or (call.connected is not None and over):
-                # It is told of late: that is over.
+            if hold.is_over_for(call):
                 return hold.granted()
             account = books.account(hold.account)
             if call.shortened and call.serial == hold.serial:
                 hold.shorten(call.shortened)
-            before = hold.amount if hold.limited or account.unlimited else 0
+            before = hold.held(unlimited=account.unlimited)
             payer = self._payer(books, account, call, hold.extension)
             decision = deciding.decide_extend(
                 call,
@@ -156,13 +145,7 @@ class Booked:
                 payer.less(hold.reserved()),
                 hold.granted(),
             )
-            hold.return_answered = call.answered
-            hold.destination_answered = call.connected
-            hold.grant(decision, call.now, limited=not account.unlimited)
-            if payer.bounded:
-                # What was granted stays held, also where somebody has taken money away meanwhile.
-                most = max(before, payer.money)
-                hold.amount = min(max(before, hold.amount + hold.reserved()), most)
+            hold.extend(call, decision, payer, before)
             books.keep(hold)
             return decision.granted
 

@@ -10,8 +10,8 @@ from typing import Self
 
 import msgspec
 
-from controller.credit.deciding import Decision
-from controller.credit.model import Begin, Granted, Identify, Price, Refused
+from controller.credit.deciding import Decision, Payer
+from controller.credit.model import Begin, Dial, Extend, Granted, Identify, Price, Refused
 from controller.credit.rating import charge
 
 
@@ -118,6 +118,45 @@ class Hold(msgspec.Struct):
         return (
             cost if self.return_settled else cost + charge(self.return_price, self.return_seconds)
         )
+
+    def held(self, *, unlimited: bool) -> int:
+        """Give what is held of an account as it is now; nothing, where it was not limited then."""
+        return self.amount if self.limited or unlimited else 0
+
+    def is_dialled(self, call: Dial, price: Price | None) -> bool:
+        """Whether this destination is the one under way already: it is asked for again."""
+        same = self.position == call.position and self.destination_price == price
+        return same and self.ended is None
+
+    def make_way(self, position: int) -> None:
+        """Put the destination under way aside for another one, which may have been there before."""
+        self.put_aside(open=self.ended is None)
+        self.destinations = tuple(one for one in self.destinations if one.position != position)
+
+    def dial(
+        self, call: Dial, price: Price | None, decided: Decision, payer: Payer, before: int
+    ) -> None:
+        """Let a destination be under way (M4); `before`: what was `held` when it was asked for."""
+        self.position, self.destination_price = call.position, price
+        self.return_answered = call.answered
+        self.grant(decided, call.now, limited=not payer.unlimited)
+        if payer.bounded:
+            # What the legs may last already stays held, also where that is over a limit by now.
+            self.amount = max(self.amount + self.reserved(), min(before, self.needed()))
+
+    def is_over_for(self, call: Extend) -> bool:
+        """Whether what more is asked for is over: it is told of late."""
+        over = not self.position or call.position not in (0, self.position)
+        return self.return_settled or (call.connected is not None and over)
+
+    def extend(self, call: Extend, decided: Decision, payer: Payer, before: int) -> None:
+        """Let it last longer; `before`: what was `held` when that was asked for."""
+        self.return_answered, self.destination_answered = call.answered, call.connected
+        self.grant(decided, call.now, limited=not payer.unlimited)
+        if payer.bounded:
+            # What was granted stays held, also where somebody has taken money away meanwhile.
+            most = max(before, payer.money)
+            self.amount = min(max(before, self.amount + self.reserved()), most)
 
     def lower(self, now: int) -> None:
         """Hold no more than the legs need that are not over; nothing, where all are."""

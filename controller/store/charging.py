@@ -129,14 +129,10 @@ class SqlCharging:
                 return holding.granted(deciding.decide_dial(call, None, None, None, 0))
             by = terms(connection, account, call.call, call.number, call.now, free=call.free)
             price = by.price
-            same = hold.position == call.position and hold.destination_price == price
-            again = same and hold.ended is None
-            before = hold.amount if hold.limited or account.unlimited else 0
+            again = hold.is_dialled(call, price)
+            before = hold.held(unlimited=account.unlimited)
             if not again:
-                hold.put_aside(open=hold.ended is None)
-                hold.destinations = tuple(
-                    one for one in hold.destinations if one.position != call.position
-                )
+                hold.make_way(call.position)
             payer = payer_within(connection, account, by.found, call, hold.extension, self._now)
             decision = deciding.decide_dial(
                 call,
@@ -150,12 +146,7 @@ class SqlCharging:
                 return holding.again(hold, decision)
             if isinstance(decision, Refused):
                 return decision
-            hold.position, hold.destination_price = call.position, price
-            hold.return_answered = call.answered
-            hold.grant(decision, call.now, limited=not account.unlimited)
-            if payer.bounded:
-                # What the legs may last already stays held, also where that is over a limit by now.
-                hold.amount = max(hold.amount + hold.reserved(), min(before, hold.needed()))
+            hold.dial(call, price, decision, payer, before)
             _keep(connection, hold, account, by.found)
             return decision.granted
 
@@ -168,14 +159,12 @@ class SqlCharging:
                 return Granted(
                     charged=False, return_seconds=0, destination_seconds=talk, more=False
                 )
-            over = not hold.position or call.position not in (0, hold.position)
-            if hold.return_settled or (call.connected is not None and over):
-                # It is told of late: that is over.
+            if hold.is_over_for(call):
                 return hold.granted()
             found = standing(connection, account.id, call.call)
             if call.shortened and call.serial == hold.serial:
                 hold.shorten(call.shortened)
-            before = hold.amount if hold.limited or account.unlimited else 0
+            before = hold.held(unlimited=account.unlimited)
             payer = payer_within(connection, account, found, call, hold.extension, self._now)
             decision = deciding.decide_extend(
                 call,
@@ -184,13 +173,7 @@ class SqlCharging:
                 payer.less(hold.reserved()),
                 hold.granted(),
             )
-            hold.return_answered = call.answered
-            hold.destination_answered = call.connected
-            hold.grant(decision, call.now, limited=not account.unlimited)
-            if payer.bounded:
-                # What was granted stays held, also where somebody has taken money away meanwhile.
-                most = max(before, payer.money)
-                hold.amount = min(max(before, hold.amount + hold.reserved()), most)
+            hold.extend(call, decision, payer, before)
             _keep(connection, hold, account, found)
             return decision.granted
 
